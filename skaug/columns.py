@@ -1,0 +1,86 @@
+"""The columns of a table that are not signals: as plain arrays, or as categories."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+
+def is_text(column: pd.Series) -> bool:
+    """Whether a column holds text or other labels rather than numbers, booleans or times."""
+    return not (
+        pd.api.types.is_numeric_dtype(column.dtype)  # booleans count as numeric
+        or pd.api.types.is_datetime64_any_dtype(column.dtype)
+        or pd.api.types.is_timedelta64_dtype(column.dtype)
+    )
+
+
+def plain_array(column: pd.Series) -> NDArray:
+    """Give a column of numbers, booleans or times as a NumPy array; a missing number is NaN."""
+    if isinstance(column.dtype, np.dtype):
+        return column.to_numpy()
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):  # with a time zone, or of Arrow
+        return pd.DatetimeIndex(column).tz_localize(None).to_numpy()
+    if pd.api.types.is_timedelta64_dtype(column.dtype):
+        return pd.TimedeltaIndex(column).to_numpy()
+    if column.isna().any():
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.asarray(column.to_numpy(dtype=column.dtype.numpy_dtype))  # type: ignore[union-attr]
+
+
+def encode(column: pd.Series) -> tuple[NDArray[np.intp], NDArray]:
+    """Give codes and classes of a column of labels, the classes in order of appearance.
+
+    A missing label has the code -1.
+    """
+    codes, classes = pd.factorize(column)
+    if isinstance(classes, pd.CategoricalIndex):
+        classes = classes.astype(classes.categories.dtype)
+    kind = object if is_text(pd.Series(classes)) else None
+    return codes.astype(np.intp), np.asarray(classes, dtype=kind)
+
+
+def as_context(frame: pd.DataFrame) -> pd.DataFrame:
+    """Hold text as categories, and count the rows from 0."""
+    frame = frame.reset_index(drop=True)
+    texts = [name for name in frame.columns if is_text(frame[name])]
+    return frame.assign(**{name: _categorical(frame[name]) for name in texts})
+
+
+def _categorical(column: pd.Series) -> pd.Categorical:
+    codes, classes = encode(column)
+    return pd.Categorical.from_codes(codes, categories=pd.Index(classes, dtype=object))
+
+
+def concatenate_contexts(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Join the rows of several contexts; what one of them lacks is missing there."""
+    if len(parts) == 1:
+        return parts[0]
+    return as_context(pd.concat([_uncategorised(part) for part in parts], ignore_index=True))
+
+
+def _uncategorised(frame: pd.DataFrame) -> pd.DataFrame:
+    # pandas joins categoricals of different categories as objects: make that explicit.
+    return frame.astype({name: object for name in frame.columns if is_text(frame[name])})
+
+
+def require_column(name: Any, columns: Iterable[str], what: str) -> None:
+    """Raise unless a column is there.
+
+    Raises
+    ------
+    ValueError
+        Names the column of the nearest spelling.
+    """
+    known = [str(column) for column in columns]
+    if name in known:
+        return
+    by_lower = {column.lower(): column for column in reversed(known)}
+    near = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.0)
+    hint = f" The nearest is {by_lower[near[0]]!r}." if near else " The table has no columns."
+    raise ValueError(f"There is no column {name!r} for {what}.{hint}")

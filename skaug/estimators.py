@@ -1,0 +1,256 @@
+"""The second front door: estimators that take their labels from the windows."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.utils import Bunch, Tags, get_tags
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skaug.features import unlabel
+from skaug.labelled import plain
+from skaug.subject_overlap import FittedSubjects
+
+
+class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
+    """Fit an estimator on labelled windows, or on features of them."""
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+
+    def fit(self, X: Any, y: ArrayLike | None = None, **fit_params: Any) -> Self:
+        """Fit the estimator on the windows and the labels that belong to them.
+
+        Parameters
+        ----------
+        X : Windows, WindowFeatures or array-like of n_windows rows
+            The training windows.
+        y : array-like, optional
+            Labels for windows that are all real, or for a plain array: one a window, or one a row of
+            the table that the windows were cut from. Where some are synthetic only `X` knows the
+            labels, and `y` is not looked at.
+        **fit_params : dict
+            Passed to the estimator's ``fit``, as its metadata routing asks.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If there are no labels, or `y` has another length.
+        """
+        values, labels = unlabel(X, y)
+        if labels is None:
+            raise ValueError(
+                "There are no labels to fit: pass y, or give SubjectWindower the target column."
+            )
+        routed = self._route("fit", fit_params)
+        self.estimator_ = clone(self.estimator).fit(values, labels, **routed)
+        self.fitted_subjects_ = FittedSubjects(X)
+        if hasattr(X, "shape"):
+            self.n_features_in_ = X.shape[-1]
+        return self
+
+    def predict(self, X: Any, **params: Any) -> NDArray:
+        """Predict each window.
+
+        Parameters
+        ----------
+        X : Windows, WindowFeatures or array-like of n_windows rows
+            The windows.
+        **params : dict
+            Passed to the estimator's ``predict``, as its metadata routing asks.
+
+        Returns
+        -------
+        ndarray of shape (n_windows,)
+        """
+        return self.estimator_.predict(self._compared(X), **self._route("predict", params))
+
+    def score(
+        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Score the predictions with the estimator's own score.
+
+        Parameters
+        ----------
+        X : Windows, WindowFeatures or array-like of n_windows rows
+            The windows.
+        y : array-like, optional
+            Labels, one a window or one a row of the table; those of the windows by default.
+        sample_weight : array-like of shape (n_windows,), optional
+            Weights.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError
+            If there are no labels, or `y` has another length.
+        """
+        values, labels = unlabel(X, y)
+        if labels is None:
+            raise ValueError(
+                "There are no labels to score against: pass y, or give SubjectWindower the target "
+                "column and keep it in the table."
+            )
+        self._compared(X)
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return self.estimator_.score(values, labels, **weights)
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Say which metadata the estimator takes, for scikit-learn's metadata routing.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        mapping = MethodMapping()
+        for method in ("fit", "predict", "predict_proba", "decision_function", "score"):
+            if hasattr(self.estimator, method):
+                mapping.add(caller=method, callee=method)
+        return MetadataRouter(owner=self).add(estimator=self.estimator, method_mapping=mapping)
+
+    def _route(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        if not get_config()["enable_metadata_routing"]:
+            return params
+        routed: Bunch = process_routing(self, method, **params)
+        return routed.estimator[method]
+
+    def _compared(self, X: Any) -> Any:
+        check_is_fitted(self)
+        self.fitted_subjects_.compare(X)
+        return plain(X)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.input_tags = inner.input_tags
+        tags.target_tags = inner.target_tags
+        tags.no_validation = inner.no_validation
+        tags.non_deterministic = inner.non_deterministic
+        tags.regressor_tags = inner.regressor_tags
+        tags.classifier_tags = inner.classifier_tags
+        return tags
+
+
+class WindowRegressor(RegressorMixin, _WindowEstimator):
+    """Fit a regressor on windows that carry their own labels.
+
+    It is the last step of a plain ``sklearn.pipeline.Pipeline`` with a `SynthefyAugmenter`, whose ``y``
+    scikit-learn cannot change. (In `skaug.Pipeline` any regressor will do.)
+
+    Parameters
+    ----------
+    estimator : regressor
+        Any scikit-learn regressor, a pipeline included.
+
+    Attributes
+    ----------
+    estimator_ : regressor
+        The fitted regressor.
+    n_features_in_ : int
+        Features of a window.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skaug import SynthefyAugmenter, WindowRegressor, Windows, WindowStatistics
+    >>> X = np.random.default_rng(0).normal(size=(20, 64, 1)) + np.arange(20)[:, None, None]
+    >>> windows = Windows.from_arrays(X, y=np.arange(20.0))
+    >>> pipe = make_pipeline(SynthefyAugmenter(), WindowStatistics(), WindowRegressor(Ridge()))
+    >>> pipe.fit(windows).score(windows) > 0.99
+    True
+    """
+
+    score = _WindowEstimator.score  # RegressorMixin's, which comes first, knows of no labels in X
+
+
+class WindowClassifier(ClassifierMixin, _WindowEstimator):
+    """Fit a classifier on windows that carry their own labels.
+
+    It is the last step of a plain ``sklearn.pipeline.Pipeline`` with a `SynthefyAugmenter`, whose ``y``
+    scikit-learn cannot change. (In `skaug.Pipeline` any classifier will do.)
+
+    Parameters
+    ----------
+    estimator : classifier
+        Any scikit-learn classifier, a pipeline included.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        The fitted classifier.
+    classes_ : ndarray of shape (n_classes,)
+        The classes.
+    n_features_in_ : int
+        Features of a window.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skaug import SynthefyAugmenter, WindowClassifier, Windows, WindowStatistics
+    >>> X = np.random.default_rng(0).normal(size=(20, 64, 1)) + np.repeat([0, 3], 10)[:, None, None]
+    >>> windows = Windows.from_arrays(X, y=np.repeat(["rest", "walk"], 10))
+    >>> classifier = WindowClassifier(LogisticRegression())
+    >>> pipe = make_pipeline(SynthefyAugmenter(), WindowStatistics(), classifier)
+    >>> pipe.fit(windows).score(windows)
+    1.0
+    """
+
+    score = _WindowEstimator.score  # ClassifierMixin's, which comes first, knows of no labels in X
+
+    @property
+    def classes_(self) -> NDArray:
+        """The classes."""
+        check_is_fitted(self)
+        return self.estimator_.classes_
+
+    @available_if(lambda self: hasattr(self.estimator, "predict_proba"))
+    def predict_proba(self, X: Any, **params: Any) -> NDArray:
+        """Predict the probability of each class for each window.
+
+        Parameters
+        ----------
+        X : Windows, WindowFeatures or array-like of n_windows rows
+            The windows.
+        **params : dict
+            Passed to the estimator, as its metadata routing asks.
+
+        Returns
+        -------
+        ndarray of shape (n_windows, n_classes)
+        """
+        routed = self._route("predict_proba", params)
+        return self.estimator_.predict_proba(self._compared(X), **routed)
+
+    @available_if(lambda self: hasattr(self.estimator, "decision_function"))
+    def decision_function(self, X: Any, **params: Any) -> NDArray:
+        """Give the estimator's decision function for each window.
+
+        Parameters
+        ----------
+        X : Windows, WindowFeatures or array-like of n_windows rows
+            The windows.
+        **params : dict
+            Passed to the estimator, as its metadata routing asks.
+
+        Returns
+        -------
+        ndarray of shape (n_windows,) or (n_windows, n_classes)
+        """
+        routed = self._route("decision_function", params)
+        return self.estimator_.decision_function(self._compared(X), **routed)

@@ -1,0 +1,486 @@
+"""From windows to a row of features each: the samples themselves, statistics, or a spectrum."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import scipy.fft
+import scipy.signal
+from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
+from sklearn.utils.validation import check_is_fitted
+
+from skaug.base import WindowStep
+from skaug.labelled import LabelledArray, plain
+from skaug.labels import Labels
+from skaug.windows import Windows, as_windows, plain_values
+
+
+class WindowFeatures(LabelledArray):
+    """Features of windows: an array-like of shape (n_windows, n_features) that keeps their labels.
+
+    Like `Windows` it refuses ``np.asarray`` if any window is synthetic.
+
+    Attributes
+    ----------
+    y, groups, is_synthetic, origins
+        As those of `Windows`.
+    feature_names : list of str
+        Names of the columns.
+    """
+
+    def __init__(
+        self,
+        values: NDArray,
+        labels: Labels,
+        feature_names: Sequence[str],
+        *,
+        plain_is_frame: bool = False,
+    ) -> None:
+        self._values = values
+        self.labels = labels
+        self.feature_names = list(feature_names)
+        self._plain_is_frame = plain_is_frame
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_windows, n_features)."""
+        return self._values.shape[0], self._values.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Data type of the features."""
+        return self._values.dtype
+
+    def to_numpy(self) -> NDArray:
+        """Give the features as a new array of shape (n_windows, n_features)."""
+        return self._values.copy()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give the features as a data frame with named columns."""
+        return pd.DataFrame(self._values.copy(), columns=self.feature_names)
+
+    def to_plain(self) -> NDArray | pd.DataFrame:
+        """Give what estimators that know nothing of windows work on, as `set_output` chose."""
+        return self.to_frame() if self._plain_is_frame else self._values
+
+    def relabel(self, y: ArrayLike | None) -> WindowFeatures:
+        """Give the windows other labels, as `Windows.relabel` does."""
+        return self._with(self._values, self.labels.relabel(y))
+
+    def _with(self, values: NDArray, labels: Labels) -> WindowFeatures:
+        return WindowFeatures(
+            values, labels, self.feature_names, plain_is_frame=self._plain_is_frame
+        )
+
+    def _take(self, index: Any) -> Self:
+        return self._with(self._values[index], self.labels.take(index))  # type: ignore[return-value]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "labels": self.labels.compact()}
+
+    def __repr__(self) -> str:
+        n, n_features = self.shape
+        return (
+            f"WindowFeatures({n} x {n_features}: {', '.join(self.feature_names[:3])}"
+            f"{', ...' if n_features > 3 else ''}; {int(self.is_synthetic.sum())} synthetic)"
+        )
+
+
+class FeatureFrame(pd.DataFrame):
+    """The data frame that ``set_output(transform="pandas")`` gives of real windows.
+
+    It knows the labels of its rows until something is computed from it: what pandas makes of it is a
+    plain DataFrame.
+    """
+
+    _metadata = ["labels"]
+
+    @property
+    def _constructor(self) -> type[pd.DataFrame]:
+        return pd.DataFrame
+
+
+class WindowFeatureExtractor(WindowStep):
+    """Base of the steps that make features of windows.
+
+    A subclass says which features (`_names`) and computes them of a block of windows (`_compute`).
+    """
+
+    @abstractmethod
+    def _names(self, channels: Sequence[str], window_size: int) -> list[str]:
+        """Names of the features."""
+
+    @abstractmethod
+    def _compute(self, values: NDArray) -> NDArray:
+        """Give the features, (n_windows, n_features), of windows (n_windows, size, n_channels)."""
+
+    def _check_parameters(self, window_size: int) -> None:
+        """Raise where a parameter does not suit windows of this length."""
+
+    def fit(self, X: Windows | ArrayLike, y: ArrayLike | None = None) -> Self:
+        """Learn the channels and the length of the windows.
+
+        Parameters
+        ----------
+        X : Windows or array-like of shape (n_windows, window_size, n_channels)
+            Windows.
+        y : ignored
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If `X` is not 3-D, or a parameter does not suit the windows.
+        """
+        if not isinstance(X, LabelledArray):
+            X = Windows.from_arrays(plain_values(X))
+        if not isinstance(X, Windows):
+            raise ValueError(
+                f"{type(self).__name__} works on windows, got features of shape {X.shape}: use one such "
+                "step a pipeline, or join several in a FeatureUnion."
+            )
+        self._check_parameters(X.window_size)
+        self.n_features_in_ = X.shape[2]
+        self.window_size_ = X.window_size
+        self._channels = X.feature_names
+        return self
+
+    def fit_transform(
+        self, X: Windows | ArrayLike, y: ArrayLike | None = None
+    ) -> WindowFeatures | FeatureFrame | NDArray:
+        """Make the features that the next steps are fitted on.
+
+        Parameters
+        ----------
+        X : Windows or array-like of shape (n_windows, window_size, n_channels)
+            Windows.
+        y : array-like of shape (n_windows,), optional
+            Labels that win over those of the windows, if all of them are real.
+
+        Returns
+        -------
+        WindowFeatures, FeatureFrame or ndarray of shape (n_windows, n_features)
+            As `transform` does.
+        """
+        self.fit(X)
+        return self.transform(X.relabel(y) if isinstance(X, Windows) else X)
+
+    def transform(self, X: Windows | ArrayLike) -> WindowFeatures | FeatureFrame | NDArray:
+        """Make features of windows.
+
+        Parameters
+        ----------
+        X : Windows or array-like of shape (n_windows, window_size, n_channels)
+            Windows of the length and channels seen in `fit`.
+
+        Returns
+        -------
+        WindowFeatures, FeatureFrame or ndarray of shape (n_windows, n_features)
+            Of `Windows`: `WindowFeatures`, or, where pandas output was chosen, a data frame if all
+            windows are real. Of a plain array: an array, or a data frame.
+
+        Raises
+        ------
+        ValueError
+            If the windows have another shape.
+        """
+        check_is_fitted(self)
+        windows = as_windows(X)
+        if windows.shape[1:] != (self.window_size_, self.n_features_in_):
+            raise ValueError(
+                f"X holds windows of shape {windows.shape[1:]}, but {type(self).__name__} was fitted on "
+                f"windows of shape {(self.window_size_, self.n_features_in_)}."
+            )
+        parts = [self._compute(block.to_numpy()) for _, block in windows.blocks()]
+        names = self._names(self._channels, self.window_size_)
+        values = np.concatenate(parts) if parts else np.empty((0, len(names)), windows.dtype)
+        is_frame = self._output() == "pandas"
+        if not isinstance(X, Windows):
+            return pd.DataFrame(values, columns=names) if is_frame else values
+        features = WindowFeatures(values, windows.labels, names, plain_is_frame=is_frame)
+        if not is_frame or windows.labels.holds_synthetic:
+            return features
+        return _labelled_frame(values, windows.labels, names)
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
+        """Name the features.
+
+        Parameters
+        ----------
+        input_features : array-like of str of shape (n_channels,), optional
+            The channels; by default those seen in `fit`.
+
+        Returns
+        -------
+        ndarray of str of shape (n_features,)
+        """
+        check_is_fitted(self)
+        channels = self._channels if input_features is None else list(np.asarray(input_features))
+        if len(channels) != self.n_features_in_:
+            raise ValueError(
+                f"input_features must name {self.n_features_in_} channels, got {len(channels)}."
+            )
+        return np.asarray(self._names(channels, self.window_size_), dtype=object)
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Choose the container of the features.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas"} or None
+            "default": `WindowFeatures` of `Windows`, an array of an array. "pandas": a data frame,
+            except of windows among which some are synthetic: a frame would lose their labels. None
+            changes nothing.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If another container is asked for.
+        """
+        if transform not in (None, "default", "pandas"):
+            raise ValueError(
+                f"transform={transform!r}: features of windows come as 'default' or as 'pandas'."
+            )
+        if transform is not None:
+            self._chosen_output = transform
+        return self
+
+    def _output(self) -> str:
+        return getattr(self, "_chosen_output", None) or get_config()["transform_output"]
+
+    def __sklearn_clone__(self) -> Self:
+        copy = super().__sklearn_clone__()
+        if hasattr(self, "_chosen_output"):
+            copy._chosen_output = self._chosen_output
+        return copy
+
+
+class WindowFlattener(WindowFeatureExtractor):
+    """Every sample of a window as a feature, in order of time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaug import WindowFlattener, Windows
+    >>> windows = Windows.from_arrays(np.arange(8.0).reshape(2, 2, 2), feature_names=["BVP", "ECG"])
+    >>> flattener = WindowFlattener()
+    >>> flattener.fit_transform(windows).to_numpy()
+    array([[0., 1., 2., 3.],
+           [4., 5., 6., 7.]])
+    >>> flattener.get_feature_names_out()
+    array(['BVP_t0', 'ECG_t0', 'BVP_t1', 'ECG_t1'], dtype=object)
+    """
+
+    def _names(self, channels: Sequence[str], window_size: int) -> list[str]:
+        return [f"{channel}_t{t}" for t in range(window_size) for channel in channels]
+
+    def _compute(self, values: NDArray) -> NDArray:
+        return values.reshape(len(values), -1)
+
+
+class WindowStatistics(WindowFeatureExtractor):
+    """Mean, standard deviation, minimum and maximum of each channel.
+
+    The standard deviation is that of the samples, divided by ``window_size``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaug import WindowStatistics, Windows
+    >>> windows = Windows.from_arrays([[[1.0], [2.0], [3.0], [2.0]]], feature_names=["BVP"])
+    >>> WindowStatistics().set_output(transform="pandas").fit_transform(windows)
+       BVP_mean   BVP_std  BVP_min  BVP_max
+    0       2.0  0.707107      1.0      3.0
+    """
+
+    _STATISTICS = ("mean", "std", "min", "max")
+
+    def _names(self, channels: Sequence[str], window_size: int) -> list[str]:
+        return [f"{channel}_{name}" for channel in channels for name in self._STATISTICS]
+
+    def _compute(self, values: NDArray) -> NDArray:
+        each = [getattr(values, name)(axis=1) for name in self._STATISTICS]
+        return np.stack(each, axis=2).reshape(len(values), -1)
+
+
+class WindowSpectrum(WindowFeatureExtractor):
+    r"""Logarithm of the power of each channel at each frequency.
+
+    The mean of the window is removed, a Hann window applied, and the natural logarithm taken of the
+    one-sided power spectral density.
+
+    Parameters
+    ----------
+    low, high : float, optional
+        The band of frequencies to keep, both ends included, in the unit of `sampling_rate`; all of
+        them by default, except zero, where the mean was removed.
+    sampling_rate : float, default=1.0
+        Samples per unit of time: in Hz if `low` and `high` are.
+
+    Notes
+    -----
+    :math:`P(f) = 2 |\sum_t h_t (x_t - \bar x) e^{-2 \pi i f t}|^2 / (r \sum_t h_t^2)` with the periodic
+    Hann window :math:`h` and the sampling rate :math:`r` (Welch, "The use of fast Fourier transform for
+    the estimation of power spectra", IEEE Trans. Audio Electroacoust. 15(2), 1967, for one segment; the
+    factor 2 is absent at the Nyquist frequency). Power below 1e-30 counts as 1e-30, so that a flat
+    channel has a finite logarithm.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaug import WindowSpectrum, Windows
+    >>> t = np.arange(128) / 64
+    >>> windows = Windows.from_arrays(np.sin(2 * np.pi * 1.5 * t)[None, :, None], feature_names=["BVP"])
+    >>> spectrum = WindowSpectrum(low=0.5, high=3.0, sampling_rate=64)
+    >>> power = spectrum.fit_transform(windows).to_numpy()[0]
+    >>> spectrum.get_feature_names_out()
+    array(['BVP_0.5Hz', 'BVP_1Hz', 'BVP_1.5Hz', 'BVP_2Hz', 'BVP_2.5Hz',
+           'BVP_3Hz'], dtype=object)
+    >>> spectrum.get_feature_names_out()[power.argmax()]
+    'BVP_1.5Hz'
+    """
+
+    def __init__(
+        self,
+        low: float | None = None,
+        high: float | None = None,
+        sampling_rate: float = 1.0,
+    ) -> None:
+        self.low = low
+        self.high = high
+        self.sampling_rate = sampling_rate
+
+    def _check_parameters(self, window_size: int) -> None:
+        if not np.isfinite(self.sampling_rate) or self.sampling_rate <= 0:
+            raise ValueError(f"sampling_rate={self.sampling_rate!r} must be above zero.")
+        if len(self._bins(window_size)) == 0:
+            raise ValueError(
+                f"No frequency of a window of {window_size} samples at sampling_rate="
+                f"{self.sampling_rate:g} lies between low={self.low} and high={self.high}: they are "
+                f"{self.sampling_rate / window_size:g} apart, up to {self.sampling_rate / 2:g}."
+            )
+
+    def _frequencies(self, window_size: int) -> NDArray:
+        return np.arange(window_size // 2 + 1) * (self.sampling_rate / window_size)
+
+    def _bins(self, window_size: int) -> NDArray[np.intp]:
+        frequencies = self._frequencies(window_size)
+        rounding = 1e-9 * self.sampling_rate
+        low = 0.5 * self.sampling_rate / window_size if self.low is None else self.low - rounding
+        high = np.inf if self.high is None else self.high + rounding
+        return np.flatnonzero((frequencies >= low) & (frequencies <= high))
+
+    def _names(self, channels: Sequence[str], window_size: int) -> list[str]:
+        chosen = self._frequencies(window_size)[self._bins(window_size)]
+        digits = 6
+        while len({f"{frequency:.{digits}g}" for frequency in chosen}) < len(chosen):
+            digits += 1
+        return [f"{channel}_{f:.{digits}g}Hz" for channel in channels for f in chosen]
+
+    def _compute(self, values: NDArray) -> NDArray:
+        size = values.shape[1]
+        hann = scipy.signal.windows.hann(size, sym=False).astype(values.dtype)
+        centred = (values - values.mean(axis=1, keepdims=True)) * hann[:, None]
+        bins = self._bins(size)
+        spectrum = scipy.fft.rfft(centred, axis=1)[:, bins]
+        power = (spectrum.real**2 + spectrum.imag**2) * (2 / (self.sampling_rate * (hann**2).sum()))
+        power[:, (bins == 0) | (2 * bins == size)] /= 2
+        logs = np.log(np.maximum(power, 1e-30))
+        return np.moveaxis(logs, 2, 1).reshape(len(values), -1)
+
+
+def unlabel(X: Any, y: ArrayLike | None) -> tuple[Any, ArrayLike | None]:
+    """Part windows, or features of windows, into what any estimator works on.
+
+    Parameters
+    ----------
+    X : Windows, WindowFeatures, FeatureFrame or array-like
+        The windows.
+    y : array-like or None
+        Labels that were passed with them.
+
+    Returns
+    -------
+    X : ndarray or DataFrame
+        Without labels.
+    y : array-like or None
+        The labels that count: see `Labels.relabel`.
+
+    Raises
+    ------
+    ValueError
+        If `y` has another length.
+    """
+    labels = labels_of(X)
+    return plain(X), y if labels is None else labels.relabel(y).y
+
+
+def labels_of(X: Any) -> Labels | None:
+    """Give what is known of windows, or of features of windows; None of anything else."""
+    return getattr(X, "labels", None) if isinstance(X, LabelledArray | FeatureFrame) else None
+
+
+def attach_labels(values: Any, source: Any) -> Any:
+    """Give values computed of windows, one row a window, the labels of those windows again.
+
+    Parameters
+    ----------
+    values : ndarray, DataFrame or sparse matrix of n_windows rows
+        What a transformer made of them.
+    source : Windows, WindowFeatures, FeatureFrame or anything else
+        Where the values come from. What has no labels gives none.
+
+    Returns
+    -------
+    Windows, WindowFeatures, FeatureFrame, or `values` as they are
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer rows than windows.
+    TypeError
+        If there are synthetic windows, and the values are nothing that can carry labels.
+    """
+    labels = labels_of(source)
+    if labels is None or isinstance(values, LabelledArray):
+        return values
+    if values.shape[0] != len(labels):
+        raise ValueError(
+            f"A step made {values.shape[0]} rows of {len(labels)} windows: only steps that know of "
+            "windows (skaug.base.WindowStep) may change their number."
+        )
+    if isinstance(values, pd.DataFrame):
+        if labels.holds_synthetic:
+            names = [str(name) for name in values.columns]
+            return WindowFeatures(values.to_numpy(), labels, names, plain_is_frame=True)
+        return _labelled_frame(values, labels)
+    if isinstance(values, np.ndarray) and values.ndim == 2:
+        return WindowFeatures(values, labels, [f"x{i}" for i in range(values.shape[1])])
+    if isinstance(values, np.ndarray) and values.ndim == 3 and isinstance(source, Windows):
+        return source.with_samples(values)
+    if labels.holds_synthetic:
+        raise TypeError(
+            f"A step made {type(values).__name__} of windows some of which are synthetic, and it cannot "
+            "carry their labels: have the step give a dense array."
+        )
+    return values
+
+
+def _labelled_frame(
+    values: Any, labels: Labels, columns: Sequence[str] | None = None
+) -> FeatureFrame:
+    frame = FeatureFrame(values, columns=columns)
+    frame.labels = labels.compact()
+    return frame

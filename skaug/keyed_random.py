@@ -1,0 +1,49 @@
+"""Random numbers that depend on a key, never on the order or the company in which they are asked.
+
+SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014) is
+used as a counter-based generator: number ``i`` of a key is the finaliser of ``key + (i + 1) * gamma``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+
+
+def text_key(*parts: Any) -> np.uint64:
+    """Give the key of a few values: the same in every process, and for 1 and numpy's 1."""
+    text = "\x1f".join(str(part) for part in parts)
+    return np.uint64(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little"))
+
+
+def combine(keys: NDArray[np.uint64], values: NDArray) -> NDArray[np.uint64]:
+    """Give new keys made of keys and whole numbers, element by element."""
+    return _finalise(keys ^ _finalise(values.astype(np.uint64) + _GAMMA))
+
+
+def uniform(keys: NDArray[np.uint64], n: int) -> NDArray[np.float64]:
+    """Draw `n` numbers in [0, 1) for each key.
+
+    Parameters
+    ----------
+    keys : ndarray of uint64 of shape (n_keys,)
+    n : int
+
+    Returns
+    -------
+    ndarray of shape (n_keys, n)
+    """
+    counters = np.arange(1, n + 1, dtype=np.uint64) * _GAMMA
+    bits = _finalise(keys[:, None] + counters)
+    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def _finalise(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))

@@ -1,0 +1,70 @@
+"""Notice when a model predicts subjects that it was fitted on."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skaug.features import labels_of, plain
+
+
+class SubjectOverlapWarning(UserWarning):
+    """A model predicts other windows of a subject that it was fitted on.
+
+    Windows of one subject resemble each other, so that such scores say little about new subjects.
+    """
+
+
+class FittedSubjects:
+    """The subjects and windows that a model was fitted on.
+
+    Parameters
+    ----------
+    X : Windows, WindowFeatures, FeatureFrame or anything else
+        What the last step was fitted on. What knows of no subjects is not compared.
+    """
+
+    def __init__(self, X: Any) -> None:
+        labels = labels_of(X)
+        self.subjects: frozenset[Any] = frozenset()
+        if labels is not None and labels.subjects is not None:
+            real = ~labels.is_synthetic
+            self.subjects = frozenset(labels.subjects[np.unique(labels.codes)])
+            self.windows = np.unique(_fingerprints(X)[real])
+
+    def compare(self, X: Any) -> None:
+        """Warn if these are other windows of the same subjects.
+
+        The windows that the model was fitted on may be predicted without a warning, as for a training
+        score.
+        """
+        labels = labels_of(X)
+        if not self.subjects or labels is None or labels.subjects is None or labels.holds_synthetic:
+            return
+        shared = self.subjects.intersection(labels.subjects[np.unique(labels.codes)])
+        if not shared:
+            return
+        of_shared = np.isin(labels.codes, np.flatnonzero([s in shared for s in labels.subjects]))
+        if np.isin(_fingerprints(X)[of_shared], self.windows).all():
+            return
+        names = ", ".join(sorted(map(str, shared))[:3]) + (", ..." if len(shared) > 3 else "")
+        warnings.warn(
+            f"This model was fitted on other windows of {len(shared)} of the subjects that it predicts "
+            f"({names}): the score says little about new subjects. Split with "
+            "skaug.model_selection.SubjectKFold or LeaveOneSubjectOut.",
+            SubjectOverlapWarning,
+            stacklevel=2,
+        )
+
+
+def _fingerprints(X: Any) -> NDArray[np.uint64]:
+    """Give a number for each window that depends on a few of its values."""
+    values = np.asarray(plain(X), dtype=np.float64)
+    values = values.reshape(len(values), -1)
+    some = np.linspace(0, values.shape[1] - 1, num=min(values.shape[1], 16)).astype(int)
+    bits = np.ascontiguousarray(values[:, some]).view(np.uint64)
+    powers = np.uint64(0x9E3779B97F4A7C15) ** np.arange(1, len(some) + 1, dtype=np.uint64)
+    return (bits * (powers | np.uint64(1))).sum(axis=1)

@@ -1,0 +1,444 @@
+"""The container that flows through the pipelines: windows with labels, subjects and origins."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from skaug.columns import concatenate_contexts, encode
+from skaug.labelled import LabelledArray
+from skaug.labels import REAL, Labels, concatenate_labels
+from skaug.slicing import covered_rows, window_views
+
+
+class Windows(LabelledArray):
+    """Windows of sensor recordings, as an array-like of shape (n_windows, window_size, n_features).
+
+    Overlapping windows share their samples, and selecting windows copies nothing; an array is made
+    when it is asked for. scikit-learn's tools treat it like an array: ``len``, ``shape``, indexing by
+    slices, masks and integers, ``train_test_split``, ``cross_validate``, ``clone``, pickling.
+
+    Windows are made by `SubjectWindower`, or by `Windows.from_arrays` from arrays that exist already.
+    What holds synthetic windows refuses ``np.asarray``, because a bare array would lose their labels;
+    `to_numpy` is the explicit way.
+
+    Attributes
+    ----------
+    y : ndarray of shape (n_windows,), or None
+        The label of each window.
+    groups : ndarray of shape (n_windows,), or None
+        The subject of each window.
+    is_synthetic : ndarray of shape (n_windows,)
+        Whether each window was synthesised.
+    feature_names : list of str
+        The channels.
+    window_size : int
+        Samples in a window.
+    origins : DataFrame of n_windows rows
+        ``subject``, ``first_row`` (counted among the rows of that subject) and ``draw`` (-1 for a
+        recorded window).
+    context : DataFrame of n_windows * window_size rows
+        The other columns of the table.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaug import Windows
+    >>> windows = Windows.from_arrays(np.zeros((4, 100, 2)), y=[60, 61, 80, 82], groups=list("AABB"))
+    >>> windows
+    Windows(4 of 100 x 2: x0, x1; 2 subjects, labelled)
+    >>> windows[windows.groups == "B"].y
+    array([80, 82])
+    """
+
+    def __init__(
+        self,
+        signals: NDArray,
+        starts: NDArray[np.intp],
+        window_size: int,
+        labels: Labels,
+        feature_names: Sequence[str],
+        context: pd.DataFrame,
+    ) -> None:
+        self._signals = signals
+        self._starts = starts
+        self._context = context
+        self.window_size = window_size
+        self.labels = labels
+        self.feature_names = list(feature_names)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        *,
+        feature_names: Sequence[str] | None = None,
+    ) -> Windows:
+        """Make windows of a 3-D array.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_windows, window_size, n_features)
+            The samples. A C-contiguous array is not copied.
+        y : array-like of shape (n_windows,), optional
+            The label of each window.
+        groups : array-like of shape (n_windows,), optional
+            The subject of each window.
+        feature_names : sequence of str, optional
+            The channels; ``x0``, ``x1``, ... by default.
+
+        Returns
+        -------
+        Windows
+            Their origins count as if each subject's windows had been recorded end to end.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not 3-D and numeric, or a length differs from the number of windows.
+        """
+        values = np.ascontiguousarray(plain_values(X))
+        n_windows, window_size, n_features = values.shape
+        if feature_names is None:
+            feature_names = [f"x{i}" for i in range(n_features)]
+        if len(feature_names) != n_features:
+            raise ValueError(
+                f"X has {n_features} features, but {len(feature_names)} feature_names."
+            )
+        labels = None if y is None else _one_a_window(y, n_windows, "y")
+        codes, subjects = np.zeros(n_windows, dtype=np.intp), None
+        if groups is not None:
+            codes, subjects = encode(pd.Series(_one_a_window(groups, n_windows, "groups")))
+            if (codes < 0).any():
+                window = int(np.flatnonzero(codes < 0)[0])
+                raise ValueError(
+                    f"groups has no subject for window {window}: name one, or drop it."
+                )
+        nth_of_subject = pd.Series(codes).groupby(codes).cumcount().to_numpy()
+        return cls(
+            values.reshape(n_windows * window_size, n_features),
+            np.arange(n_windows, dtype=np.intp) * window_size,
+            window_size,
+            Labels(
+                codes=codes,
+                subjects=subjects,
+                first_row=nth_of_subject.astype(np.int64) * window_size,
+                draw=np.full(n_windows, REAL),
+                is_synthetic=np.zeros(n_windows, dtype=bool),
+                y=labels,
+            ),
+            feature_names,
+            pd.DataFrame(index=range(n_windows * window_size)),
+        )
+
+    @staticmethod
+    def concatenate(parts: Sequence[Windows]) -> Windows:
+        """Join windows of the same size and channels, in the order given.
+
+        Raises
+        ------
+        ValueError
+            If there are none, if sizes or channels differ, or if only some have labels or subjects.
+        """
+        parts = list(parts)
+        if not parts:
+            raise ValueError("There are no windows to join: pass at least one Windows.")
+        first = parts[0]
+        for part in parts[1:]:
+            if part.shape[1:] != first.shape[1:] or part.feature_names != first.feature_names:
+                raise ValueError(
+                    f"Windows of {part.window_size} samples of {', '.join(part.feature_names)} cannot "
+                    f"join windows of {first.window_size} samples of {', '.join(first.feature_names)}."
+                )
+        labels = concatenate_labels([part.labels for part in parts])
+        if all(
+            part._signals is first._signals and part._context is first._context for part in parts
+        ):
+            starts = np.concatenate([part._starts for part in parts])
+            return Windows(
+                first._signals,
+                starts,
+                first.window_size,
+                labels,
+                first.feature_names,
+                first._context,
+            )
+        compact = [part.compact() for part in parts if len(part)]
+        offsets = np.cumsum([0] + [len(part._signals) for part in compact[:-1]])
+        return Windows(
+            np.concatenate([part._signals for part in compact]),
+            np.concatenate([part._starts + by for part, by in zip(compact, offsets, strict=True)]),
+            first.window_size,
+            labels,
+            first.feature_names,
+            concatenate_contexts([part._context for part in compact]),
+        )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(n_windows, window_size, n_features)."""
+        return len(self._starts), self.window_size, len(self.feature_names)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Data type of the samples."""
+        return self._signals.dtype
+
+    @property
+    def context(self) -> pd.DataFrame:
+        """The other columns of the table, one row per sample of each window.
+
+        Subject, target and every column that is no channel: the conditions that a synthesizer is
+        told. The index has the levels ``window`` (position) and ``sample``. Text is categorical.
+        """
+        rows = (self._starts[:, None] + np.arange(self.window_size)).ravel()
+        index = pd.MultiIndex.from_product(
+            [range(len(self)), range(self.window_size)], names=["window", "sample"]
+        )
+        return self._context.take(rows).set_axis(index)
+
+    @property
+    def context_rows(self) -> pd.DataFrame:
+        """The context of each recorded row, once, however many windows hold it."""
+        return self._context
+
+    @property
+    def first_context_rows(self) -> NDArray[np.intp]:
+        """The row of `context_rows` at which each window begins."""
+        return self._starts
+
+    def to_numpy(self) -> NDArray:
+        """Give the samples as a new array of shape (n_windows, window_size, n_features)."""
+        out = np.empty(self.shape, dtype=self.dtype)
+        for which, block in window_views(self._signals, self._starts, self.window_size):
+            out[which] = block
+        return out
+
+    def to_plain(self) -> NDArray:
+        """Give what an estimator that knows nothing of windows works on: the bare array."""
+        return self.to_numpy()
+
+    def relabel(self, y: ArrayLike | None) -> Windows:
+        """Give the windows other labels.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_windows,), or (n_rows,) of the table they were cut from, or None
+            Labels of rows are aggregated as the windower would. None changes nothing, and neither
+            does any `y` where there are synthetic windows: only the container knows their labels.
+
+        Raises
+        ------
+        ValueError
+            If `y` has another length.
+        """
+        return self._with(labels=self.labels.relabel(y))
+
+    def drawn(self, draws: ArrayLike) -> Windows:
+        """Give the windows as conditions of synthesis, each with the number of its draw.
+
+        Parameters
+        ----------
+        draws : array-like of int of shape (n_windows,)
+            How many windows of the same origin are asked for before this one.
+        """
+        draw = _one_a_window(draws, len(self), "draws").astype(np.int64)
+        return self._with(labels=replace(self.labels, draw=draw))
+
+    def synthesized(self, X: ArrayLike, y: ArrayLike | None = None) -> Windows:
+        """Give synthetic windows of these conditions: the same origins and context, other samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_windows, window_size, n_features)
+            The synthetic samples.
+        y : array-like of shape (n_windows,), optional
+            Their labels; those of the conditions by default.
+
+        Raises
+        ------
+        ValueError
+            If the shape differs from that of the conditions.
+        """
+        if np.shape(X) != self.shape:
+            raise ValueError(f"X has the shape {np.shape(X)}, its conditions {self.shape}.")
+        labels = replace(self.labels, is_synthetic=np.ones(len(self), dtype=bool), rows=None)
+        if y is not None:
+            labels = replace(labels, y=_one_a_window(y, len(self), "y"))
+        return self._with(labels=labels).with_samples(X)
+
+    def with_samples(self, X: ArrayLike) -> Windows:
+        """Give the windows other samples; labels, origins and context stay.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_windows, new_window_size, n_features)
+            The samples. Where their length is another, the context, which has one row per sample, is
+            left behind.
+
+        Raises
+        ------
+        ValueError
+            If there is another number of windows or features.
+        """
+        values = plain_values(X)
+        n_windows, window_size, n_features = values.shape
+        if (n_windows, n_features) != (self.shape[0], self.shape[2]):
+            raise ValueError(f"X has the shape {values.shape}, these windows {self.shape}.")
+        context = pd.DataFrame(index=range(n_windows * window_size))
+        if window_size == self.window_size:
+            rows = (self._starts[:, None] + np.arange(window_size)).ravel()
+            context = self._context.take(rows).reset_index(drop=True)
+        return Windows(
+            np.ascontiguousarray(values, dtype=self.dtype).reshape(-1, n_features),
+            np.arange(n_windows, dtype=np.intp) * window_size,
+            window_size,
+            self.labels,
+            self.feature_names,
+            context,
+        )
+
+    def with_context(self, context: pd.DataFrame, y: ArrayLike | None) -> Windows:
+        """Give the windows another context and other labels.
+
+        Parameters
+        ----------
+        context : DataFrame
+            Rows as in `context_rows`.
+        y : array-like of shape (n_windows,), or None
+            The labels.
+        """
+        labels = None if y is None else _one_a_window(y, len(self), "y")
+        return self._with(context=context, labels=replace(self.labels, y=labels))
+
+    def blocks(self, n_rows: int = 1 << 18) -> Iterator[tuple[slice, Windows]]:
+        """Walk over the windows in blocks of about `n_rows` rows, to bound the memory of a step."""
+        n_block = max(1, n_rows // self.window_size)
+        for first in range(0, len(self), n_block):
+            which = slice(first, min(first + n_block, len(self)))
+            yield which, self[which]
+
+    def _with(self, **changed: Any) -> Self:
+        parts: dict[str, Any] = {
+            "signals": self._signals,
+            "starts": self._starts,
+            "window_size": self.window_size,
+            "labels": self.labels,
+            "feature_names": self.feature_names,
+            "context": self._context,
+        }
+        return type(self)(**(parts | changed))
+
+    def _take(self, index: Any) -> Self:
+        return self._with(starts=self._starts[index], labels=self.labels.take(index))
+
+    def compact(self) -> Windows:
+        """Keep only the rows that the windows cover."""
+        starts, stretches = covered_rows(self._starts, self.window_size)
+        if sum(s.stop - s.start for s in stretches) == len(self._signals):
+            return self._with(labels=self.labels.compact())
+        signals, context = self._signals[:0], self._context.iloc[:0]
+        if stretches:
+            signals = np.concatenate([self._signals[s] for s in stretches])
+            context = self._context.take(
+                np.concatenate([np.arange(s.start, s.stop) for s in stretches])
+            )
+        return self._with(
+            signals=signals,
+            starts=starts,
+            labels=self.labels.compact(),
+            context=context.reset_index(drop=True),
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Plain arrays only: what is not covered must not travel to a worker, and joblib's hash of
+        # equal windows must be equal, whatever they were cut from.
+        kept = self.compact()
+        context = {}
+        for name, column in kept._context.items():
+            if isinstance(column.dtype, pd.CategoricalDtype):
+                codes, classes = encode(column)
+                context[name] = codes, classes
+            else:
+                context[name] = column.array if column.dtype.kind in "mM" else column.to_numpy()
+        return {**kept.__dict__, "_context": context}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        context = {
+            name: pd.Categorical.from_codes(column[0], categories=pd.Index(column[1], dtype=object))
+            if isinstance(column, tuple)
+            else column
+            for name, column in state["_context"].items()
+        }
+        index = range(len(state["_signals"]))
+        self.__dict__.update(state, _context=pd.DataFrame(context, index=index))
+
+    def __repr__(self) -> str:
+        n, size, n_features = self.shape
+        parts = []
+        if self.groups is not None:
+            n_subjects = len(np.unique(self.labels.codes))
+            parts.append(f"{n_subjects} subject{'s' if n_subjects != 1 else ''}")
+        parts.append("labelled" if self.y is not None else "no labels")
+        if self.labels.holds_synthetic:
+            parts.append(f"{int(self.is_synthetic.sum())} synthetic")
+        names = ", ".join(self.feature_names[:4]) + (", ..." if n_features > 4 else "")
+        return f"Windows({n} of {size} x {n_features}: {names}; {', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        subjects = pd.Series(
+            "(no subject)" if self.groups is None else self.groups, index=range(len(self))
+        )
+        counts = pd.DataFrame({"real": ~self.is_synthetic, "synthetic": self.is_synthetic})
+        table = counts.groupby(subjects.to_numpy(), sort=False).sum()
+        if self.y is not None and self.y.ndim == 1 and self.y.dtype.kind in "fiu":
+            table["mean of y"] = pd.Series(self.y).groupby(subjects.to_numpy(), sort=False).mean()
+        table.index.name = "subject"
+        shown = table.head(20).to_html(float_format="{:.4g}".format, border=0)
+        more = f"<p>and {len(table) - 20} more subjects</p>" if len(table) > 20 else ""
+        return f"<div><p>{html.escape(repr(self))}</p>{shown}{more}</div>"
+
+
+def plain_values(X: Any) -> NDArray:
+    """Give windows as a numeric 3-D array.
+
+    Raises
+    ------
+    ValueError
+        If it is not 3-D, empty in time or features, or not numeric.
+    """
+    values = X.to_numpy() if isinstance(X, Windows) else np.asarray(X)
+    if values.ndim != 3:
+        raise ValueError(
+            f"Windows are 3-D, (n_windows, window_size, n_features), got {values.ndim}-D of shape "
+            f"{values.shape}. Cut recordings with skaug.SubjectWindower, or reshape to "
+            "(n_windows, window_size, 1) where there is one channel."
+        )
+    if values.dtype.kind not in "fiub":
+        raise ValueError(f"Windows hold numbers, got an array of dtype {values.dtype}.")
+    if values.shape[1] == 0 or values.shape[2] == 0:
+        raise ValueError(f"Windows need samples and features, got the shape {values.shape}.")
+    return values.astype(np.float64) if values.dtype.kind in "iub" else values
+
+
+def _one_a_window(values: ArrayLike, n_windows: int, name: str) -> NDArray:
+    array = np.asarray(values)
+    if array.ndim == 0 or len(array) != n_windows:
+        given = "a scalar" if array.ndim == 0 else f"{len(array)} entries"
+        raise ValueError(
+            f"{name} must have one entry for each of {n_windows} windows, got {given}."
+        )
+    return array
+
+
+def as_windows(X: Any) -> Windows:
+    """Give windows as `Windows`, a 3-D array wrapped."""
+    return X if isinstance(X, Windows) else Windows.from_arrays(X)
