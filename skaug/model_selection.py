@@ -82,8 +82,8 @@ class SubjectKFold(GroupKFold):
         ValueError
             If the subjects are not known, or fewer than the folds.
         """
-        groups = subjects_of(X, groups, self.subject)
-        n_subjects = len(np.unique(groups))
+        codes, names = subjects_of(X, groups, self.subject)
+        n_subjects = len(names)
         if n_subjects < self.n_splits:
             raise ValueError(
                 f"There are {n_subjects} subjects for {self.n_splits} folds: pass "
@@ -92,7 +92,7 @@ class SubjectKFold(GroupKFold):
                 else "There is a single subject, so none is left to test on: gather recordings of two "
                 "subjects or more."
             )
-        yield from super().split(np.zeros(len(groups)), None, groups)
+        yield from super().split(np.zeros(len(codes)), None, codes)
 
 
 class LeaveOneSubjectOut(LeaveOneGroupOut):
@@ -139,13 +139,13 @@ class LeaveOneSubjectOut(LeaveOneGroupOut):
         ValueError
             If the subjects are not known, or there is only one.
         """
-        groups = subjects_of(X, groups, self.subject)
-        if len(np.unique(groups)) < 2:
+        codes, names = subjects_of(X, groups, self.subject)
+        if len(names) < 2:
             raise ValueError(
                 "There is a single subject, so none is left to test on: gather recordings of two "
                 "subjects or more."
             )
-        yield from super().split(np.zeros(len(groups)), None, groups)
+        yield from super().split(np.zeros(len(codes)), None, codes)
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: ArrayLike | None = None) -> int:
         """Count the folds: the subjects.
@@ -159,11 +159,13 @@ class LeaveOneSubjectOut(LeaveOneGroupOut):
         -------
         int
         """
-        return len(np.unique(subjects_of(X, groups, self.subject)))
+        return len(subjects_of(X, groups, self.subject)[1])
 
 
-def subjects_of(X: Any, groups: ArrayLike | None = None, subject: str = "subject") -> NDArray:
-    """Give a code of the subject of each row or window.
+def subjects_of(
+    X: Any, groups: ArrayLike | None = None, subject: str = "subject"
+) -> tuple[NDArray[np.intp], NDArray]:
+    """Find out the subject of each row or window.
 
     Parameters
     ----------
@@ -176,8 +178,10 @@ def subjects_of(X: Any, groups: ArrayLike | None = None, subject: str = "subject
 
     Returns
     -------
-    ndarray of int of shape (n_samples,)
-        Codes in order of appearance.
+    codes : ndarray of int of shape (n_samples,)
+        The subject of each sample, as a position in `names`.
+    names : ndarray of shape (n_subjects,)
+        The subjects, in order of appearance.
 
     Raises
     ------
@@ -202,13 +206,13 @@ def subjects_of(X: Any, groups: ArrayLike | None = None, subject: str = "subject
             f"The subjects of {type(X).__name__} are not known: pass groups, a DataFrame with a column "
             f"{subject!r}, or Windows."
         )
-    codes, _ = encode(column)
+    codes, names = encode(column)
     if (codes < 0).any():
         sample = int(np.flatnonzero(codes < 0)[0])
         raise ValueError(
             f"The subject of sample {sample} is missing: fill it in or drop the sample."
         )
-    return codes
+    return codes, names
 
 
 def split_by_column(X: Any, column: str) -> dict[Hashable, Any]:

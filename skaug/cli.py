@@ -1,0 +1,313 @@
+"""The command line: ``skaug demo`` and ``skaug compare``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pandas as pd
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.linear_model import Ridge
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.preprocessing import StandardScaler
+
+import skaug
+from skaug import (
+    Pipeline,
+    SubjectWindower,
+    SynthefyAugmenter,
+    WindowFlattener,
+    Windows,
+    WindowSpectrum,
+    WindowStatistics,
+    make_pipeline,
+)
+from skaug.datasets import simulate_ppg
+from skaug.evaluation import ProtocolComparison, compare_protocols
+from skaug.evaluation.protocols import PROTOCOLS
+from skaug.synthesis import SurrogateSynthesizer
+from skaug.windower import ALIGNMENTS, MISSING
+
+MODELS = {
+    "ridge": lambda: Ridge(),
+    "extra-trees": lambda: ExtraTreesRegressor(
+        n_estimators=200, min_samples_leaf=3, random_state=0
+    ),
+    "neighbours": lambda: KNeighborsRegressor(),
+}
+REPRESENTATIONS = ("spectrum", "statistics", "flatten")
+
+#: What reading a file or checking the user's table raises: told in one line, without a traceback.
+USER_ERRORS = (OSError, ValueError, TypeError)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit code: 0, or 2 after an error that the user can mend.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except USER_ERRORS as error:
+        print(f"skaug: error: {_one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("skaug: stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"skaug: error: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="skaug", description=skaug.__doc__)
+    parser.add_argument("--version", action="version", version=f"skaug {skaug.__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser(
+        "demo",
+        help="simulate recordings and compare the protocols on them",
+        description="Simulate PPG and ECG recordings, and compare training on real, on real and "
+        "synthetic, and on synthetic windows, each subject left out in turn.",
+    )
+    demo.set_defaults(run=_demo)
+    demo.add_argument("--subjects", type=int, default=8, help="how many to simulate (default: 8)")
+    demo.add_argument(
+        "--minutes", type=float, default=5.0, help="length of each recording (default: 5)"
+    )
+    demo.add_argument("--seed", type=int, default=0, help="of the simulation (default: 0)")
+
+    compare = commands.add_parser(
+        "compare",
+        help="compare the protocols on a table of recordings",
+        description="Compare training on real (TRTR), on real and synthetic (TRSTR) and on synthetic "
+        "windows (TSTR) on recordings of several subjects; always tested on real windows of subjects "
+        "that were left out. Synthetic windows are phase-randomised surrogates, made on this machine.",
+    )
+    compare.set_defaults(run=_compare)
+    table = compare.add_argument_group("the table")
+    table.add_argument(
+        "table", type=Path, help="a .parquet, .csv or .csv.gz file, one row a sample"
+    )
+    table.add_argument(
+        "--feature",
+        action="append",
+        metavar="COLUMN",
+        help="a channel; repeat for more (default: every numeric column that has no other role)",
+    )
+    table.add_argument("--target", required=True, metavar="COLUMN", help="what to predict")
+    table.add_argument(
+        "--subject",
+        default="subject",
+        metavar="COLUMN",
+        help="whose each row is (default: subject)",
+    )
+    table.add_argument(
+        "--boundary",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="a column whose change ends a recording; repeat for more",
+    )
+    table.add_argument("--time", metavar="COLUMN", help="the time of each row")
+    table.add_argument("--max-gap", metavar="GAP", help="longest step in time within a window")
+    cutting = compare.add_argument_group("the windows")
+    cutting.add_argument(
+        "--window-size", type=int, default=512, metavar="ROWS", help="default: 512"
+    )
+    cutting.add_argument("--stride", type=int, metavar="ROWS", help="default: the window size")
+    cutting.add_argument("--alignment", choices=ALIGNMENTS, default="subject")
+    cutting.add_argument("--missing", choices=MISSING, default="raise", help="missing values")
+    model = compare.add_argument_group("the model")
+    model.add_argument("--representation", choices=REPRESENTATIONS, default="spectrum")
+    model.add_argument(
+        "--sampling-rate", type=float, default=1.0, help="samples a second, for --low and --high"
+    )
+    model.add_argument("--low", type=float, help="lowest frequency of the spectrum")
+    model.add_argument("--high", type=float, help="highest frequency of the spectrum")
+    model.add_argument("--model", choices=tuple(MODELS), default="ridge")
+    comparison = compare.add_argument_group("the comparison")
+    comparison.add_argument(
+        "--protocol",
+        action="append",
+        choices=tuple(PROTOCOLS),
+        help="repeat for more (default: all of them)",
+    )
+    comparison.add_argument(
+        "--n-synthetic",
+        type=_ratio_or_count,
+        default=1.0,
+        metavar="N",
+        help="synthetic windows: a ratio to the real ones (0.5), or a count (10); default: 1.0",
+    )
+    comparison.add_argument(
+        "--seed", type=int, default=0, help="of choice and synthesis (default: 0)"
+    )
+    comparison.add_argument("--jobs", type=int, default=1, help="fits at a time (default: 1)")
+    comparison.add_argument(
+        "--output", type=Path, metavar="CSV", help="write the score of each fold"
+    )
+    return parser
+
+
+def _ratio_or_count(text: str) -> float | int:
+    try:
+        return int(text)
+    except ValueError:
+        try:
+            return float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is neither a ratio such as 0.5 nor a count such as 10"
+            ) from None
+
+
+def _demo(options: argparse.Namespace) -> None:
+    recordings = simulate_ppg(options.subjects, options.minutes, random_state=options.seed)
+    windower = SubjectWindower(512, 256, features=["BVP", "ECG"], target="heart_rate")
+    windows = windower.fit_transform(recordings)
+    print(f"Simulated {options.minutes:g} minutes of each of {options.subjects} subjects at 64 Hz.")
+    pipeline = _pipeline(WindowSpectrum(low=0.5, high=4.0, sampling_rate=64), "ridge", 1.0, 0)
+    comparison = compare_protocols(pipeline, windows, protocols=tuple(PROTOCOLS), progress=True)
+    _print_comparison(comparison, windows, "heart_rate")
+
+
+def _compare(options: argparse.Namespace) -> None:
+    if options.output is not None and not options.output.absolute().parent.is_dir():
+        raise FileNotFoundError(f"There is no folder for {str(options.output)!r}: make it first.")
+    recordings = read_table(options.table)
+    windower = SubjectWindower(
+        options.window_size,
+        options.stride,
+        features=options.feature,
+        target=options.target,
+        subject=options.subject,
+        boundaries=options.boundary,
+        time=options.time,
+        max_gap=_gap(options.max_gap),
+        alignment=options.alignment,
+        missing=options.missing,
+    )
+    windows = windower.fit_transform(recordings)
+    representation = {
+        "flatten": WindowFlattener(),
+        "statistics": WindowStatistics(),
+        "spectrum": WindowSpectrum(options.low, options.high, options.sampling_rate),
+    }[options.representation]
+    pipeline = _pipeline(representation, options.model, options.n_synthetic, options.seed)
+    comparison = compare_protocols(
+        pipeline,
+        windows,
+        protocols=options.protocol or tuple(PROTOCOLS),
+        n_jobs=options.jobs,
+        progress=True,
+    )
+    if options.output is not None:
+        scores = comparison.scores.drop(columns="metric").rename(columns={"score": "MAE"})
+        scores.assign(MAE=-scores["MAE"]).to_csv(options.output, index=False)
+    _print_comparison(comparison, windows, options.target)
+    if options.output is not None:
+        print(f"The score of each fold is in {options.output}.")
+
+
+def _pipeline(representation: Any, model: str, n_synthetic: float | int, seed: int) -> Pipeline:
+    synthesizer = SurrogateSynthesizer(random_state=seed)
+    return make_pipeline(
+        SynthefyAugmenter(synthesizer, n_synthetic=n_synthetic, random_state=seed),
+        representation,
+        StandardScaler(),
+        MODELS[model](),
+    )
+
+
+def _gap(text: str | None) -> float | str | None:
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return text  # "2s": of a column of dates and times
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table of recordings.
+
+    Parameters
+    ----------
+    path : Path
+        A file that ends in .parquet, .csv or .csv.gz.
+
+    Returns
+    -------
+    DataFrame
+
+    Raises
+    ------
+    OSError
+        If there is no such file.
+    ValueError
+        If the file is of another kind, or cannot be read as what its name says.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {str(path)!r}: check the path.")
+    kind = "".join(path.suffixes[-2:]).lower()
+    if kind.endswith((".parquet", ".pq")):
+        read, name = pd.read_parquet, "a parquet file"
+    elif kind.endswith((".csv", ".csv.gz")):
+        read, name = pd.read_csv, "a CSV file"
+    else:
+        raise ValueError(f"{str(path)!r} must end in .parquet, .csv or .csv.gz.")
+    try:
+        return read(path)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{str(path)!r} cannot be read as {name}: {_one_line(error)}") from error
+
+
+def _print_comparison(comparison: ProtocolComparison, windows: Windows, target: str) -> None:
+    summary = comparison.summary()
+    counts = comparison.scores.groupby("protocol")[["n_real", "n_synthetic"]].mean()
+    n_subjects = len(set(windows.groups))  # type: ignore[arg-type]
+    n_folds = comparison.scores["fold"].nunique()
+    print(
+        f"{len(windows)} windows of {windows.window_size} samples of "
+        f"{', '.join(windows.feature_names)}; {n_subjects} subjects, {n_folds} folds by subject."
+    )
+    print(f"\nMAE of {target}, mean ± sd over folds:\n")
+    print(f"{'protocol':9}{'trained on':>26}{'MAE':>18}{'difference to TRTR':>21}")
+    for protocol, row in summary.iterrows():
+        trained = " + ".join(
+            f"{count:.0f} {kind}"
+            for kind, count in (
+                ("real", counts.loc[protocol, "n_real"]),
+                ("synthetic", counts.loc[protocol, "n_synthetic"]),
+            )
+            if count
+        )
+        error = f"{-row['mean']:.2f} ± {row['sd']:.2f}"
+        is_difference = pd.notna(row["difference_to_TRTR"]) and protocol != "TRTR"
+        difference = f"{-row['difference_to_TRTR']:+.2f}" if is_difference else ""
+        print(f"{protocol:9}{trained:>26}{error:>18}{difference:>21}")
+    print("\nBelow zero: better than real windows alone. Windows trained on are means over folds.")
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+if __name__ == "__main__":
+    sys.exit(main())
