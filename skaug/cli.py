@@ -182,9 +182,10 @@ def _demo(options: argparse.Namespace) -> None:
     windower = SubjectWindower(512, 256, features=["BVP", "ECG"], target="heart_rate")
     windows = windower.fit_transform(recordings)
     print(f"Simulated {options.minutes:g} minutes of each of {options.subjects} subjects at 64 Hz.")
+    _print_windows(windows)
     pipeline = _pipeline(WindowSpectrum(low=0.5, high=4.0, sampling_rate=64), "ridge", 1.0, 0)
     comparison = compare_protocols(pipeline, windows, protocols=tuple(PROTOCOLS), progress=True)
-    _print_comparison(comparison, windows, "heart_rate")
+    _print_comparison(comparison, "heart_rate")
 
 
 def _compare(options: argparse.Namespace) -> None:
@@ -204,6 +205,7 @@ def _compare(options: argparse.Namespace) -> None:
         missing=options.missing,
     )
     windows = windower.fit_transform(recordings)
+    _print_windows(windows)
     representation = {
         "flatten": WindowFlattener(),
         "statistics": WindowStatistics(),
@@ -220,7 +222,7 @@ def _compare(options: argparse.Namespace) -> None:
     if options.output is not None:
         scores = comparison.scores.drop(columns="metric").rename(columns={"score": "MAE"})
         scores.assign(MAE=-scores["MAE"]).to_csv(options.output, index=False)
-    _print_comparison(comparison, windows, options.target)
+    _print_comparison(comparison, options.target)
     if options.output is not None:
         print(f"The score of each fold is in {options.output}.")
 
@@ -278,17 +280,23 @@ def read_table(path: Path) -> pd.DataFrame:
         raise ValueError(f"{str(path)!r} cannot be read as {name}: {_one_line(error)}") from error
 
 
-def _print_comparison(comparison: ProtocolComparison, windows: Windows, target: str) -> None:
-    summary = comparison.summary()
-    counts = comparison.scores.groupby("protocol")[["n_real", "n_synthetic"]].mean()
+def _print_windows(windows: Windows) -> None:
     n_subjects = len(set(windows.groups))  # type: ignore[arg-type]
-    n_folds = comparison.scores["fold"].nunique()
     print(
         f"{len(windows)} windows of {windows.window_size} samples of "
-        f"{', '.join(windows.feature_names)}; {n_subjects} subjects, {n_folds} folds by subject."
+        f"{', '.join(windows.feature_names)}, of {n_subjects} subjects.",
+        flush=True,
     )
-    print(f"\nMAE of {target}, mean ± sd over folds:\n")
-    print(f"{'protocol':9}{'trained on':>26}{'MAE':>18}{'difference to TRTR':>21}")
+
+
+def _print_comparison(comparison: ProtocolComparison, target: str) -> None:
+    summary = comparison.summary()
+    counts = comparison.scores.groupby("protocol")[["n_real", "n_synthetic"]].mean()
+    n_folds = comparison.scores["fold"].nunique()
+    print(f"\nMAE of {target}, mean ± sd over {n_folds} folds of left-out subjects:\n")
+    is_compared = "TRTR" in summary.index and len(summary) > 1
+    heading = f"{'difference to TRTR':>21}" if is_compared else ""
+    print(f"{'protocol':9}{'trained on':>26}{'MAE':>18}{heading}")
     for protocol, row in summary.iterrows():
         trained = " + ".join(
             f"{count:.0f} {kind}"
@@ -299,10 +307,11 @@ def _print_comparison(comparison: ProtocolComparison, windows: Windows, target: 
             if count
         )
         error = f"{-row['mean']:.2f} ± {row['sd']:.2f}"
-        is_difference = pd.notna(row["difference_to_TRTR"]) and protocol != "TRTR"
-        difference = f"{-row['difference_to_TRTR']:+.2f}" if is_difference else ""
-        print(f"{protocol:9}{trained:>26}{error:>18}{difference:>21}")
-    print("\nBelow zero: better than real windows alone. Windows trained on are means over folds.")
+        difference = -row["difference_to_TRTR"]
+        shown = f"{difference:>+21.2f}" if is_compared and protocol != "TRTR" else ""
+        print(f"{protocol:9}{trained:>26}{error:>18}{shown}")
+    print("\nWindows trained on are means over folds.", end="")
+    print(" A difference below zero: better than real windows alone." if is_compared else "")
 
 
 def _one_line(error: BaseException) -> str:

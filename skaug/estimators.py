@@ -49,7 +49,8 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
         values, labels = unlabel(X, y)
         if labels is None:
             raise ValueError(
-                "There are no labels to fit: pass y, or give SubjectWindower the target column."
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None, "
+                "and there are no labels to fit in X: give SubjectWindower the target column."
             )
         routed = self._route("fit", fit_params)
         self.estimator_ = clone(self.estimator).fit(values, labels, **routed)
@@ -72,7 +73,8 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
         -------
         ndarray of shape (n_windows,)
         """
-        return self.estimator_.predict(self._compared(X), **self._route("predict", params))
+        values = self._compared(X)
+        return self.estimator_.predict(values, **self._route("predict", params))
 
     def score(
         self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
@@ -97,13 +99,13 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
         ValueError
             If there are no labels, or `y` has another length.
         """
+        self._compared(X)
         values, labels = unlabel(X, y)
         if labels is None:
             raise ValueError(
                 "There are no labels to score against: pass y, or give SubjectWindower the target "
                 "column and keep it in the table."
             )
-        self._compared(X)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         return self.estimator_.score(values, labels, **weights)
 
@@ -234,8 +236,8 @@ class WindowClassifier(ClassifierMixin, _WindowEstimator):
         -------
         ndarray of shape (n_windows, n_classes)
         """
-        routed = self._route("predict_proba", params)
-        return self.estimator_.predict_proba(self._compared(X), **routed)
+        values = self._compared(X)
+        return self.estimator_.predict_proba(values, **self._route("predict_proba", params))
 
     @available_if(lambda self: hasattr(self.estimator, "decision_function"))
     def decision_function(self, X: Any, **params: Any) -> NDArray:
@@ -252,5 +254,5 @@ class WindowClassifier(ClassifierMixin, _WindowEstimator):
         -------
         ndarray of shape (n_windows,) or (n_windows, n_classes)
         """
-        routed = self._route("decision_function", params)
-        return self.estimator_.decision_function(self._compared(X), **routed)
+        values = self._compared(X)
+        return self.estimator_.decision_function(values, **self._route("decision_function", params))

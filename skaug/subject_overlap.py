@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skaug.features import labels_of, plain
+from skaug.keyed_random import combine
 
 
 class SubjectOverlapWarning(UserWarning):
@@ -24,15 +25,16 @@ class FittedSubjects:
     Parameters
     ----------
     X : Windows, WindowFeatures, FeatureFrame or anything else
-        What the last step was fitted on. What knows of no subjects is not compared.
+        What the last step was fitted on. What knows of no subjects is not compared, nor are synthetic
+        windows alone: they do not tell which real ones their training score is of.
     """
 
     def __init__(self, X: Any) -> None:
         labels = labels_of(X)
         self.subjects: frozenset[Any] = frozenset()
-        if labels is not None and labels.subjects is not None:
+        if labels is not None and labels.subjects is not None and not labels.is_synthetic.all():
             real = ~labels.is_synthetic
-            self.subjects = frozenset(labels.subjects[np.unique(labels.codes)])
+            self.subjects = frozenset(labels.subjects[np.unique(labels.codes[real])])
             self.windows = np.unique(_fingerprints(X)[real])
 
     def compare(self, X: Any) -> None:
@@ -66,5 +68,7 @@ def _fingerprints(X: Any) -> NDArray[np.uint64]:
     values = values.reshape(len(values), -1)
     some = np.linspace(0, values.shape[1] - 1, num=min(values.shape[1], 16)).astype(int)
     bits = np.ascontiguousarray(values[:, some]).view(np.uint64)
-    powers = np.uint64(0x9E3779B97F4A7C15) ** np.arange(1, len(some) + 1, dtype=np.uint64)
-    return (bits * (powers | np.uint64(1))).sum(axis=1)
+    prints = np.zeros(len(values), dtype=np.uint64)
+    for column in bits.T:
+        prints = combine(prints, column)
+    return prints

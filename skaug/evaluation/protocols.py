@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -149,10 +150,14 @@ def compare_protocols(
         )
         for protocol, _, train, test in tasks
     )
-    hidden = None if progress is None else not progress
     rows = []
-    shown = tqdm(results, total=len(tasks), disable=hidden, desc="Fits", unit="fit")
-    for (protocol, fold, _, test), result in zip(tasks, shown, strict=True):
+    bar = None
+    for (protocol, fold, _, test), result in zip(tasks, results, strict=True):
+        # Only now, so that what ends the first fit stands on a line of its own.
+        bar = bar or tqdm(
+            total=len(tasks), disable=None if progress is None else not progress, unit="fit"
+        )
+        bar.update()
         tested = [str(names[code]) for code in dict.fromkeys(subjects[test].tolist())]
         metric = scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score")
         rows.append(
@@ -164,6 +169,8 @@ def compare_protocols(
                 **result,
             }
         )
+    if bar is not None:
+        bar.close()
     order = {protocol: i for i, protocol in enumerate(dict.fromkeys(protocols))}
     scores = pd.DataFrame(rows)
     by_protocol = scores["protocol"].map(order)
@@ -202,10 +209,13 @@ def _folds(
     n_subjects = len(names)
     if cv is None:
         cv = LeaveOneSubjectOut() if n_subjects <= _MOST_LEFT_OUT_ONE_BY_ONE else SubjectKFold(10)
-    folds = [
-        (np.asarray(train), np.asarray(test))
-        for train, test in check_cv(cv).split(X, y, groups=subjects)
-    ]
+    with warnings.catch_warnings():
+        # Of splitters that heed no groups: what they do to subjects is looked at below.
+        warnings.filterwarnings("ignore", message="The groups parameter is ignored by")
+        folds = [
+            (np.asarray(train), np.asarray(test))
+            for train, test in check_cv(cv).split(X, y, groups=subjects)
+        ]
     for train, test in folds:
         shared = np.intersect1d(subjects[train], subjects[test])
         if len(shared):

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Self
 
 from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
 
 from skaug.windows import Windows
 
@@ -50,6 +51,12 @@ class Synthesizer(BaseEstimator, ABC):
         self
         """
         return self
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        return tags
 
     @abstractmethod
     def synthesize(self, conditions: Windows) -> Windows:

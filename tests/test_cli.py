@@ -1,0 +1,216 @@
+"""The command line, run as a person would."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
+
+import skaug
+from skaug import SubjectWindower, SynthefyAugmenter, WindowSpectrum, make_pipeline
+from skaug.cli import main
+from skaug.evaluation import compare_protocols
+
+COLUMNS = ["BVP", "ECG", "subject", "heart_rate", "Gender"]
+CUT = ["--window-size", "256", "--stride", "128"]
+
+
+@pytest.fixture
+def table(tmp_path: Path, recordings: pd.DataFrame) -> Path:
+    path = tmp_path / "recordings.parquet"
+    recordings[COLUMNS].to_parquet(path)
+    return path
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the installed command in a process of its own."""
+    command = [sys.executable, "-m", "skaug.cli", *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "100"}
+    )
+
+
+def rows_of(output: str) -> dict[str, list[float]]:
+    """Read the printed table: protocol to the numbers behind it."""
+    lines = [line for line in output.splitlines() if re.match(r"T\w+ ", line)]
+    return {
+        line.split()[0]: [float(x) for x in re.findall(r"[-+]?\d+\.?\d*", line)] for line in lines
+    }
+
+
+def test_the_demo_compares_three_protocols_and_shows_progress() -> None:
+    done = run("demo", "--subjects", "3", "--minutes", "1")
+    assert done.returncode == 0, done.stderr
+    assert "100%" in done.stderr
+    rows = rows_of(done.stdout)
+    assert list(rows) == ["TRTR", "TRSTR", "TSTR"]
+    n_real, error, _ = rows["TRTR"]
+    both = rows["TRSTR"]
+    assert both[:2] == [n_real, n_real]
+    assert both[4] == pytest.approx(both[2] - error, abs=0.011)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".csv.gz"])
+def test_compare_prints_and_writes_the_scores_of_python(
+    tmp_path: Path, recordings: pd.DataFrame, suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, scores = tmp_path / f"table{suffix}", tmp_path / "scores.csv"
+    if suffix == ".parquet":
+        recordings[COLUMNS].to_parquet(path)
+    else:
+        recordings[COLUMNS].to_csv(path, index=False)
+    code = main(
+        [
+            *("compare", str(path), "--feature", "BVP", "--feature", "ECG"),
+            *(
+                "--target",
+                "heart_rate",
+                *CUT,
+                "--sampling-rate",
+                "32",
+                "--low",
+                "0.5",
+                "--high",
+                "4",
+            ),
+            *("--protocol", "TRTR", "--protocol", "TRSTR", "--n-synthetic", "0.5"),
+            *("--output", str(scores)),
+        ]
+    )
+    assert code == 0
+    windower = SubjectWindower(256, 128, features=["BVP", "ECG"], target="heart_rate")
+    expected = compare_protocols(
+        make_pipeline(
+            SynthefyAugmenter(n_synthetic=0.5),
+            WindowSpectrum(0.5, 4, 32),
+            StandardScaler(),
+            Ridge(),
+        ),
+        windower.fit_transform(recordings),
+        progress=False,
+    )
+    written = pd.read_csv(scores)
+    assert written["protocol"].tolist() == expected.scores["protocol"].tolist()
+    assert_allclose(written["MAE"], -expected.scores["score"], rtol=1e-6)
+    rows = rows_of(capsys.readouterr().out)
+    assert rows["TRTR"][1] == pytest.approx(-expected.summary().loc["TRTR", "mean"], abs=0.006)
+    assert rows["TRSTR"][-1] == pytest.approx(
+        -expected.summary().loc["TRSTR", "difference_to_TRTR"], abs=0.006
+    )
+
+
+def test_a_count_is_not_a_ratio(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["compare", str(table), "--feature", "BVP", "--target", "heart_rate", *CUT]
+    assert main([*options, "--protocol", "TSTR", "--n-synthetic", "10"]) == 0
+    shown = capsys.readouterr().out
+    assert rows_of(shown)["TSTR"][0] == 10
+    assert "difference" not in shown
+    assert main([*options, "--protocol", "TSTR", "--n-synthetic", "1.0"]) == 0
+    windows_a_subject = (60 * 32 - 256) // 128 + 1
+    assert rows_of(capsys.readouterr().out)["TSTR"][0] == 5 * windows_a_subject
+
+
+@pytest.mark.parametrize("representation", ["spectrum", "statistics", "flatten"])
+@pytest.mark.parametrize("model", ["ridge", "extra-trees", "neighbours"])
+def test_every_representation_goes_with_every_model(
+    table: Path, representation: str, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--representation", representation, "--model", model, "--protocol", "TRTR"]
+    assert (
+        main(["compare", str(table), "--feature", "BVP", "--target", "heart_rate", *options]) == 0
+    )
+    assert "TRTR" in rows_of(capsys.readouterr().out)
+
+
+def test_help_names_every_option() -> None:
+    done = run("compare", "--help")
+    assert done.returncode == 0
+    for option in ("--feature", "--boundary", "--n-synthetic", "--protocol", "--output"):
+        assert option in done.stdout
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert skaug.__version__ in capsys.readouterr().out
+
+
+def bad_files(folder: Path, recordings: pd.DataFrame) -> None:
+    (folder / "bad.parquet").write_bytes(b"no parquet at all")
+    (folder / "bad.csv").write_bytes(b'\xff\xfe\x00"')
+    (folder / "empty.csv").write_bytes(b"")
+    (folder / "table.xlsx").write_bytes(b"")
+    recordings[recordings["subject"] == "S1"].to_parquet(folder / "one.parquet")
+    recordings.assign(BVP=np.where(recordings.index == 7, np.nan, recordings["BVP"])).to_parquet(
+        folder / "gap.parquet"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.parquet", "--target", "heart_rate"], "no file 'nowhere.parquet'"),
+        (["bad.parquet", "--target", "heart_rate"], "cannot be read as a parquet file"),
+        (["bad.csv", "--target", "heart_rate"], "cannot be read as a CSV file"),
+        (["empty.csv", "--target", "heart_rate"], "cannot be read as a CSV file"),
+        (["table.xlsx", "--target", "heart_rate"], "must end in .parquet, .csv or .csv.gz"),
+        (["recordings.parquet", "--target", "heartrate"], "nearest is 'heart_rate'"),
+        (["recordings.parquet", "--target", "heart_rate", "--feature", "BVB"], "nearest is 'BVP'"),
+        (["recordings.parquet", "--target", "heart_rate", "--subject", "subjct"], "is 'subject'"),
+        (["recordings.parquet", "--target", "heart_rate", "--boundary", "session"], "boundaries"),
+        (["recordings.parquet", "--target", "heart_rate", "--feature", "Gender"], "'Gender' holds"),
+        (["recordings.parquet", "--target", "Gender"], "text"),
+        (["recordings.parquet", "--target", "heart_rate", "--window-size", "9999"], "has 1920"),
+        (["recordings.parquet", "--target", "heart_rate", "--window-size", "0"], "window_size=0"),
+        (
+            ["recordings.parquet", "--target", "heart_rate", "--output", "no/such/x.csv"],
+            "no folder",
+        ),
+        (["recordings.parquet", "--target", "heart_rate", "--high", "9"], "apart, up to 0.5"),
+        (["one.parquet", "--target", "heart_rate", "--feature", "BVP"], "single subject"),
+        (["gap.parquet", "--target", "heart_rate", "--feature", "BVP"], "missing in 'BVP' (1)"),
+        (["recordings.parquet"], "required: --target"),
+        (["recordings.parquet", "--target", "heart_rate", "--n-synthetic", "x"], "neither a ratio"),
+        (["recordings.parquet", "--target", "heart_rate", "--n-synthetic=-1"], "n_synthetic=-1"),
+        (["recordings.parquet", "--target", "heart_rate", "--protocol", "RTTR"], "invalid choice"),
+    ],
+)
+def test_what_the_user_can_mend_is_told_in_one_line(
+    tmp_path: Path,
+    table: Path,
+    recordings: pd.DataFrame,
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bad_files(tmp_path, recordings)
+    monkeypatch.chdir(tmp_path)
+    if "--high" in arguments:
+        arguments = [*arguments, "--low", "8"]
+    try:
+        code = main(["compare", *arguments])
+    except SystemExit as stop:  # as argparse ends
+        code = stop.code
+    shown = capsys.readouterr()
+    assert code == 2
+    (line,) = shown.err.splitlines()
+    assert line.startswith("skaug: error: ")
+    assert message in line
+    assert "MAE" not in shown.out
+
+
+def test_an_error_has_no_traceback_and_leaves_with_two(tmp_path: Path) -> None:
+    done = run("compare", tmp_path / "nowhere.csv", "--target", "heart_rate")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,620 @@
+"""The two front doors, each with rows and with windows as samples, under scikit-learn's own tools."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import pipeline as sklearn_pipeline
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import StackingRegressor
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_selection import SelectKBest, f_regression
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import mean_absolute_error
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    cross_val_predict,
+    cross_val_score,
+    cross_validate,
+    permutation_test_score,
+)
+from sklearn.pipeline import FeatureUnion
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils.fixes import parse_version
+
+import skaug
+from skaug import (
+    SubjectOverlapWarning,
+    SubjectWindower,
+    SynthefyAugmenter,
+    WindowClassifier,
+    WindowFlattener,
+    WindowRegressor,
+    Windows,
+    WindowSpectrum,
+    WindowStatistics,
+)
+from skaug.model_selection import SubjectKFold, row_scorer, window_scorer
+from skaug.synthesis import SurrogateSynthesizer, Synthesizer
+
+MAE = "neg_mean_absolute_error"
+FOLDS = SubjectKFold(3)
+
+
+class CountingSurrogates(Synthesizer):
+    """Surrogates that append a line to a file for each call, whichever process makes it."""
+
+    def __init__(self, log: str) -> None:
+        self.log = log
+
+    def synthesize(self, conditions: Windows) -> Windows:
+        with Path(self.log).open("a") as file:
+            file.write(f"{len(conditions)}\n")
+        return SurrogateSynthesizer().synthesize(conditions)
+
+
+def spectrum() -> WindowSpectrum:
+    return WindowSpectrum(low=0.5, high=4.0, sampling_rate=32)
+
+
+@dataclass
+class Case:
+    """One of the four ways to call: a door, and what it is fed."""
+
+    door: str
+    samples: str
+    X: Any
+    y: Any
+    scoring: Any
+
+    def pipe(self, synthesizer: Synthesizer | None = None, **settings: Any) -> Any:
+        windower = SubjectWindower(256, 128, features=["BVP", "ECG"], target="heart_rate")
+        steps = [windower] if self.samples == "rows" else []
+        steps += [SynthefyAugmenter(synthesizer), spectrum()]
+        if self.door == "skaug.Pipeline":
+            pipe = skaug.make_pipeline(*steps, StandardScaler(), Ridge(), **settings)
+        else:
+            last = WindowRegressor(sklearn_pipeline.make_pipeline(StandardScaler(), Ridge()))
+            pipe = sklearn_pipeline.make_pipeline(*steps, last, **settings)
+        return pipe
+
+    @property
+    def alpha(self) -> str:
+        """The name of the parameter of the last estimator."""
+        return (
+            "ridge__alpha"
+            if self.door == "skaug.Pipeline"
+            else ("windowregressor__estimator__ridge__alpha")
+        )
+
+
+@pytest.fixture(params=["skaug.Pipeline", "WindowRegressor"])
+def door(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(params=["rows", "windows"])
+def case(
+    request: pytest.FixtureRequest, door: str, recordings: pd.DataFrame, windows: Windows
+) -> Case:
+    if request.param == "rows":
+        return Case(door, "rows", recordings, None, window_scorer(MAE))
+    return Case(door, "windows", windows, windows.y, MAE)
+
+
+def by_hand(train: Windows, test: Windows, *, alpha: float = 1.0, synthetic: bool = True) -> float:
+    """Window, augment, transform, fit and score without any pipeline; the negative MAE."""
+    X, y = train.to_numpy(), train.y
+    if synthetic:
+        surrogates = SurrogateSynthesizer().synthesize(train.drawn(np.zeros(len(train))))
+        X, y = np.concatenate([X, surrogates.to_numpy()]), np.concatenate([y, y])
+    features = spectrum().fit_transform(X)
+    scaler = StandardScaler().fit(features)
+    ridge = Ridge(alpha=alpha).fit(scaler.transform(features), y)
+    of_test = scaler.transform(spectrum().fit_transform(test.to_numpy()))
+    return -mean_absolute_error(test.y, ridge.predict(of_test))
+
+
+# What scikit-learn's tools make of each of the four ways
+
+
+def test_cross_val_score_equals_a_loop_written_by_hand(case: Case, windows: Windows) -> None:
+    scores = cross_val_score(case.pipe(), case.X, case.y, cv=FOLDS, scoring=case.scoring)
+    expected = [by_hand(windows[train], windows[test]) for train, test in FOLDS.split(windows)]
+    assert_allclose(scores, expected, rtol=1e-6)
+
+
+def test_two_processes_give_the_scores_of_one(case: Case) -> None:
+    one = cross_val_score(case.pipe(), case.X, case.y, cv=FOLDS, scoring=case.scoring)
+    two = cross_val_score(case.pipe(), case.X, case.y, cv=FOLDS, scoring=case.scoring, n_jobs=2)
+    assert_array_equal(one, two)
+
+
+def test_a_grid_search_tunes_every_step(case: Case, windows: Windows) -> None:
+    grid = {
+        "synthefyaugmenter__train_on": ["real", "real+synthetic"],
+        "synthefyaugmenter__n_synthetic": [1.0, 5],
+        case.alpha: [1.0, 100.0],
+    }
+    if case.samples == "rows":
+        grid["subjectwindower__window_size"] = [256, 192]
+    search = GridSearchCV(case.pipe(), grid, cv=FOLDS, scoring=case.scoring, error_score="raise")
+    search.fit(case.X, case.y)
+    results = pd.DataFrame(search.cv_results_)
+    assert len(results) == 8 * (2 if case.samples == "rows" else 1)
+    for synthetic, alpha in ((False, 1.0), (True, 100.0)):
+        found = results[
+            (
+                results["param_synthefyaugmenter__train_on"]
+                == ("real+synthetic" if synthetic else "real")
+            )
+            & (results["param_synthefyaugmenter__n_synthetic"] == 1.0)
+            & (results[f"param_{case.alpha}"] == alpha)
+        ]
+        if case.samples == "rows":
+            found = found[found["param_subjectwindower__window_size"] == 256]
+        expected = np.mean(
+            [
+                by_hand(windows[train], windows[test], alpha=alpha, synthetic=synthetic)
+                for train, test in FOLDS.split(windows)
+            ]
+        )
+        assert_allclose(found["mean_test_score"], [expected], rtol=1e-6)
+
+
+def test_memory_changes_no_score_and_saves_syntheses(case: Case, tmp_path: Path) -> None:
+    grid = {case.alpha: [0.1, 1.0, 10.0]}
+    scores, calls = [], []
+    for name, memory in (("without", None), ("with", str(tmp_path / "cache"))):
+        log = tmp_path / name
+        pipe = case.pipe(CountingSurrogates(str(log)), memory=memory)
+        # The log is a parameter, hence part of the cache's key: each way has its own.
+        search = GridSearchCV(pipe, grid, cv=FOLDS, scoring=case.scoring).fit(case.X, case.y)
+        scores.append(search.cv_results_["mean_test_score"])
+        calls.append(len(log.read_text().splitlines()))
+    assert_array_equal(*scores)
+    assert calls == [3 * 3 + 1, 3 + 1]  # every fold and grid point, and the refit; every fold
+
+
+def test_clones_pickles_and_dumps_predict_the_same(case: Case, tmp_path: Path) -> None:
+    pipe = case.pipe().fit(case.X, case.y)
+    expected = pipe.predict(case.X)
+    joblib.dump(pipe, tmp_path / "pipe.joblib")
+    for copy in (
+        pickle.loads(pickle.dumps(pipe)),
+        joblib.load(tmp_path / "pipe.joblib"),
+        clone(pipe).fit(case.X, case.y),
+    ):
+        assert_array_equal(copy.predict(case.X), expected)
+
+
+def test_a_clone_is_not_fitted(case: Case) -> None:
+    pipe = clone(case.pipe().fit(case.X, case.y))
+    with pytest.raises(NotFittedError):
+        pipe.predict(case.X)
+
+
+def test_a_slice_gives_the_features_of_the_windows(case: Case, windows: Windows) -> None:
+    pipe = case.pipe().fit(case.X, case.y)
+    up_to_spectrum = pipe[: len(pipe) - 1 - (case.door == "skaug.Pipeline")]
+    features = up_to_spectrum.transform(case.X)
+    assert_array_equal(features, spectrum().fit_transform(windows.to_numpy()))
+    assert_array_equal(features.y, windows.y)
+
+
+def test_a_step_may_be_passed_through(case: Case, windows: Windows) -> None:
+    pipe = case.pipe().set_params(synthefyaugmenter="passthrough")
+    scores = cross_val_score(pipe, case.X, case.y, cv=FOLDS, scoring=case.scoring)
+    expected = [
+        by_hand(windows[train], windows[test], synthetic=False)
+        for train, test in FOLDS.split(windows)
+    ]
+    assert_allclose(scores, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("train_on", ["real+synthetic", "real", "synthetic"])
+def test_pandas_output_changes_no_prediction(case: Case, train_on: str) -> None:
+    pipe = case.pipe().set_params(synthefyaugmenter__train_on=train_on)
+    expected = clone(pipe).fit(case.X, case.y).predict(case.X)
+    pipe.set_output(transform="pandas").fit(case.X, case.y)
+    assert_allclose(pipe.predict(case.X), expected)
+    ridge = pipe[-1] if case.door == "skaug.Pipeline" else pipe[-1].estimator_[-1]
+    scaler = pipe[-2] if case.door == "skaug.Pipeline" else pipe[-1].estimator_[0]
+    assert scaler.feature_names_in_[0] == "BVP_0.5Hz"
+    assert ridge.n_features_in_ == scaler.n_features_in_
+
+
+def test_pandas_output_chosen_globally_changes_no_prediction(case: Case) -> None:
+    expected = case.pipe().fit(case.X, case.y).predict(case.X)
+    with sklearn.config_context(transform_output="pandas"):
+        assert_allclose(case.pipe().fit(case.X, case.y).predict(case.X), expected)
+
+
+def test_the_diagram_shows_every_step(case: Case) -> None:
+    page = case.pipe()._repr_html_()
+    assert "SynthefyAugmenter" in page
+    assert "Ridge" in page
+
+
+def test_metadata_routing_leaves_scores_alone(case: Case) -> None:
+    expected = cross_val_score(case.pipe(), case.X, case.y, cv=FOLDS, scoring=case.scoring)
+    with sklearn.config_context(enable_metadata_routing=True):
+        scores = cross_val_score(
+            case.pipe(), case.X, case.y, cv=FOLDS, scoring=case.scoring, params={}
+        )
+    assert_array_equal(scores, expected)
+
+
+def test_weights_are_routed_to_the_last_estimator(door: str, windows: Windows) -> None:
+    weights = np.linspace(0.1, 1.0, len(windows))
+    features = spectrum().fit_transform(windows.to_numpy())
+    expected = Ridge().fit(features, windows.y, sample_weight=weights)
+    with sklearn.config_context(enable_metadata_routing=True):
+        ridge = Ridge().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        steps = [SynthefyAugmenter(train_on="real"), spectrum()]
+        if door == "skaug.Pipeline":
+            pipe = skaug.make_pipeline(*steps, ridge)
+        else:
+            pipe = sklearn_pipeline.make_pipeline(*steps, WindowRegressor(ridge))
+        pipe.fit(windows, windows.y, sample_weight=weights)
+        score = pipe.score(windows, windows.y, sample_weight=weights)
+    assert_allclose(pipe.predict(windows), expected.predict(features))
+    assert_allclose(score, expected.score(features, windows.y, sample_weight=weights))
+
+
+def test_weights_are_passed_by_the_name_of_the_step(windows: Windows) -> None:
+    weights = np.linspace(0.1, 1.0, len(windows))
+    pipe = skaug.make_pipeline(SynthefyAugmenter(train_on="real"), spectrum(), Ridge())
+    pipe.fit(windows, windows.y, ridge__sample_weight=weights)
+    features = spectrum().fit_transform(windows.to_numpy())
+    expected = Ridge().fit(features, windows.y, sample_weight=weights)
+    assert_allclose(pipe[-1].coef_, expected.coef_)
+
+
+def test_nested_cross_validation_needs_no_groups(case: Case) -> None:
+    search = GridSearchCV(
+        case.pipe(), {case.alpha: [1.0, 10.0]}, cv=SubjectKFold(2), scoring=case.scoring
+    )
+    result = cross_validate(
+        search,
+        case.X,
+        case.y,
+        cv=FOLDS,
+        scoring=case.scoring,
+        return_estimator=True,
+        return_indices=True,
+        error_score="raise",
+    )
+    groups = case.X["subject"].to_numpy() if case.samples == "rows" else case.X.groups
+    for fitted, train, test in zip(
+        result["estimator"], result["indices"]["train"], result["indices"]["test"], strict=True
+    ):
+        augmenter = fitted.best_estimator_.named_steps["synthefyaugmenter"]
+        assert set(augmenter.synthetic_windows_.groups) == set(groups[train])
+        assert not set(augmenter.synthetic_windows_.groups) & set(groups[test])
+
+
+def test_synthetic_windows_never_come_from_a_test_subject(case: Case) -> None:
+    groups = case.X["subject"].to_numpy() if case.samples == "rows" else case.X.groups
+    for train, test in FOLDS.split(case.X):
+        pipe = case.pipe()
+        X_train = case.X.iloc[train] if case.samples == "rows" else case.X[train]
+        pipe.fit(X_train, None if case.y is None else case.y[train])
+        origins = pipe.named_steps["synthefyaugmenter"].synthetic_windows_.origins
+        assert len(origins) > 0
+        assert not set(origins["subject"]) & set(groups[test])
+
+
+def test_training_scores_raise_no_warning(case: Case) -> None:
+    result = cross_validate(
+        case.pipe(), case.X, case.y, cv=FOLDS, scoring=case.scoring, return_train_score=True
+    )
+    assert (result["train_score"] > result["test_score"]).all()
+
+
+def test_predicting_synthesises_nothing(case: Case, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    pipe = case.pipe(CountingSurrogates(str(log))).fit(case.X, case.y)
+    before = log.read_text()
+    pipe.predict(case.X)
+    pipe.score(case.X, case.y)
+    pipe[:-1].transform(case.X)
+    assert log.read_text() == before
+
+
+def test_the_protocols_are_a_parameter_of_the_search(case: Case) -> None:
+    grid = {"synthefyaugmenter__train_on": ["real", "real+synthetic", "synthetic"]}
+    search = GridSearchCV(case.pipe(), grid, cv=FOLDS, scoring=case.scoring).fit(case.X, case.y)
+    scores = search.cv_results_["mean_test_score"]
+    assert len(set(scores)) == 3
+
+
+def test_score_takes_the_labels_from_the_data(case: Case, windows: Windows) -> None:
+    pipe = case.pipe().fit(case.X, case.y)
+    assert pipe.score(case.X) == pytest.approx(
+        sklearn.metrics.r2_score(windows.y, pipe.predict(case.X))
+    )
+
+
+# Labels that are passed
+
+
+def test_a_transformed_target_reaches_the_synthetic_windows(
+    door: str, windows: Windows, recordings: pd.DataFrame
+) -> None:
+    case = Case(door, "windows", windows, windows.y, MAE)
+    meta = TransformedTargetRegressor(case.pipe(), func=np.log, inverse_func=np.exp)
+    meta.fit(windows, windows.y)
+    direct = case.pipe().fit(windows, np.log(windows.y))
+    assert_allclose(meta.predict(windows), np.exp(direct.predict(windows)))
+    synthetic = meta.regressor_.named_steps["synthefyaugmenter"].synthetic_windows_
+    assert synthetic.y.max() < np.log(windows.y.max()) + 1e-9
+
+
+def test_labels_of_rows_win_over_the_target_column(
+    door: str, recordings: pd.DataFrame, windows: Windows
+) -> None:
+    case = Case(door, "rows", recordings, None, None)
+    rows = recordings["heart_rate"].to_numpy() + 100.0
+    higher = case.pipe().fit(recordings, rows)
+    assert_allclose(
+        higher.predict(recordings), case.pipe().fit(recordings).predict(recordings) + 100.0
+    )
+    assert higher.score(recordings, rows) == pytest.approx(
+        sklearn.metrics.r2_score(windows.y + 100.0, higher.predict(recordings))
+    )
+
+
+def test_permuted_labels_destroy_the_score(door: str, windows: Windows) -> None:
+    case = Case(door, "windows", windows, windows.y, MAE)
+    score, permuted, p = permutation_test_score(
+        case.pipe(), windows, windows.y, cv=FOLDS, scoring=MAE, n_permutations=9, random_state=0
+    )
+    assert score > permuted.max()
+    assert p == pytest.approx(1 / 10)
+
+
+def test_a_stack_learns_from_predictions_of_left_out_subjects(door: str, windows: Windows) -> None:
+    case = Case(door, "windows", windows, windows.y, MAE)
+    stack = StackingRegressor([("windows", case.pipe())], final_estimator=Ridge(), cv=FOLDS)
+    stack.fit(windows, windows.y)
+    left_out = cross_val_predict(case.pipe(), windows, windows.y, cv=FOLDS)
+    final = Ridge().fit(left_out[:, None], windows.y)
+    expected = final.predict(case.pipe().fit(windows).predict(windows)[:, None])
+    assert_allclose(stack.predict(windows), expected)
+
+
+# What only the first door can
+
+
+def test_a_supervised_selector_sees_synthetic_labels(windows: Windows) -> None:
+    pipe = skaug.make_pipeline(
+        SynthefyAugmenter(), spectrum(), SelectKBest(f_regression, k=5), Ridge()
+    ).fit(windows)
+    augmented = SynthefyAugmenter().fit_transform(windows)
+    features = spectrum().fit_transform(augmented).to_numpy()
+    expected = SelectKBest(f_regression, k=5).fit(features, augmented.y)
+    assert_array_equal(pipe[2].get_support(), expected.get_support())
+
+
+def test_features_may_be_joined_behind_the_augmenter(windows: Windows) -> None:
+    union = FeatureUnion([("spectrum", spectrum()), ("statistics", WindowStatistics())])
+    pipe = skaug.make_pipeline(SynthefyAugmenter(), union, Ridge()).fit(windows)
+    assert pipe[-1].n_features_in_ == 2 * (29 + 4)
+
+
+def test_a_foreign_transformer_may_stand_between(windows: Windows) -> None:
+    halved = FunctionTransformer(lambda X: X / 2)
+    pipe = skaug.make_pipeline(halved, SynthefyAugmenter(), WindowStatistics(), Ridge())
+    pipe.fit(windows)
+    synthetic = pipe["synthefyaugmenter"].synthetic_windows_
+    assert set(synthetic.groups) == set(windows.groups)
+    plain = skaug.make_pipeline(SynthefyAugmenter(), WindowStatistics(), Ridge(alpha=4.0))
+    assert_allclose(pipe.predict(windows), plain.fit(windows).predict(windows))
+    assert pipe["functiontransformer"] is halved
+
+
+def test_pipelines_nest(windows: Windows) -> None:
+    flat = skaug.make_pipeline(SynthefyAugmenter(), spectrum(), StandardScaler(), Ridge())
+    inner = skaug.make_pipeline(SynthefyAugmenter(), spectrum(), StandardScaler())
+    plain_inner = sklearn_pipeline.make_pipeline(SynthefyAugmenter(), spectrum())
+    expected = flat.fit(windows).predict(windows)
+    assert_allclose(skaug.make_pipeline(inner, Ridge()).fit(windows).predict(windows), expected)
+    nested = skaug.make_pipeline(plain_inner, StandardScaler(), Ridge())
+    assert_allclose(nested.fit(windows).predict(windows), expected)
+
+
+def test_transforming_keeps_labels_through_steps_that_know_of_none(windows: Windows) -> None:
+    pipe = skaug.make_pipeline(SynthefyAugmenter(), spectrum(), StandardScaler())
+    features = pipe.fit_transform(windows)
+    assert len(features) == 2 * len(windows)
+    assert_array_equal(features.y[: len(windows)], windows.y)
+    assert features.is_synthetic.sum() == len(windows)
+    assert_allclose(pipe.transform(windows), features[: len(windows)].to_numpy())
+
+
+def test_steps_in_front_of_the_windower_get_rows(recordings: pd.DataFrame) -> None:
+    class Without(TransformerMixin, BaseEstimator):
+        def fit(self, X: pd.DataFrame, y: Any = None) -> Any:
+            assert isinstance(X, pd.DataFrame)
+            return self
+
+        def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+            return X.drop(columns="ECG")
+
+    pipe = skaug.make_pipeline(
+        Without(),
+        SubjectWindower(256, features=["BVP"], target="heart_rate"),
+        SynthefyAugmenter(),
+        spectrum(),
+        Ridge(),
+    )
+    assert pipe.fit(recordings).predict(recordings).shape == (6 * (60 * 32 // 256),)
+
+
+def test_feature_names_go_through_every_step(recordings: pd.DataFrame) -> None:
+    pipe = skaug.make_pipeline(
+        SubjectWindower(256, features=["BVP"], target="heart_rate"),
+        SynthefyAugmenter(),
+        WindowStatistics(),
+        StandardScaler(),
+        Ridge(),
+    ).fit(recordings)
+    names = pipe[:-1].get_feature_names_out()
+    assert names.tolist() == ["BVP_mean", "BVP_std", "BVP_min", "BVP_max"]
+
+
+def test_a_failed_fit_leaves_the_steps_as_they_were(windows: Windows) -> None:
+    pipe = skaug.make_pipeline(SynthefyAugmenter(n_synthetic=-1), spectrum(), Ridge())
+    steps = [step for _, step in pipe.steps]
+    with pytest.raises(ValueError, match="n_synthetic=-1"):
+        pipe.fit(windows)
+    assert [step for _, step in pipe.steps] == steps
+
+
+def test_scikit_learn_still_complains_about_its_own_matters(windows: Windows) -> None:
+    twice = skaug.Pipeline([("a", SynthefyAugmenter()), ("a", spectrum()), ("b", Ridge())])
+    with pytest.raises(ValueError, match="not unique"):
+        twice.fit(windows)
+    with pytest.raises(TypeError, match="should be transformers"):
+        skaug.make_pipeline(Ridge(), spectrum(), Ridge()).fit(windows)
+    with pytest.raises(AttributeError, match="predict_proba"):
+        skaug.make_pipeline(spectrum(), Ridge()).fit(windows).predict_proba(windows)
+
+
+@pytest.mark.skipif(
+    parse_version(sklearn.__version__) < parse_version("1.9"), reason="callbacks came with 1.9"
+)
+def test_callbacks_reach_the_steps(windows: Windows) -> None:
+    class Record:
+        max_propagation_depth = None
+
+        def __init__(self) -> None:
+            self.begun: list[tuple[str, str]] = []
+
+        def setup(self, estimator: Any, context: Any) -> None: ...
+
+        def teardown(self, estimator: Any, context: Any) -> None: ...
+
+        def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+            self.begun.append((type(estimator).__name__, context.task_name))
+
+        def on_fit_task_end(self, estimator: Any, context: Any) -> None: ...
+
+    record = Record()
+    y = np.where(windows.y > np.median(windows.y), "fast", "slow")
+    last = LogisticRegression(max_iter=1000)
+    pipe = skaug.make_pipeline(SynthefyAugmenter(), spectrum(), StandardScaler(), last)
+    with warnings.catch_warnings():
+        # As of scikit-learn's own transformers, which mostly support no callbacks yet.
+        warnings.filterwarnings("ignore", message=".*does not support callbacks")
+        pipe.set_callbacks(record).fit(windows, y)
+    assert ("Pipeline", "fit-transform-synthefyaugmenter") in record.begun
+    assert ("Pipeline", "fit-transform-windowspectrum") in record.begun
+    assert any(estimator == "StandardScaler" for estimator, _ in record.begun)
+    assert any(estimator == "LogisticRegression" for estimator, _ in record.begun)
+
+
+# Classifiers
+
+
+def test_classifiers_learn_from_the_most_frequent_label(recordings: pd.DataFrame) -> None:
+    table = recordings.assign(
+        pace=np.where(recordings["heart_rate"] > recordings["heart_rate"].median(), "fast", "slow")
+    )
+    windower = SubjectWindower(256, features=["BVP"], target="pace", target_agg="mode")
+    logistic = LogisticRegression(max_iter=1000)
+    steps = [windower, SynthefyAugmenter(), spectrum()]
+    scaled = sklearn_pipeline.make_pipeline(StandardScaler(), logistic)
+    first = skaug.make_pipeline(*steps, StandardScaler(), logistic)
+    second = sklearn_pipeline.make_pipeline(*steps, WindowClassifier(scaled))
+    accuracies = [
+        cross_val_score(pipe, table, cv=FOLDS, scoring=window_scorer("accuracy"))
+        for pipe in (first, second)
+    ]
+    assert_array_equal(*accuracies)
+    windows = windower.fit_transform(table)
+    for (train, test), accuracy in zip(FOLDS.split(windows), accuracies[0], strict=True):
+        augmented = SynthefyAugmenter().fit_transform(windows[train])
+        features = spectrum().fit_transform(augmented.to_numpy())
+        classifier = clone(scaled).fit(features, augmented.y)
+        of_test = spectrum().fit_transform(windows[test].to_numpy())
+        assert accuracy == classifier.score(of_test, windows[test].y)
+    log_loss = window_scorer("neg_log_loss")
+    assert_allclose(
+        cross_val_score(first, table, cv=FOLDS, scoring=log_loss),
+        cross_val_score(second, table, cv=FOLDS, scoring=log_loss),
+    )
+    assert second.fit(table).classes_.tolist() == ["fast", "slow"]
+    assert_allclose(second.predict_proba(table).sum(axis=1), 1.0)
+
+
+# What cannot work says so
+
+
+@pytest.mark.parametrize("train_on", ["real+synthetic", "synthetic"])
+def test_a_plain_pipeline_with_a_bare_regressor_is_refused(windows: Windows, train_on: str) -> None:
+    augmenter = SynthefyAugmenter(train_on=train_on)  # "synthetic": as many as real windows
+    pipe = sklearn_pipeline.make_pipeline(augmenter, WindowFlattener(), Ridge())
+    with pytest.raises(TypeError, match=r"skaug\.make_pipeline.*skaug\.WindowRegressor"):
+        pipe.fit(windows, windows.y)
+
+
+def test_a_plain_pipeline_with_a_bare_regressor_may_train_on_real_windows(windows: Windows) -> None:
+    augmenter = SynthefyAugmenter(train_on="real")
+    pipe = sklearn_pipeline.make_pipeline(augmenter, WindowFlattener(), Ridge())
+    features = windows.to_numpy().reshape(len(windows), -1)
+    expected = Ridge().fit(features, windows.y).predict(features)
+    assert_allclose(pipe.fit(windows, windows.y).predict(windows), expected)
+
+
+def test_folds_that_share_subjects_raise_a_warning(case: Case) -> None:
+    with pytest.warns(SubjectOverlapWarning, match="SubjectKFold"):
+        cross_val_score(
+            case.pipe(),
+            case.X,
+            case.y,
+            cv=KFold(2, shuffle=case.samples == "windows", random_state=0)
+            if case.samples == "windows"
+            else KFold(4),
+            scoring=case.scoring,
+        )
+
+
+def test_labels_are_needed_somewhere(door: str, recordings: pd.DataFrame) -> None:
+    case = Case(door, "rows", recordings, None, None)
+    pipe = case.pipe().set_params(subjectwindower__target=None)
+    message = "no labels|requires y" if door == "skaug.Pipeline" else "no labels to fit"
+    with pytest.raises(ValueError, match=message):
+        pipe.fit(recordings)
+
+
+def test_row_scores_and_window_scores_agree_without_overlap(recordings: pd.DataFrame) -> None:
+    """With labels that are constant in a window both are the same mean."""
+    constant = recordings.assign(
+        heart_rate=recordings.groupby("subject")["heart_rate"].transform(
+            lambda rate: np.repeat(rate.to_numpy()[::192], 192)[: len(rate)]
+        )
+    )
+    pipe = skaug.make_pipeline(
+        SubjectWindower(192, features=["BVP"], target="heart_rate"),
+        SynthefyAugmenter(),
+        spectrum(),
+        Ridge(),
+    )
+    assert_allclose(
+        cross_val_score(pipe, constant, cv=FOLDS, scoring=row_scorer(MAE)),
+        cross_val_score(pipe, constant, cv=FOLDS, scoring=window_scorer(MAE)),
+    )
