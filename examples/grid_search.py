@@ -1,0 +1,44 @@
+"""Tune the window size and the synthetic windows like any other parameter.
+
+Rows are the samples here, so that the window size can be searched; the score is that of rows, because
+scores of windows fall with their length even on noise.
+"""
+
+import pandas as pd
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import StandardScaler
+
+from skaug import SubjectWindower, SynthefyAugmenter, WindowSpectrum, make_pipeline
+from skaug.datasets import simulate_ppg
+from skaug.model_selection import SubjectKFold, row_scorer
+
+recordings = simulate_ppg(n_subjects=6, minutes=3)
+pipe = make_pipeline(
+    SubjectWindower(features=["BVP", "ECG"], target="heart_rate"),
+    SynthefyAugmenter(),
+    WindowSpectrum(low=0.5, high=4.0, sampling_rate=64),
+    StandardScaler(),
+    Ridge(),
+)
+search = GridSearchCV(
+    pipe,
+    {
+        "subjectwindower__window_size": [256, 512, 1024],
+        "synthefyaugmenter__train_on": ["real", "real+synthetic"],
+        "synthefyaugmenter__n_synthetic": [0.5, 1.0],
+    },
+    cv=SubjectKFold(3),
+    scoring=row_scorer("neg_mean_absolute_error"),
+)
+search.fit(recordings)
+
+results = pd.DataFrame(search.cv_results_)
+table = results.pivot_table(
+    index="param_subjectwindower__window_size",
+    columns=["param_synthefyaugmenter__train_on", "param_synthefyaugmenter__n_synthetic"],
+    values="mean_test_score",
+)
+print("MAE of heart_rate by row, bpm:")
+print((-table).round(2).to_string())
+print("best:", search.best_params_)
