@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skaug.columns import is_text, plain_array
+from skaug.columns import as_column, is_text, plain_array
 from skaug.slicing import window_views
 
 Aggregation = str | Callable[[NDArray], Any]
@@ -59,16 +59,16 @@ def aggregate(
     -------
     ndarray of shape (n_windows,)
         Means and medians as floats; otherwise the dtype of the values. Of classes that are equally
-        frequent, "mode" takes the first in sorted order.
+        frequent, "mode" takes the first in sorted order; missing values are no class.
 
     Raises
     ------
     ValueError
-        If the values are text and `how` is not one of `TEXT_AGGREGATIONS`, or if a callable does
-        not give one label a window.
+        If the values are not 1-D, if they are text and `how` is not one of `TEXT_AGGREGATIONS`, or
+        if a callable does not give one label a window.
     """
     check_aggregation(how)
-    column = pd.Series(values).reset_index(drop=True)
+    column = as_column(values, name)
     if not is_text(column):
         return _aggregate_array(plain_array(column), starts, size, how, name)
     if how not in TEXT_AGGREGATIONS:
@@ -77,9 +77,9 @@ def aggregate(
             f"take target_agg={', '.join(map(repr, TEXT_AGGREGATIONS))}, or turn it into numbers."
         )
     codes, classes = pd.factorize(column, sort=True)
-    chosen = _aggregate_array(codes.astype(np.intp), starts, size, how, name)
-    labels = np.array([*classes, None], dtype=object)
-    return labels[chosen]  # a missing text has the code -1, and so the last label: None
+    chosen = _aggregate_array(np.where(codes < 0, np.nan, codes), starts, size, how, name)
+    labels = np.array([*classes, None], dtype=object)  # None, the last, where text is missing
+    return labels[np.where(np.isnan(chosen), -1, chosen).astype(np.intp)]
 
 
 def _aggregate_array(
@@ -89,7 +89,12 @@ def _aggregate_array(
         return values[starts]
     if how == "last":
         return values[starts + size - 1]
-    if values.dtype == bool and how != "mode":
+    if how in ("mean", "median") and values.dtype.kind not in "biuf":
+        raise ValueError(
+            f"The target {name!r} holds {values.dtype}, which has no {how!r}: take another target_agg, "
+            "or turn it into numbers."
+        )
+    if callable(how) and values.dtype == bool:
         values = values.astype(np.float64)
     parts = [_reduce(block, how, name) for _, block in window_views(values, starts, size)]
     return np.concatenate(parts) if parts else values[:0]
@@ -118,7 +123,8 @@ def _mode(block: NDArray) -> NDArray:
     classes = np.unique(block)
     if len(classes) <= _COUNTED_CLASSES:
         counts = np.stack([(block == label).sum(axis=1) for label in classes], axis=1)
-        return classes[counts.argmax(axis=1)]
+        # Nothing counts in a window of NaN only: NaN does not equal itself.
+        return np.where(counts.any(axis=1), classes[counts.argmax(axis=1)], block[:, 0])
     ordered = np.sort(block, axis=1)
     best, best_length = ordered[:, 0].copy(), np.zeros(len(block), dtype=np.intp)
     length = np.zeros(len(block), dtype=np.intp)

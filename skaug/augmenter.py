@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ from skaug.base import WindowStep
 from skaug.keyed_random import combine, text_key
 from skaug.synthesis import SurrogateSynthesizer, Synthesizer
 from skaug.variations import Variation, check_variations, vary
-from skaug.windows import Windows, as_windows
+from skaug.windows import Windows, as_windows, require_alike
 
 TRAIN_ON = ("real+synthetic", "real", "synthetic")
 
@@ -33,7 +34,8 @@ class SynthefyAugmenter(WindowStep):
     n_synthetic : float or int, default=1.0
         How many: a float is the ratio to the real windows, applied subject by subject; an int is a
         number of windows, spread over the subjects in proportion to theirs. More than there are
-        conditions asks for further draws of the same ones.
+        conditions asks for further draws of the same ones. A window that is there several times, as
+        in a bootstrap sample, counts once.
     train_on : {"real+synthetic", "real", "synthetic"}, default="real+synthetic"
         What the next steps are fitted on: the protocols TRSTR, TRTR (nothing is synthesised) and TSTR.
     subjects : sequence, optional
@@ -107,7 +109,7 @@ class SynthefyAugmenter(WindowStep):
         Raises
         ------
         ValueError
-            If a parameter is invalid, or no condition is left.
+            If a parameter is invalid, no condition is left, or nothing is left to fit.
         """
         self._augment(X, y)
         return self
@@ -157,11 +159,7 @@ class SynthefyAugmenter(WindowStep):
             If the windows have other channels or another length than those seen in `fit`.
         """
         check_is_fitted(self)
-        if X.shape[1:] != self._shape:
-            raise ValueError(
-                f"X holds windows of shape {X.shape[1:]}, but SynthefyAugmenter was fitted on windows "
-                f"of shape {self._shape}."
-            )
+        require_alike(X, self._window_size, self._feature_names, type(self).__name__)
         return X
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
@@ -181,7 +179,7 @@ class SynthefyAugmenter(WindowStep):
         if len(real) == 0:
             raise ValueError("There are no windows to augment: check the split that made them.")
         real = real.relabel(y)
-        self._shape = real.shape[1:]
+        self._window_size = real.window_size
         self._feature_names = real.feature_names
         self.n_features_in_ = real.shape[2]
         self.n_real_ = len(real)
@@ -190,6 +188,11 @@ class SynthefyAugmenter(WindowStep):
         if self.train_on != "real":
             self.synthetic_windows_ = self._synthesize(real)
         self.n_synthetic_ = len(self.synthetic_windows_)
+        if self.train_on == "synthetic" and self.n_synthetic_ == 0:
+            raise ValueError(
+                f"train_on='synthetic' with n_synthetic={self.n_synthetic!r} gives no synthetic window of "
+                f"{self.n_real_} real ones, which leaves nothing to fit: ask for more."
+            )
         return real
 
     def _check_parameters(self) -> None:
@@ -198,15 +201,15 @@ class SynthefyAugmenter(WindowStep):
                 f"train_on={self.train_on!r} is unknown: take one of {', '.join(map(repr, TRAIN_ON))}."
             )
         n = self.n_synthetic
-        if not isinstance(n, Real) or isinstance(n, bool) or not np.isfinite(n) or n < 0:
+        if not isinstance(n, Real) or isinstance(n, bool) or not math.isfinite(n) or n < 0:
             raise ValueError(
                 f"n_synthetic={n!r} must be a ratio to the real windows (a float such as 0.5) or a "
                 "number of windows (an int such as 10), not below zero."
             )
-        if self.train_on == "synthetic" and n == 0:
-            raise ValueError("train_on='synthetic' with n_synthetic=0 leaves nothing to fit.")
-        if isinstance(self.subjects, str):
-            raise ValueError(f"subjects={self.subjects!r} must be a list: ['{self.subjects}'].")
+        if self.subjects is not None and (
+            isinstance(self.subjects, str) or not isinstance(self.subjects, Iterable)
+        ):
+            raise ValueError(f"subjects={self.subjects!r} must be a list: [{self.subjects!r}].")
         if not isinstance(self.random_state, Integral):
             raise ValueError(
                 f"random_state={self.random_state!r} must be a whole number: the choice of conditions "
@@ -222,17 +225,24 @@ class SynthefyAugmenter(WindowStep):
                 "synthesizer that is conditioned on them."
             )
         check_variations(self.variations, real)
-        conditions = self._conditions(real)
-        if len(conditions) == 0:
+        if self.n_synthetic == 0:
             return real[:0]
         fitted: Synthesizer = clone(synthesizer).fit(real)
+        conditions = self._conditions(real, fitted)
+        if len(conditions) == 0:
+            return real[:0]
         self.synthesizer_ = fitted
         synthetic = fitted.synthesize(conditions)
         _check_synthetic(synthetic, conditions, type(synthesizer).__name__)
         return synthetic
 
-    def _conditions(self, real: Windows) -> Windows:
+    def _conditions(self, real: Windows, synthesizer: Synthesizer) -> Windows:
         candidates = real[self._candidates(real)]
+        candidates = candidates[synthesizer.can_condition(candidates)]
+        if len(candidates) == 0:
+            raise ValueError(
+                f"{type(synthesizer).__name__} knows none of the subjects to fit on: no condition is left."
+            )
         windows, draws = choose_conditions(candidates, self.n_synthetic, int(self.random_state))
         conditions = candidates[windows].drawn(draws)
         if self.variations is None or len(conditions) == 0:
@@ -291,11 +301,9 @@ def choose_conditions(
     codes, first_row = candidates.labels.codes, candidates.labels.first_row
     subjects = [None] if candidates.labels.subjects is None else candidates.labels.subjects
     keys = np.array([text_key("condition", random_state, s) for s in subjects], dtype=np.uint64)
-    order = np.lexsort((combine(keys[codes], first_row), keys[codes]))
+    order = np.lexsort((combine(keys[codes], first_row), codes))
     of_subject = keys[codes[order]]
-    new_subject = np.concatenate([[True], of_subject[1:] != of_subject[:-1]])[: len(order)]
-    firsts = np.flatnonzero(new_subject)
-    sizes = np.diff(np.append(firsts, len(order)))
+    _, firsts, sizes = np.unique(codes[order], return_index=True, return_counts=True)
     rank = np.arange(len(order)) - np.repeat(firsts, sizes)
     size = np.repeat(sizes, sizes)
 
@@ -317,10 +325,14 @@ def _check_synthetic(synthetic: Any, conditions: Windows, name: str) -> None:
             f"{name}.synthesize must give skaug.Windows, got {type(synthetic).__name__}: return "
             "conditions.synthesized(X)."
         )
-    if synthetic.shape[1:] != conditions.shape[1:] or not synthetic.is_synthetic.all():
+    alike = [
+        (part.shape[1:], part.feature_names, part.y is None) for part in (synthetic, conditions)
+    ]
+    if alike[0] != alike[1] or not synthetic.is_synthetic.all():
         raise ValueError(
-            f"{name}.synthesize must give synthetic windows of shape {conditions.shape[1:]}, got "
-            f"{synthetic!r}: return conditions.synthesized(X)."
+            f"{name}.synthesize was given {conditions!r}, and must give synthetic windows of the same "
+            f"length and channels, with labels if those have some; it gave {synthetic!r}. Return "
+            "conditions.synthesized(X)."
         )
     subjects = set() if synthetic.groups is None else set(synthetic.groups)
     if conditions.groups is not None and not (subjects and subjects <= set(conditions.groups)):

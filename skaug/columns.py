@@ -11,12 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 
-def is_text(column: pd.Series) -> bool:
+def is_text(column: pd.Series | pd.Index) -> bool:
     """Whether a column holds text or other labels rather than numbers, booleans or times."""
     return not (
         pd.api.types.is_numeric_dtype(column.dtype)  # booleans count as numeric
         or pd.api.types.is_datetime64_any_dtype(column.dtype)
-        or pd.api.types.is_timedelta64_dtype(column.dtype)
+        or column.dtype.kind in "bm"  # booleans and durations of Arrow
     )
 
 
@@ -25,12 +25,15 @@ def plain_array(column: pd.Series) -> NDArray:
     if isinstance(column.dtype, np.dtype):
         return column.to_numpy()
     if pd.api.types.is_datetime64_any_dtype(column.dtype):  # with a time zone, or of Arrow
-        return pd.DatetimeIndex(column).tz_localize(None).to_numpy()
-    if pd.api.types.is_timedelta64_dtype(column.dtype):
+        times = pd.DatetimeIndex(column)
+        # In UTC: local time goes back when summer ends.
+        return (times if times.tz is None else times.tz_convert(None)).to_numpy()
+    if column.dtype.kind == "m":
         return pd.TimedeltaIndex(column).to_numpy()
     if column.isna().any():
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.asarray(column.to_numpy(dtype=column.dtype.numpy_dtype))  # type: ignore[union-attr]
+    values = np.asarray(column)
+    return values.astype(np.float64) if values.dtype == object else values  # decimals are objects
 
 
 def encode(column: pd.Series) -> tuple[NDArray[np.intp], NDArray]:
@@ -41,19 +44,54 @@ def encode(column: pd.Series) -> tuple[NDArray[np.intp], NDArray]:
     codes, classes = pd.factorize(column)
     if isinstance(classes, pd.CategoricalIndex):
         classes = classes.astype(classes.categories.dtype)
-    kind = object if is_text(pd.Series(classes)) else None
+    kind = object if is_text(classes) else None
     return codes.astype(np.intp), np.asarray(classes, dtype=kind)
 
 
+def as_column(values: Any, name: str = "y") -> pd.Series:
+    """Give one value a row as a pandas Series that counts rows from 0.
+
+    Numbers that are held as objects or categories become numbers.
+
+    Raises
+    ------
+    ValueError
+        If the values are not 1-D.
+    """
+    if np.ndim(values) != 1:
+        raise ValueError(
+            f"{name} has the shape {np.shape(values)}, but takes one value a row: pass a single column, "
+            "as an array of shape (n_rows,)."
+        )
+    column = pd.Series(values).reset_index(drop=True)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = pd.Series(np.asarray(column))
+    return column.infer_objects()
+
+
 def as_context(frame: pd.DataFrame) -> pd.DataFrame:
-    """Hold text as categories, and count the rows from 0."""
+    """Hold text as categories, and count the rows from 0.
+
+    Raises
+    ------
+    TypeError
+        If a column holds lists or the like.
+    """
     frame = frame.reset_index(drop=True)
-    texts = [name for name in frame.columns if is_text(frame[name])]
-    return frame.assign(**{name: _categorical(frame[name]) for name in texts})
+    for name in frame.columns:
+        if is_text(frame[name]):
+            frame[name] = _categorical(frame[name])
+    return frame
 
 
 def _categorical(column: pd.Series) -> pd.Categorical:
-    codes, classes = encode(column)
+    try:
+        codes, classes = encode(column)
+    except (TypeError, NotImplementedError) as error:  # the latter of Arrow
+        raise TypeError(
+            f"The column {column.name!r} holds what is neither a number, a time nor text ({error}): "
+            "drop it."
+        ) from error
     return pd.Categorical.from_codes(codes, categories=pd.Index(classes, dtype=object))
 
 

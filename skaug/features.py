@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -16,8 +17,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaug.base import WindowStep
 from skaug.labelled import LabelledArray, plain
-from skaug.labels import Labels
-from skaug.windows import Windows, as_windows, plain_values
+from skaug.labels import Labels, plain_layout
+from skaug.windows import Windows, as_windows, plain_values, require_alike
 
 
 class WindowFeatures(LabelledArray):
@@ -81,7 +82,8 @@ class WindowFeatures(LabelledArray):
         return self._with(self._values[index], self.labels.take(index))  # type: ignore[return-value]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "labels": self.labels.compact()}
+        values = plain_layout(self._values)
+        return {**self.__dict__, "_values": values, "labels": self.labels.compact()}
 
     def __repr__(self) -> str:
         n, n_features = self.shape
@@ -98,7 +100,7 @@ class FeatureFrame(pd.DataFrame):
     plain DataFrame.
     """
 
-    _metadata = ["labels"]
+    _metadata = ["labels", "labelled_rows"]
 
     @property
     def _constructor(self) -> type[pd.DataFrame]:
@@ -190,15 +192,11 @@ class WindowFeatureExtractor(WindowStep):
         Raises
         ------
         ValueError
-            If the windows have another shape.
+            If the windows have another shape, or other channels.
         """
         check_is_fitted(self)
         windows = as_windows(X)
-        if windows.shape[1:] != (self.window_size_, self.n_features_in_):
-            raise ValueError(
-                f"X holds windows of shape {windows.shape[1:]}, but {type(self).__name__} was fitted on "
-                f"windows of shape {(self.window_size_, self.n_features_in_)}."
-            )
+        require_alike(windows, self.window_size_, self._channels, type(self).__name__)
         parts = [self._compute(block.to_numpy()) for _, block in windows.blocks()]
         names = self._names(self._channels, self.window_size_)
         values = np.concatenate(parts) if parts else np.empty((0, len(names)), windows.dtype)
@@ -363,8 +361,14 @@ class WindowSpectrum(WindowFeatureExtractor):
         self.sampling_rate = sampling_rate
 
     def _check_parameters(self, window_size: int) -> None:
-        if not np.isfinite(self.sampling_rate) or self.sampling_rate <= 0:
-            raise ValueError(f"sampling_rate={self.sampling_rate!r} must be above zero.")
+        for name, frequency in (("low", self.low), ("high", self.high)):
+            if frequency is not None and not _is_number(frequency):
+                raise ValueError(f"{name}={frequency!r} must be a frequency, or None for no limit.")
+        if not _is_number(self.sampling_rate) or not 0 < self.sampling_rate < np.inf:
+            raise ValueError(
+                f"sampling_rate={self.sampling_rate!r} must be a number of samples per unit of time, "
+                "above zero."
+            )
         if len(self._bins(window_size)) == 0:
             raise ValueError(
                 f"No frequency of a window of {window_size} samples at sampling_rate="
@@ -401,6 +405,10 @@ class WindowSpectrum(WindowFeatureExtractor):
         return np.moveaxis(logs, 2, 1).reshape(len(values), -1)
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def unlabel(X: Any, y: ArrayLike | None) -> tuple[Any, ArrayLike | None]:
     """Part windows, or features of windows, into what any estimator works on.
 
@@ -429,7 +437,9 @@ def unlabel(X: Any, y: ArrayLike | None) -> tuple[Any, ArrayLike | None]:
 
 def labels_of(X: Any) -> Labels | None:
     """Give what is known of windows, or of features of windows; None of anything else."""
-    return getattr(X, "labels", None) if isinstance(X, LabelledArray | FeatureFrame) else None
+    if isinstance(X, FeatureFrame) and not X.index.equals(X.labelled_rows):
+        return None  # its rows were sorted or dropped in place
+    return X.labels if isinstance(X, LabelledArray | FeatureFrame) else None
 
 
 def attach_labels(values: Any, source: Any) -> Any:
@@ -483,4 +493,5 @@ def _labelled_frame(
 ) -> FeatureFrame:
     frame = FeatureFrame(values, columns=columns)
     frame.labels = labels.compact()
+    frame.labelled_rows = frame.index
     return frame

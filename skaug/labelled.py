@@ -82,14 +82,14 @@ class LabelledArray(ABC):
             key = key[0] if key else slice(None)
         if key is Ellipsis:
             return self
-        if isinstance(key, int | np.integer):
+        if isinstance(key, int | np.integer) and not isinstance(key, bool):
             if not -len(self) <= key < len(self):
                 raise IndexError(f"There are {len(self)} windows, so none has the index {key}.")
             key = int(key) % len(self)
             return self._take(slice(key, key + 1)).to_numpy()[0]
         if not isinstance(key, slice):
             key = np.asarray(key)
-            if key.size == 0:
+            if key.size == 0 and key.dtype != bool:
                 key = key.astype(np.intp)
             if key.ndim != 1 or key.dtype.kind not in "biu":
                 raise IndexError(

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skaug.aggregation import Aggregation, aggregate
+from skaug.columns import as_column
 from skaug.slicing import covered_rows
 
 #: The draw of a window that was recorded, not synthesised.
@@ -51,7 +52,7 @@ class FrameRows:
     def aggregate(self, values: Any, how: Aggregation, name: str = "y") -> NDArray:
         """Aggregate one value per row of the frame to one per window."""
         if self.positions is not None:
-            values = pd.Series(values).take(self.positions)
+            values = as_column(values, name).take(self.positions)
         return aggregate(values, self.starts, self.size, how, name)
 
 
@@ -126,16 +127,25 @@ class Labels:
 
     def compact(self) -> Labels:
         """Forget the subjects and rows that no window refers to: what may be pickled."""
-        labels = self
-        if self.subjects is not None:
-            present, codes = np.unique(self.codes, return_inverse=True)
-            labels = replace(labels, codes=codes.astype(np.intp), subjects=self.subjects[present])
-        if self.rows is not None and self.rows.positions is not None:
-            positions, rows = self.rows.positions, self.rows
-            starts, stretches = covered_rows(rows.starts, rows.size)
-            kept = np.concatenate([positions[s] for s in stretches] or [positions[:0]])
-            labels = replace(labels, rows=replace(rows, starts=starts, positions=kept))
-        return labels
+        present, codes = np.unique(self.codes, return_inverse=True)
+        rows = self.rows
+        if rows is not None:
+            starts, positions = rows.starts, rows.positions
+            if positions is not None:
+                starts, stretches = covered_rows(starts, rows.size)
+                kept = [positions[:0], *(positions[stretch] for stretch in stretches)]
+                positions = plain_layout(np.concatenate(kept))
+            rows = replace(rows, starts=plain_layout(starts), positions=positions)
+        return replace(
+            self,
+            codes=plain_layout(codes.astype(np.intp)),
+            subjects=None if self.subjects is None else plain_layout(self.subjects[present]),
+            first_row=plain_layout(self.first_row),
+            draw=plain_layout(self.draw),
+            is_synthetic=plain_layout(self.is_synthetic),
+            y=None if self.y is None else plain_layout(self.y),
+            rows=rows,
+        )
 
     def relabel(self, y: Any) -> Labels:
         """Give the windows the labels that were passed to ``fit`` or ``score``.
@@ -165,7 +175,7 @@ class Labels:
         if n_rows == len(y) and self.rows is not None:
             return replace(self, y=self.rows.aggregate(y, self.target_agg))
         if len(y) == len(self):
-            return replace(self, y=np.asarray(y))
+            return replace(self, y=np.array(y))
         per_row = "" if n_rows is None else f", or {n_rows} for the rows they were cut from"
         raise ValueError(
             f"y has {len(y)} labels, but there are {len(self)} windows: pass one label for each"
@@ -190,7 +200,7 @@ def concatenate_labels(parts: Sequence[Labels]) -> Labels:
     filled = [part for part in parts if len(part)] or [first]
     subjects, codes = _concatenate_subjects(filled)
     return replace(
-        first,
+        filled[0],
         codes=codes,
         subjects=subjects,
         first_row=np.concatenate([part.first_row for part in filled]),
@@ -208,3 +218,8 @@ def _concatenate_subjects(parts: Sequence[Labels]) -> tuple[NDArray | None, NDAr
         return parts[0].subjects, np.concatenate([part.codes for part in parts])
     codes, subjects = pd.factorize(np.concatenate([part.groups for part in parts]))  # type: ignore[misc]
     return subjects, codes.astype(np.intp)
+
+
+def plain_layout(values: NDArray) -> NDArray:
+    """Give an array laid out in memory as if it were new: joblib's hash heeds strides and subclass."""
+    return np.ascontiguousarray(values).ravel().reshape(values.shape)

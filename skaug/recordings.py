@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 from numpy.typing import DTypeLike, NDArray
+from sklearn.utils import check_array
 
 from skaug.columns import as_context, encode, is_text, plain_array, require_column
 
@@ -20,36 +22,40 @@ class Table:
     ----------
     X : DataFrame or array-like of shape (n_rows, n_columns)
         The recordings. The columns of an array are called ``x0``, ``x1``, ...
-    names : sequence of str, optional
-        Other names for the columns of an array.
 
     Raises
     ------
-    TypeError
-        If `X` is no table.
-    ValueError
-        If it has no rows, or two columns of the same name.
+    TypeError, ValueError
+        If `X` is no table, has no rows, or two columns of the same name.
     """
 
-    def __init__(self, X: Any, names: Sequence[str] | None = None) -> None:
+    def __init__(self, X: Any) -> None:
+        if nw.dependencies.is_polars_lazyframe(X):
+            raise TypeError("The recordings are a LazyFrame, without rows as yet: call .collect().")
         self.is_array = not nw.dependencies.is_into_dataframe(X)
         if self.is_array:
-            values = np.asarray(X)
-            if values.ndim != 2:
-                raise TypeError(
+            values = check_array(X, dtype=None, ensure_all_finite=False, allow_nd=True)
+            if values.ndim > 2:
+                raise ValueError(
                     "The recordings must be a pandas or polars DataFrame or a 2-D array, one row per "
-                    f"sample, got {type(X).__name__} of {values.ndim} dimension(s). Windows that are "
+                    f"sample, got {type(X).__name__} of {values.ndim} dimensions. Windows that are "
                     "cut already need no SubjectWindower: start the pipeline with the next step."
                 )
-            X = pd.DataFrame(values, columns=names or [f"x{i}" for i in range(values.shape[1])])
+            values = values.astype(values.dtype.newbyteorder("="), copy=False)  # for pandas
+            X = pd.DataFrame(values, columns=[f"x{i}" for i in range(values.shape[1])])
         if isinstance(X, pd.DataFrame):
             X = X.set_axis([str(name) for name in X.columns], axis=1)
             repeated = X.columns[X.columns.duplicated()]
             if len(repeated):
                 raise ValueError(f"Two columns are called {repeated[0]!r}: rename one.")
-        self.frame = nw.from_native(X, eager_only=True)
-        if len(self.frame) == 0:
+            for name, dtype in X.dtypes.items():
+                if pd.api.types.is_object_dtype(dtype):  # numbers beside text in an array, for one
+                    X[name] = X[name].infer_objects()
+        frame = nw.from_native(X, eager_only=True)
+        if len(frame) == 0:
             raise ValueError("The table has no rows: check the filter or the split that made it.")
+        decimals = [name for name, dtype in frame.schema.items() if dtype.is_decimal()]
+        self.frame = frame.with_columns(nw.col(decimals).cast(nw.Float64)) if decimals else frame
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -59,9 +65,14 @@ class Table:
         """The columns, in order."""
         return self.frame.columns
 
+    def rename(self, names: Sequence[str]) -> None:
+        """Give the columns other names, in their order."""
+        self.frame = self.frame.rename(dict(zip(self.names, names, strict=True)))
+
     def numeric_names(self) -> list[str]:
         """Name the columns that hold numbers."""
-        return [name for name, dtype in self.frame.schema.items() if dtype.is_numeric()]
+        dtypes = self.frame.head(0).to_pandas().dtypes
+        return [name for name in self.names if dtypes[name].kind in "iuf"]
 
     def header(self) -> pd.DataFrame:
         """Give the columns without the rows: what scikit-learn compares between fit and transform."""
@@ -80,12 +91,13 @@ class Table:
             If the column holds anything else.
         """
         column = self.column(name)
-        if is_text(column) or column.dtype.kind in "mM":
+        values = None if is_text(column) else plain_array(column)
+        if values is None or values.dtype.kind not in "biuf":
             raise ValueError(
                 f"The {role} {name!r} holds {column.dtype}, not numbers: leave it out, or turn it into "
                 "numbers first (pandas.to_numeric, pandas.get_dummies)."
             )
-        return plain_array(column)
+        return values
 
     def matrix(
         self, names: Sequence[str], order: NDArray[np.intp] | None, dtype: DTypeLike
@@ -232,19 +244,13 @@ class Recordings:
         nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         return np.repeat(self.firsts[:-1], counts) + nth * stride
 
-    def fill_forward(self, values: NDArray) -> None:
-        """Replace each missing value by the last one of the same stretch, in place."""
-        present = ~pd.isna(values)
-        rows = np.arange(len(values))
-        if values.ndim == 2:
-            rows = rows[:, None]
-        last = np.maximum.accumulate(np.where(present, rows, -1), axis=0)
-        first = np.repeat(self.firsts[:-1], np.diff(self.firsts))
-        usable = ~present & (last >= (first[:, None] if values.ndim == 2 else first))
-        if values.ndim == 2:
-            values[usable] = values[last[usable], np.nonzero(usable)[1]]
-        else:
-            values[usable] = values[last[usable]]
+    def filled_forward(self, values: NDArray) -> NDArray:
+        """Give values of sorted rows, each missing one replaced by the last of the same stretch."""
+        down = (-1,) + (1,) * (values.ndim - 1)
+        rows = np.arange(len(values)).reshape(down)
+        first = np.repeat(self.firsts[:-1], np.diff(self.firsts)).reshape(down)
+        last = np.maximum.accumulate(np.where(pd.isna(values), -1, rows), axis=0)
+        return np.take_along_axis(values, np.where(last < first, rows, last), axis=0)
 
 
 def _changes(values: NDArray) -> NDArray[np.bool_]:
@@ -253,14 +259,26 @@ def _changes(values: NDArray) -> NDArray[np.bool_]:
 
 
 def _longest_step(max_gap: Any, name: str, is_clock: bool) -> Any:
-    if not is_clock:
-        return float(max_gap)
-    if isinstance(max_gap, int | float | np.number):
+    # A timedelta of NumPy is one of its numbers.
+    is_number = isinstance(max_gap, Real) and not isinstance(max_gap, np.timedelta64)
+    if is_clock and is_number:
         raise ValueError(
             f"The time {name!r} is a date and time, so max_gap={max_gap!r} needs a unit: "
             f"pass '{max_gap}s', or a timedelta."
         )
-    return pd.Timedelta(max_gap).to_timedelta64()
+    if not is_clock and not is_number:
+        raise ValueError(
+            f"The time {name!r} holds numbers, so max_gap={max_gap!r} must be a number of the same unit."
+        )
+    try:
+        longest = pd.Timedelta(max_gap) if is_clock else max_gap
+    except ValueError as error:
+        raise ValueError(
+            f"max_gap={max_gap!r} is no length of time ({error}): try '2s'."
+        ) from error
+    if not longest > (pd.Timedelta(0) if is_clock else 0):
+        raise ValueError(f"max_gap={max_gap!r} must be positive; None allows any gap.")
+    return longest.to_timedelta64() if is_clock else longest
 
 
 def resolve(name: Any, names: Sequence[str], what: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -60,30 +62,45 @@ def check_variations(variations: Sequence[Variation] | None, windows: Windows) -
                 )
             _check_edit(name, edit, context[name])
             if name == windows.labels.target:
-                _check_labels_follow(windows, name)
+                check_labels_follow(windows, name)
 
 
 def _check_edit(name: str, edit: Any, column: pd.Series) -> None:
+    holds = _kind(column)
     if not isinstance(edit, tuple | list):
-        if is_text(column) != isinstance(edit, str):
+        value = pd.Series([edit])
+        is_object = value.dtype == object and not np.isscalar(edit)
+        if is_object or value.isna().any() or value.isin([np.inf, -np.inf]).any():
             raise ValueError(
-                f"{name!r} holds {'text' if is_text(column) else 'numbers'}, not {edit!r}."
+                f"The edit {edit!r} of {name!r} is no value: give one value, for all of the rows."
             )
+        if _kind(value) != holds:
+            raise ValueError(f"{name!r} holds {holds}, not {edit!r}.")
         return
-    if len(edit) != 2 or edit[0] not in OPERATIONS:
+    if len(edit) != 2 or edit[0] not in tuple(OPERATIONS):
         raise ValueError(
             f"The edit {edit!r} of {name!r} must be a value or one of "
             f"{', '.join(map(repr, OPERATIONS))} with a number, such as ('add', 10)."
         )
-    if is_text(column):
-        raise ValueError(f"{name!r} holds text, which one cannot {edit[0]}: give its new value.")
-    if not isinstance(edit[1], int | float | np.number) or not np.isfinite(edit[1]):
+    if is_text(column) or holds != "numbers":
+        kind = "categories" if holds == "numbers" else holds
+        raise ValueError(f"{name!r} holds {kind}, which one cannot {edit[0]}: give its new value.")
+    number = edit[1]
+    if not isinstance(number, Real) or isinstance(number, bool) or not math.isfinite(number):
         raise ValueError(f"The edit {edit!r} of {name!r} needs a finite number.")
     if edit[0] == "divide" and edit[1] == 0:
         raise ValueError(f"The edit {edit!r} of {name!r} divides by zero.")
 
 
-def _check_labels_follow(windows: Windows, target: str) -> None:
+def _kind(column: pd.Series) -> str:
+    if isinstance(column.dtype, pd.CategoricalDtype):  # of text, or of numbers that are names
+        column = pd.Series(column.cat.categories).infer_objects()
+    if is_text(column):
+        return "text"
+    return {"M": "times", "m": "lengths of time"}.get(column.dtype.kind, "numbers")
+
+
+def check_labels_follow(windows: Windows, target: str) -> None:
     """Labels that were passed as y are not made of the target column, so an edit cannot move them."""
     expected = _labels(windows, windows.context_rows)
     if windows.y is None or not _equal(np.asarray(windows.y), expected):
@@ -95,8 +112,11 @@ def _check_labels_follow(windows: Windows, target: str) -> None:
 
 
 def _equal(labels: np.ndarray, expected: np.ndarray) -> bool:
+    if labels.shape != expected.shape:
+        return False
     if labels.dtype.kind in "fiub" and expected.dtype.kind in "fiub":
-        return bool(np.allclose(labels, expected, rtol=1e-9, equal_nan=True))
+        rounding = 1e-9 * np.abs(expected[np.isfinite(expected)]).max(initial=0)
+        return bool(np.allclose(labels, expected, rtol=0, atol=rounding, equal_nan=True))
     return bool(np.array_equal(labels, expected))
 
 
@@ -110,17 +130,23 @@ def vary(windows: Windows, variation: Variation) -> Windows:
     variation : dict
         Column -> new value, or ``(operation, number)``.
     """
-    windows = windows.compact()
     context = windows.context_rows.copy()
     for name, edit in variation.items():
         if isinstance(edit, tuple | list):
-            context[name] = OPERATIONS[edit[0]](context[name], edit[1])
+            context[name] = OPERATIONS[edit[0]](_widened(context[name]), edit[1])
         elif is_text(context[name]):
             context[name] = pd.Categorical([edit] * len(context))
         else:
             context[name] = edit
     labels = _labels(windows, context) if windows.labels.target in variation else windows.y
     return windows.with_context(context, labels)
+
+
+def _widened(column: pd.Series) -> pd.Series:
+    """Give whole numbers room: 5 - 10 is 251 in eight bits."""
+    if column.dtype.kind not in "iub":
+        return column
+    return column.astype(np.int64 if isinstance(column.dtype, np.dtype) else "Int64")
 
 
 def _labels(windows: Windows, context: pd.DataFrame) -> np.ndarray:

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skaug.aggregation import Aggregation, aggregate, check_aggregation
 from skaug.base import WindowStep
-from skaug.columns import is_text, plain_array
+from skaug.columns import as_column, is_text, plain_array
 from skaug.labels import REAL, FrameRows, Labels
 from skaug.recordings import Recordings, Table, resolve
 from skaug.windows import Windows
@@ -196,6 +196,8 @@ class SubjectWindower(WindowStep):
         Windows of shape (n_windows, window_size, n_features)
         """
         check_is_fitted(self)
+        if y is not None and not hasattr(y, "__len__"):
+            y = np.asarray(y)
         table = self._table(X)
         self._validate_columns(X, table, reset=False)
         recordings = Recordings(
@@ -208,7 +210,8 @@ class SubjectWindower(WindowStep):
         )
         signals = table.matrix(self.features_, recordings.order, self.dtype)
         target = self._row_targets(table, recordings, y)
-        missing_rows = self._handle_missing(recordings, signals, target)
+        label = "y" if y is not None or self._target is None else self._target
+        signals, target, missing_rows = self._handle_missing(recordings, signals, target, label)
         starts = self._starts(recordings, missing_rows)
         labels = Labels(
             codes=recordings.codes[starts],
@@ -222,7 +225,7 @@ class SubjectWindower(WindowStep):
             target_agg=self.target_agg,
             y=None
             if target is None
-            else aggregate(target, starts, self.window_size, self.target_agg, self._target or "y"),
+            else aggregate(target, starts, self.window_size, self.target_agg, label),
         )
         if y is not None and target is None:  # one label a window
             labels = labels.relabel(y)
@@ -285,8 +288,8 @@ class SubjectWindower(WindowStep):
             raise ValueError(f"dtype={self.dtype!r} must be 'float64' or 'float32'.")
         if self.max_gap is not None and self.time is None:
             raise ValueError(f"max_gap={self.max_gap!r} needs the column of times: pass time.")
-        if isinstance(self.features, str):
-            raise ValueError(f"features={self.features!r} must be a list: ['{self.features}'].")
+        if isinstance(self.features, str | Integral):
+            raise ValueError(f"features={self.features!r} must be a list: [{self.features!r}].")
         check_aggregation(self.target_agg)
 
     def _learn_columns(self, table: Table) -> None:
@@ -295,12 +298,14 @@ class SubjectWindower(WindowStep):
                 "An array has no column called 'subject': pass the position of the column, or "
                 "subject=None if all rows are one recording."
             )
-        named = table.names
+        self._columns = named = table.names
 
         def find(name: Any, what: str) -> str | None:
             return None if name is None else resolve(name, named, what)
 
-        given = (self.boundaries,) if isinstance(self.boundaries, str | int) else self.boundaries
+        given = (
+            (self.boundaries,) if isinstance(self.boundaries, str | Integral) else self.boundaries
+        )
         self._subject = find(self.subject, "subject")
         self._target = find(self.target, "target")
         self._time = find(self.time, "time")
@@ -326,13 +331,14 @@ class SubjectWindower(WindowStep):
             table.numbers(name, "feature")
 
     def _table(self, X: Any) -> Table:
-        """Read a table, an array without its target column included."""
-        names = None
-        if getattr(X, "ndim", None) == 2 and not hasattr(X, "columns") and self._target is not None:
-            every = [f"x{i}" for i in range(self.n_features_in_ + 1)]
-            if X.shape[1] == self.n_features_in_:
-                names = [name for name in every if name != self._target]
-        return Table(X, names)
+        """Read a table; the columns of an array are those of `fit`, the target there or not."""
+        table = Table(X)
+        without_target = [name for name in self._columns if name != self._target]
+        for names in (self._columns, without_target):
+            if table.is_array and len(table.names) == len(names):
+                table.rename(names)
+                break
+        return table
 
     def _validate_columns(self, X: Any, table: Table, *, reset: bool) -> None:
         header = table.header()
@@ -351,42 +357,31 @@ class SubjectWindower(WindowStep):
             return recordings.sorted(_as_values(table.column(self._target)))
         if np.ndim(y) == 0 or len(y) != len(table):  # type: ignore[arg-type]
             return None
-        column = y if isinstance(y, pd.Series) else pd.Series(np.asarray(y))
-        return recordings.sorted(_as_values(column))
+        return recordings.sorted(_as_values(y))
 
     def _handle_missing(
-        self, recordings: Recordings, signals: NDArray, target: NDArray | None
-    ) -> NDArray[np.bool_] | None:
-        """Fill, refuse or mark missing values; give the rows that still have one, if any."""
-        if self.missing == "keep":
-            return None
-        rows = np.isnan(signals).any(axis=1)
-        if target is not None:
-            rows |= pd.isna(target)
-        if not rows.any():
-            return None
+        self, recordings: Recordings, signals: NDArray, target: NDArray | None, label: str
+    ) -> tuple[NDArray, NDArray | None, NDArray[np.bool_] | None]:
+        """Fill, refuse or mark missing values; give also the rows that still have one, if any."""
+        if self.missing == "keep" or not _missing_rows(signals, target).any():
+            return signals, target, None
         if self.missing == "raise":
-            raise ValueError(self._describe_missing(recordings, signals, target, rows))
+            raise ValueError(self._describe_missing(recordings, signals, target, label))
         if self.missing == "ffill":
-            recordings.fill_forward(signals)
-            rows = np.isnan(signals).any(axis=1)
-            if target is not None:
-                recordings.fill_forward(target)
-                rows |= pd.isna(target)
-        return rows
+            signals = recordings.filled_forward(signals)
+            target = None if target is None else recordings.filled_forward(target)
+        return signals, target, _missing_rows(signals, target)
 
     def _describe_missing(
-        self,
-        recordings: Recordings,
-        signals: NDArray,
-        target: NDArray | None,
-        rows: NDArray[np.bool_],
+        self, recordings: Recordings, signals: NDArray, target: NDArray | None, label: str
     ) -> str:
         counts = dict(zip(self.features_, np.isnan(signals).sum(axis=0).tolist(), strict=True))
         if target is not None:
-            counts[self._target or "y"] = int(pd.isna(target).sum())
+            counts[label] = int(pd.isna(target).sum())
         where = ", ".join(f"{name!r} ({count})" for name, count in counts.items() if count)
-        whose = list(dict.fromkeys(recordings.subject_of(row) for row in np.flatnonzero(rows)))
+        rows = np.flatnonzero(_missing_rows(signals, target))
+        _, first_of_each = np.unique(recordings.codes[rows], return_index=True)
+        whose = [recordings.subject_of(row) for row in rows[first_of_each]]
         more = f" and {len(whose) - 3} more" if len(whose) > 3 else ""
         return (
             f"Values are missing in {where}, of {', '.join(whose[:3])}{more}. Pass missing='drop' to leave "
@@ -424,11 +419,18 @@ class SubjectWindower(WindowStep):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = True
         tags.input_tags.three_d_array = False
         tags.input_tags.string = True
         tags.input_tags.allow_nan = self.missing != "raise"
         return tags
 
 
-def _as_values(column: pd.Series) -> NDArray:
+def _missing_rows(signals: NDArray, target: NDArray | None) -> NDArray[np.bool_]:
+    rows = np.isnan(signals).any(axis=1)
+    return rows if target is None else rows | pd.isna(target)
+
+
+def _as_values(values: Any) -> NDArray:
+    column = as_column(values)
     return column.to_numpy(dtype=object) if is_text(column) else plain_array(column)

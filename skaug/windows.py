@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skaug.columns import concatenate_contexts, encode
+from skaug.columns import concatenate_contexts, encode, plain_array
 from skaug.labelled import LabelledArray
-from skaug.labels import REAL, Labels, concatenate_labels
+from skaug.labels import REAL, Labels, concatenate_labels, plain_layout
 from skaug.slicing import covered_rows, window_views
 
 
@@ -103,20 +103,32 @@ class Windows(LabelledArray):
         Raises
         ------
         ValueError
-            If `X` is not 3-D and numeric, or a length differs from the number of windows.
+            If `X` is not 3-D and numeric, a length differs from the number of windows, or two
+            channels have one name.
+        TypeError
+            If `X` holds synthetic windows.
         """
         values = np.ascontiguousarray(plain_values(X))
         n_windows, window_size, n_features = values.shape
         if feature_names is None:
-            feature_names = [f"x{i}" for i in range(n_features)]
+            feature_names = _default_names(n_features)
+        feature_names = [str(name) for name in feature_names]
         if len(feature_names) != n_features:
             raise ValueError(
                 f"X has {n_features} features, but {len(feature_names)} feature_names."
             )
+        twice = [name for name in feature_names if feature_names.count(name) > 1]
+        if twice:
+            raise ValueError(f"Two features are called {twice[0]!r}: rename one.")
         labels = None if y is None else _one_a_window(y, n_windows, "y")
         codes, subjects = np.zeros(n_windows, dtype=np.intp), None
         if groups is not None:
-            codes, subjects = encode(pd.Series(_one_a_window(groups, n_windows, "groups")))
+            names = _one_a_window(groups, n_windows, "groups")
+            if names.ndim != 1:
+                raise ValueError(
+                    f"groups must name one subject for each window, got the shape {names.shape}."
+                )
+            codes, subjects = encode(pd.Series(names))
             if (codes < 0).any():
                 window = int(np.flatnonzero(codes < 0)[0])
                 raise ValueError(
@@ -147,12 +159,19 @@ class Windows(LabelledArray):
         ------
         ValueError
             If there are none, if sizes or channels differ, or if only some have labels or subjects.
+        TypeError
+            If one of them is not `Windows`.
         """
         parts = list(parts)
         if not parts:
             raise ValueError("There are no windows to join: pass at least one Windows.")
         first = parts[0]
-        for part in parts[1:]:
+        for part in parts:
+            if not isinstance(part, Windows):
+                raise TypeError(
+                    f"Only Windows join Windows, got {type(part).__name__}: wrap an array in "
+                    "Windows.from_arrays."
+                )
             if part.shape[1:] != first.shape[1:] or part.feature_names != first.feature_names:
                 raise ValueError(
                     f"Windows of {part.window_size} samples of {', '.join(part.feature_names)} cannot "
@@ -171,7 +190,7 @@ class Windows(LabelledArray):
                 first.feature_names,
                 first._context,
             )
-        compact = [part.compact() for part in parts if len(part)]
+        compact = [part.compact() for part in parts if len(part)] or [first.compact()]
         offsets = np.cumsum([0] + [len(part._signals) for part in compact[:-1]])
         return Windows(
             np.concatenate([part._signals for part in compact]),
@@ -203,17 +222,18 @@ class Windows(LabelledArray):
         index = pd.MultiIndex.from_product(
             [range(len(self)), range(self.window_size)], names=["window", "sample"]
         )
-        return self._context.take(rows).set_axis(index)
+        return _without_other_categories(self._context.take(rows)).set_axis(index)
 
     @property
     def context_rows(self) -> pd.DataFrame:
-        """The context of each recorded row, once, however many windows hold it."""
-        return self._context
+        """The context of each row that a window covers, once, however many windows hold it."""
+        _, stretches = covered_rows(self._starts, self.window_size)
+        return _without_other_categories(self._context_of(stretches))
 
     @property
     def first_context_rows(self) -> NDArray[np.intp]:
         """The row of `context_rows` at which each window begins."""
-        return self._starts
+        return covered_rows(self._starts, self.window_size)[0]
 
     def to_numpy(self) -> NDArray:
         """Give the samples as a new array of shape (n_windows, window_size, n_features)."""
@@ -289,7 +309,7 @@ class Windows(LabelledArray):
         ValueError
             If there is another number of windows or features.
         """
-        values = plain_values(X)
+        values = plain_values(X.to_numpy() if isinstance(X, Windows) else X)
         n_windows, window_size, n_features = values.shape
         if (n_windows, n_features) != (self.shape[0], self.shape[2]):
             raise ValueError(f"X has the shape {values.shape}, these windows {self.shape}.")
@@ -316,8 +336,9 @@ class Windows(LabelledArray):
         y : array-like of shape (n_windows,), or None
             The labels.
         """
+        windows = self.compact()
         labels = None if y is None else _one_a_window(y, len(self), "y")
-        return self._with(context=context, labels=replace(self.labels, y=labels))
+        return windows._with(context=context, labels=replace(windows.labels, y=labels))
 
     def blocks(self, n_rows: int = 1 << 18) -> Iterator[tuple[slice, Windows]]:
         """Walk over the windows in blocks of about `n_rows` rows, to bound the memory of a step."""
@@ -345,39 +366,33 @@ class Windows(LabelledArray):
         starts, stretches = covered_rows(self._starts, self.window_size)
         if sum(s.stop - s.start for s in stretches) == len(self._signals):
             return self._with(labels=self.labels.compact())
-        signals, context = self._signals[:0], self._context.iloc[:0]
-        if stretches:
-            signals = np.concatenate([self._signals[s] for s in stretches])
-            context = self._context.take(
-                np.concatenate([np.arange(s.start, s.stop) for s in stretches])
-            )
         return self._with(
-            signals=signals,
+            signals=np.concatenate([self._signals[:0], *(self._signals[s] for s in stretches)]),
             starts=starts,
             labels=self.labels.compact(),
-            context=context.reset_index(drop=True),
+            context=self._context_of(stretches),
         )
+
+    def _context_of(self, stretches: Sequence[slice]) -> pd.DataFrame:
+        rows = [np.arange(s.start, s.stop) for s in stretches]
+        if sum(map(len, rows)) == len(self._context):
+            return self._context
+        kept = np.concatenate([np.empty(0, dtype=np.intp), *rows])
+        return self._context.take(kept).reset_index(drop=True)
 
     def __getstate__(self) -> dict[str, Any]:
         # Plain arrays only: what is not covered must not travel to a worker, and joblib's hash of
         # equal windows must be equal, whatever they were cut from.
         kept = self.compact()
-        context = {}
-        for name, column in kept._context.items():
-            if isinstance(column.dtype, pd.CategoricalDtype):
-                codes, classes = encode(column)
-                context[name] = codes, classes
-            else:
-                context[name] = column.array if column.dtype.kind in "mM" else column.to_numpy()
-        return {**kept.__dict__, "_context": context}
+        return {
+            **kept.__dict__,
+            "_signals": plain_layout(kept._signals),
+            "_starts": plain_layout(kept._starts),
+            "_context": {name: _pack(column) for name, column in kept._context.items()},
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        context = {
-            name: pd.Categorical.from_codes(column[0], categories=pd.Index(column[1], dtype=object))
-            if isinstance(column, tuple)
-            else column
-            for name, column in state["_context"].items()
-        }
+        context = {name: _unpack(packed) for name, packed in state["_context"].items()}
         index = range(len(state["_signals"]))
         self.__dict__.update(state, _context=pd.DataFrame(context, index=index))
 
@@ -415,7 +430,7 @@ def plain_values(X: Any) -> NDArray:
     ValueError
         If it is not 3-D, empty in time or features, or not numeric.
     """
-    values = X.to_numpy() if isinstance(X, Windows) else np.asarray(X)
+    values = np.asarray(X)
     if values.ndim != 3:
         raise ValueError(
             f"Windows are 3-D, (n_windows, window_size, n_features), got {values.ndim}-D of shape "
@@ -430,7 +445,7 @@ def plain_values(X: Any) -> NDArray:
 
 
 def _one_a_window(values: ArrayLike, n_windows: int, name: str) -> NDArray:
-    array = np.asarray(values)
+    array = np.array(values)  # a copy: labels do not change with an array of the caller's
     if array.ndim == 0 or len(array) != n_windows:
         given = "a scalar" if array.ndim == 0 else f"{len(array)} entries"
         raise ValueError(
@@ -439,6 +454,63 @@ def _one_a_window(values: ArrayLike, n_windows: int, name: str) -> NDArray:
     return array
 
 
+def _default_names(n_features: int) -> list[str]:
+    return [f"x{i}" for i in range(n_features)]
+
+
+def _without_other_categories(context: pd.DataFrame) -> pd.DataFrame:
+    """Forget the categories, such as names of other subjects, that no row has."""
+    texts = context.select_dtypes("category")
+    return context.assign(
+        **{str(name): column.cat.remove_unused_categories() for name, column in texts.items()}
+    )
+
+
+def _pack(column: pd.Series) -> tuple[NDArray, Any]:
+    """Give a column as plain arrays: what pandas pickles of equal columns is not always equal."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return encode(column)
+    is_plain = isinstance(column.dtype, np.dtype)
+    return plain_layout(plain_array(column)), None if is_plain else column.dtype
+
+
+def _unpack(packed: tuple[NDArray, Any]) -> pd.Series:
+    values, kind = packed
+    if isinstance(kind, np.ndarray):
+        categories = pd.Index(kind, dtype=object)
+        return pd.Series(pd.Categorical.from_codes(values, categories=categories))
+    column = pd.Series(values)
+    if kind is None:
+        return column
+    if values.dtype.kind == "M" and pd.Series(dtype=kind).dt.tz is not None:
+        column = column.dt.tz_localize("UTC")
+    return column.astype(kind)
+
+
 def as_windows(X: Any) -> Windows:
     """Give windows as `Windows`, a 3-D array wrapped."""
     return X if isinstance(X, Windows) else Windows.from_arrays(X)
+
+
+def require_alike(X: Any, window_size: int, feature_names: Sequence[str], step: str) -> None:
+    """Raise unless windows have the length and the channels that a step was fitted on.
+
+    Channels of an array have no names to compare.
+
+    Raises
+    ------
+    ValueError
+        Names the channels, or the shapes.
+    """
+    shape, fitted = np.shape(X)[1:], (window_size, len(feature_names))
+    if shape != fitted:
+        raise ValueError(
+            f"X holds windows of shape {shape}, but {step} was fitted on windows of shape {fitted}."
+        )
+    names = X.feature_names if isinstance(X, Windows) else feature_names
+    unnamed = _default_names(len(feature_names))
+    if names != feature_names and unnamed not in (names, feature_names):
+        raise ValueError(
+            f"X holds windows of {', '.join(names)}, but {step} was fitted on windows of "
+            f"{', '.join(feature_names)}: cut both with the same features, in the same order."
+        )

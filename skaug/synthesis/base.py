@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 
@@ -51,6 +53,20 @@ class Synthesizer(BaseEstimator, ABC):
         self
         """
         return self
+
+    def can_condition(self, windows: Windows) -> NDArray[np.bool_]:
+        """Say which windows the fitted synthesizer can be conditioned on; by default all of them.
+
+        Parameters
+        ----------
+        windows : Windows of shape (n_windows, window_size, n_features)
+            Real windows of the training fold.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_windows,)
+        """
+        return np.ones(len(windows), dtype=bool)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -115,8 +115,14 @@ def _check_finite(values: NDArray, windows: Windows) -> None:
     if bad.any():
         window, sample, channel = np.argwhere(bad)[0]
         origin = windows.origins.iloc[window]
+        whose = "" if origin.subject is None else f" of subject {origin.subject!r}"
+        value = values[window, sample, channel]
+        remedy = (
+            "cut the windows with missing='drop' or 'ffill'"
+            if np.isnan(value)
+            else "replace what is infinite by NaN, and cut the windows with missing='drop' or 'ffill'"
+        )
         raise ValueError(
-            f"The window of subject {origin.subject!r} that begins at row {origin.first_row} of its "
-            f"recording holds {values[window, sample, channel]} in {windows.feature_names[channel]!r}, "
-            "of which no spectrum can be taken: cut the windows with missing='drop' or 'ffill'."
+            f"The window{whose} that begins at row {origin.first_row} of its recording holds {value} in "
+            f"{windows.feature_names[channel]!r}, of which no spectrum can be taken: {remedy}."
         )

@@ -1,0 +1,641 @@
+"""The augmenter: which windows are conditions, what joins what, and that predicting adds nothing."""
+
+from __future__ import annotations
+
+import pickle
+from collections import Counter
+from fractions import Fraction
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+import sklearn
+import sklearn.utils.estimator_checks as checks
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.utils import resample
+
+from skaug import (
+    SynthefyAugmenter,
+    WindowFlattener,
+    WindowRegressor,
+    Windows,
+    WindowStatistics,
+    make_pipeline,
+)
+from skaug.model_selection import SubjectKFold
+from skaug.synthesis import SurrogateSynthesizer, Synthesizer
+
+SIZE = 8
+
+
+class Negative(Synthesizer):
+    """Conditions upside down; it notes what it is asked."""
+
+    def __init__(self, log: list[Any] | None = None) -> None:
+        self.log = log
+
+    def __sklearn_clone__(self) -> Negative:
+        return Negative(self.log)  # the same list: what a clone is asked is seen outside
+
+    def fit(self, windows: Windows) -> Negative:
+        if self.log is not None:
+            self.log.append(("fit", windows))
+        return self
+
+    def synthesize(self, conditions: Windows) -> Windows:
+        if self.log is not None:
+            self.log.append(("synthesize", conditions))
+        return conditions.synthesized(-conditions.to_numpy())
+
+
+class Returning(Synthesizer):
+    """Whatever the function makes of the conditions."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def synthesize(self, conditions: Windows) -> Windows:
+        return self.answer(conditions)
+
+
+def windows_of(**counts: int) -> Windows:
+    """So many windows of each subject; every sample tells subject and position."""
+    n = sum(counts.values())
+    groups = np.repeat(list(counts), list(counts.values()))
+    X = np.arange(float(n * SIZE)).reshape(n, SIZE, 1)
+    return Windows.from_arrays(X, y=60.0 + np.arange(n), groups=groups)
+
+
+def requests(windows: Windows, n_synthetic: Any, **parameters: Any) -> list[tuple[Any, int, int]]:
+    """The subject, first row and draw of every window that is asked for, in order."""
+    augmenter = SynthefyAugmenter(Negative(), n_synthetic=n_synthetic, **parameters)
+    origins = augmenter.fit(windows).synthetic_windows_.origins
+    return list(origins.itertuples(index=False, name=None))
+
+
+SUBJECTS = st.dictionaries(st.sampled_from("ABCDEF"), st.integers(1, 9), min_size=1)
+RATIOS = st.one_of(st.floats(0, 4), st.fractions(0, 4, max_denominator=20).map(float))
+
+
+# What joins what
+
+
+def test_synthetic_windows_join_behind_the_real_ones() -> None:
+    windows = windows_of(A=3, B=2)
+    augmented = SynthefyAugmenter(Negative()).fit_transform(windows)
+    assert augmented.is_synthetic.tolist() == [False] * 5 + [True] * 5
+    assert_array_equal(augmented[:5].to_numpy(), windows.to_numpy())
+    assert_array_equal(augmented[:5].y, windows.y)
+    for synthetic, label in zip(augmented[5:], augmented.y[5:], strict=True):
+        (condition,) = np.flatnonzero(windows.y == label)
+        assert_array_equal(synthetic, -windows[condition])
+
+
+def test_train_on_synthetic_leaves_the_synthetic_ones_alone() -> None:
+    windows = windows_of(A=3, B=2)
+    augmented = SynthefyAugmenter(Negative(), train_on="synthetic").fit_transform(windows)
+    assert augmented.is_synthetic.all()
+    assert sorted(augmented.y) == windows.y.tolist()
+
+
+def test_train_on_real_asks_for_nothing() -> None:
+    log: list[Any] = []
+    windows = windows_of(A=3, B=2)
+    augmenter = SynthefyAugmenter(Negative(log), train_on="real")
+    assert_array_equal(augmenter.fit_transform(windows).to_numpy(), windows.to_numpy())
+    assert log == []
+    assert (augmenter.n_real_, augmenter.n_synthetic_, augmenter.synthesizer_) == (5, 0, None)
+    assert len(augmenter.synthetic_windows_) == 0
+
+
+@pytest.mark.parametrize("n_synthetic", [0, 0.0])
+def test_nothing_more_asks_for_nothing(n_synthetic: float) -> None:
+    log: list[Any] = []
+    windows = windows_of(A=3, B=2)
+    augmented = SynthefyAugmenter(Negative(log), n_synthetic=n_synthetic).fit_transform(windows)
+    assert log == []
+    assert_array_equal(augmented.to_numpy(), windows.to_numpy())
+    assert np.asarray(augmented).shape == windows.shape
+
+
+def test_it_tells_how_many_it_made() -> None:
+    augmenter = SynthefyAugmenter(n_synthetic=7).fit(windows_of(A=3, B=2))
+    assert (augmenter.n_real_, augmenter.n_synthetic_) == (5, 7)
+    assert len(augmenter.synthetic_windows_) == 7
+    assert isinstance(augmenter.synthesizer_, SurrogateSynthesizer)
+    assert augmenter.n_features_in_ == 1
+
+
+def test_the_synthesizer_is_fitted_to_the_training_windows_and_asked_once() -> None:
+    log: list[Any] = []
+    windows = windows_of(A=3, B=2)
+    SynthefyAugmenter(Negative(log), n_synthetic=0.5).fit(windows)
+    assert [what for what, _ in log] == ["fit", "synthesize"]
+    assert_array_equal(log[0][1].to_numpy(), windows.to_numpy())
+    assert not log[1][1].is_synthetic.any()
+
+
+def test_a_synthesizer_sees_nothing_of_a_subject_that_was_left_out(windows: Windows) -> None:
+    log: list[Any] = []
+    left_out = windows.groups == windows.groups[0]
+    SynthefyAugmenter(Negative(log)).fit(windows[~left_out])
+    for _, seen in log:
+        assert windows.groups[0] not in set(seen.groups)
+        for context in (seen.context, seen.context_rows):
+            assert windows.groups[0] not in set(context["subject"].cat.categories)
+
+
+def test_the_default_is_one_surrogate_a_window(windows: Windows) -> None:
+    augmented = SynthefyAugmenter().fit_transform(windows)
+    synthetic = augmented[augmented.is_synthetic]
+    assert len(synthetic) == len(windows)
+    conditions = windows[[windows.y.tolist().index(label) for label in synthetic.y]]
+    expected = SurrogateSynthesizer().synthesize(conditions.drawn(np.zeros(len(windows))))
+    assert_array_equal(synthetic.to_numpy(), expected.to_numpy())
+
+
+# How many
+
+
+@given(SUBJECTS, RATIOS)
+@settings(deadline=None)
+def test_a_ratio_is_applied_subject_by_subject(counts: dict[str, int], ratio: float) -> None:
+    asked = Counter(subject for subject, _, _ in requests(windows_of(**counts), ratio))
+    for subject, n in counts.items():
+        # rounded to the nearest number, halves up; rounding of the ratio itself may decide a half
+        assert abs(asked[subject] - ratio * n) <= 0.5 + 1e-9
+
+
+@given(SUBJECTS, st.integers(0, 60))
+@settings(deadline=None)
+def test_a_count_is_spread_in_proportion(counts: dict[str, int], n_synthetic: int) -> None:
+    asked = Counter(subject for subject, _, _ in requests(windows_of(**counts), n_synthetic))
+    assert asked.total() == n_synthetic
+    share = n_synthetic / sum(counts.values())
+    for subject, n in counts.items():
+        # Subjects advance together, each half a window before or behind: so is the whole.
+        assert abs(asked[subject] / n - share) <= 0.5 / n + 0.5 / min(counts.values())
+
+
+@given(SUBJECTS, st.integers(1, 60))
+@settings(deadline=None)
+def test_every_window_is_asked_for_before_one_is_asked_for_again(
+    counts: dict[str, int], n_synthetic: int
+) -> None:
+    asked = requests(windows_of(**counts), n_synthetic)
+    assert len(set(asked)) == len(asked)
+    for subject, n in counts.items():
+        own = [(first_row, draw) for name, first_row, draw in asked if name == subject]
+        assert [draw for _, draw in own] == [i // n for i in range(len(own))]
+        for start in range(0, len(own), n):
+            rows = [first_row for first_row, _ in own[start : start + n]]
+            assert len(set(rows)) == len(rows)
+            assert set(rows) <= {SIZE * i for i in range(n)}
+
+
+@pytest.mark.parametrize(
+    ("n_synthetic", "expected"),
+    [
+        (1, 1),
+        (1.0, 9),
+        (np.int64(1), 1),
+        (np.float32(1), 9),
+        (0.5, 5),
+        (Fraction(1, 3), 3),
+        (2.5, 23),
+    ],
+)
+def test_whole_numbers_count_and_floats_are_ratios(n_synthetic: Any, expected: int) -> None:
+    """The half of three, four and two windows is 1.5, 2 and 1, of which a half is rounded up."""
+    assert len(requests(windows_of(A=3, B=4, C=2), n_synthetic)) == expected
+
+
+def test_a_huge_request_repeats_the_conditions() -> None:
+    asked = requests(windows_of(A=3, B=2), 100_000)
+    assert Counter((subject, row) for subject, row, _ in asked) == Counter(
+        {(subject, SIZE * i): 20_000 for subject, n in (("A", 3), ("B", 2)) for i in range(n)}
+    )
+    assert len(set(asked)) == 100_000
+
+
+def test_a_ratio_too_small_for_a_window_adds_none() -> None:
+    windows = windows_of(A=3, B=2)
+    assert requests(windows, 0.1) == []
+    assert SynthefyAugmenter(n_synthetic=0.1).fit_transform(windows).shape == windows.shape
+    with pytest.raises(ValueError, match=r"n_synthetic=0\.1 gives no synthetic window of 5 real"):
+        SynthefyAugmenter(n_synthetic=0.1, train_on="synthetic").fit(windows)
+
+
+# The order of the requests
+
+
+@given(SUBJECTS, st.integers(0, 30), st.integers(0, 30), st.integers(0, 3))
+@settings(deadline=None)
+def test_the_first_of_a_larger_count_are_the_smaller_count(
+    counts: dict[str, int], few: int, more: int, seed: int
+) -> None:
+    windows = windows_of(**counts)
+    larger = requests(windows, few + more, random_state=seed)
+    assert requests(windows, few, random_state=seed) == larger[:few]
+
+
+@given(SUBJECTS, RATIOS, RATIOS)
+@settings(deadline=None)
+def test_the_first_of_a_larger_ratio_are_the_smaller_ratio(
+    counts: dict[str, int], one: float, other: float
+) -> None:
+    windows = windows_of(**counts)
+    smaller, larger = (requests(windows, ratio) for ratio in sorted((one, other)))
+    assert larger[: len(smaller)] == smaller
+
+
+@given(SUBJECTS, RATIOS)
+@settings(deadline=None)
+def test_counts_and_ratios_ask_in_the_same_order(counts: dict[str, int], ratio: float) -> None:
+    windows = windows_of(**counts)
+    asked = requests(windows, ratio)
+    assert requests(windows, len(asked)) == asked
+
+
+@given(SUBJECTS, RATIOS, st.data())
+@settings(deadline=None)
+def test_folds_that_share_a_subject_ask_for_the_same_windows(
+    counts: dict[str, int], ratio: float, data: st.DataObject
+) -> None:
+    windows = windows_of(**counts)
+    subject = data.draw(st.sampled_from(sorted(counts)))
+    others = data.draw(st.sets(st.sampled_from(sorted(counts))))
+    fold = windows[np.isin(windows.groups, [subject, *others])]
+    alone = windows[windows.groups == subject]
+    expected = [asked for asked in requests(windows, ratio) if asked[0] == subject]
+    assert [asked for asked in requests(fold, ratio) if asked[0] == subject] == expected
+    assert requests(alone, ratio) == expected
+
+
+@given(SUBJECTS, st.integers(1, 30), st.randoms(use_true_random=False))
+@settings(deadline=None)
+def test_the_order_of_the_windows_decides_nothing(
+    counts: dict[str, int], n_synthetic: int, random: Any
+) -> None:
+    windows = windows_of(**counts)
+    order = list(range(len(windows)))
+    random.shuffle(order)
+    assert requests(windows[order], n_synthetic) == requests(windows, n_synthetic)
+
+
+def test_another_seed_asks_for_other_windows() -> None:
+    windows = windows_of(A=30, B=30)
+    asked = {tuple(requests(windows, 6, random_state=seed)) for seed in range(20)}
+    assert len(asked) == 20  # of 30 · 29 · 28 ordered choices a subject, all the same by 1e-7
+
+
+def test_subjects_that_are_written_alike_are_told_apart() -> None:
+    groups = np.array([1, "1", 1, "1"], dtype=object)
+    windows = Windows.from_arrays(np.zeros((4, SIZE, 1)), groups=groups)
+    asked = requests(windows, 1.0)
+    assert sorted(asked, key=str) == sorted(
+        [(1, 0, 0), (1, SIZE, 0), ("1", 0, 0), ("1", SIZE, 0)], key=str
+    )
+    assert Counter(type(subject) for subject, _, _ in requests(windows, 0.5)) == {int: 1, str: 1}
+
+
+@pytest.mark.parametrize("groups", [None, ["A"] * 4, [7] * 4])
+def test_one_subject_or_none_at_all_will_do(groups: Any) -> None:
+    windows = Windows.from_arrays(np.ones((4, SIZE, 1)), groups=groups)
+    asked = requests(windows, 6)
+    assert len(set(asked)) == 6
+    assert {subject for subject, _, _ in asked} == {None if groups is None else groups[0]}
+
+
+def test_windows_of_a_bootstrap_sample_count_once() -> None:
+    windows = windows_of(A=6, B=4)
+    sample = resample(windows, n_samples=30, random_state=0)
+    once = windows[np.unique(sample.y.astype(int) - 60)]
+    assert len(once) < 30
+    assert requests(sample, 1.0) == requests(once, 1.0)
+    augmented = SynthefyAugmenter().fit_transform(sample)
+    assert len(augmented) == 30 + len(once)
+
+
+# Whose
+
+
+def test_conditions_are_of_the_subjects_asked_for() -> None:
+    windows = windows_of(A=3, B=2, C=4)
+    everybody = requests(windows, 1.0)
+    for subjects in (["C", "A"], ("A", "C"), np.array(["A", "C"]), {"A", "C"}, ["A", "C", "Z"]):
+        asked = requests(windows, 1.0, subjects=subjects)
+        assert asked == [request for request in everybody if request[0] != "B"]
+    augmented = SynthefyAugmenter(subjects=["B"]).fit_transform(windows)
+    assert not augmented[:9].is_synthetic.any()
+    assert augmented.groups[9:].tolist() == ["B", "B"]
+
+
+def test_numbered_subjects_are_chosen_by_number() -> None:
+    windows = Windows.from_arrays(np.ones((4, SIZE, 1)), groups=[1, 1, 2, 3])
+    assert {subject for subject, _, _ in requests(windows, 1.0, subjects=[1, 3])} == {1, 3}
+    with pytest.raises(ValueError, match=r"None of subjects=\['1'\].* of 1, 2, 3"):
+        requests(windows, 1.0, subjects=["1"])
+
+
+@pytest.mark.parametrize("subjects", [["Z"], [], ["a"], [None]])
+def test_none_left_of_the_subjects_is_an_error(subjects: list[Any]) -> None:
+    with pytest.raises(ValueError, match=r"None of subjects=.* of A, B: no condition is left"):
+        requests(windows_of(A=3, B=2), 1.0, subjects=subjects)
+
+
+def test_subjects_of_windows_without_any_are_an_error() -> None:
+    with pytest.raises(ValueError, match="the windows have no subjects"):
+        requests(Windows.from_arrays(np.ones((4, SIZE, 1))), 1.0, subjects=["A"])
+
+
+# Labels
+
+
+def test_labels_that_are_passed_win_over_those_of_real_windows() -> None:
+    windows = windows_of(A=3, B=2)
+    y = np.array([5.0, 4.0, 3.0, 2.0, 1.0])
+    augmented = SynthefyAugmenter(Negative()).fit_transform(windows, y)
+    assert_array_equal(augmented.y[:5], y)
+    for synthetic, label in zip(augmented[5:], augmented.y[5:], strict=True):
+        assert_array_equal(synthetic, -windows[y.tolist().index(label)])
+    assert_array_equal(windows.y, windows_of(A=3, B=2).y)
+
+
+@pytest.mark.parametrize(
+    "y", [list("abcde"), np.arange(10.0).reshape(5, 2), np.array([1, "a", None, 2.0, "b"], object)]
+)
+def test_labels_may_be_of_any_kind(y: Any) -> None:
+    windows = windows_of(A=3, B=2)
+    augmented = SynthefyAugmenter(Negative()).fit_transform(windows.to_numpy(), y)
+    for synthetic, label in zip(augmented, augmented.y, strict=True):
+        (condition,) = np.flatnonzero(windows.to_numpy()[:, 0, 0] == abs(synthetic[0, 0]))
+        assert_array_equal(label, np.asarray(y)[condition])
+
+
+def test_labels_of_rows_are_aggregated(windows: Windows, recordings: Any) -> None:
+    augmented = SynthefyAugmenter().fit_transform(windows, -recordings["heart_rate"])
+    np.testing.assert_allclose(augmented.y[: len(windows)], -windows.y)
+    assert (augmented.y < 0).all()
+
+
+def test_labels_of_another_length_are_refused() -> None:
+    with pytest.raises(ValueError, match="y has 3 labels, but there are 5 windows"):
+        SynthefyAugmenter().fit(windows_of(A=3, B=2), [1, 2, 3])
+
+
+def test_arrays_are_windows_too() -> None:
+    X = np.random.default_rng(0).normal(size=(5, SIZE, 2))
+    for values in (X, X.tolist(), np.asfortranarray(X)):
+        augmented = SynthefyAugmenter(n_synthetic=2).fit_transform(values, np.arange(5))
+        assert isinstance(augmented, Windows)
+        assert augmented.shape == (7, SIZE, 2)
+        assert_array_equal(augmented.y[:5], np.arange(5))
+    assert SynthefyAugmenter().fit_transform(X).y is None
+
+
+# Predicting
+
+
+def test_transform_gives_back_the_same_object() -> None:
+    windows = windows_of(A=3, B=2)
+    augmenter = SynthefyAugmenter().fit(windows)
+    for X in (windows, windows[:0], windows.to_numpy(), windows.to_numpy().tolist()):
+        assert augmenter.transform(X) is X
+
+
+def test_predicting_synthesizes_nothing() -> None:
+    log: list[Any] = []
+    windows = windows_of(A=6, B=6)
+    own = make_pipeline(SynthefyAugmenter(Negative(log)), WindowFlattener(), Ridge())
+    plain = sklearn.pipeline.make_pipeline(
+        SynthefyAugmenter(Negative(log)), WindowFlattener(), WindowRegressor(Ridge())
+    )
+    for pipe in (own, plain):
+        log.clear()
+        pipe.fit(windows)
+        assert len(log) == 2
+        assert pipe.predict(windows).shape == (12,)
+        pipe.score(windows)
+        assert len(log) == 2
+
+
+@pytest.mark.parametrize("X", [np.zeros((2, SIZE, 2)), np.zeros((2, 4, 1)), np.zeros((2, SIZE))])
+def test_windows_of_another_shape_are_refused(X: np.ndarray) -> None:
+    augmenter = SynthefyAugmenter().fit(windows_of(A=3))
+    with pytest.raises(ValueError, match=r"but SynthefyAugmenter was fitted on .* \(8, 1\)"):
+        augmenter.transform(X)
+
+
+def test_windows_of_other_channels_are_refused() -> None:
+    X = np.zeros((2, SIZE, 2))
+    augmenter = SynthefyAugmenter().fit(Windows.from_arrays(X, feature_names=["BVP", "ECG"]))
+    assert augmenter.get_feature_names_out().tolist() == ["BVP", "ECG"]
+    with pytest.raises(ValueError, match="windows of ECG, BVP, but SynthefyAugmenter"):
+        augmenter.transform(Windows.from_arrays(X, feature_names=["ECG", "BVP"]))
+
+
+# Synthesizers that misbehave
+
+
+def elsewhere(conditions: Windows, **changed: Any) -> Windows:
+    """Synthetic windows made from scratch, not of the conditions."""
+    options = {"y": conditions.y, "groups": conditions.groups} | changed
+    made = Windows.from_arrays(conditions.to_numpy(), **options)
+    return made.drawn(np.zeros(len(made))).synthesized(made.to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "message"),
+    [
+        (lambda c: c.to_numpy(), TypeError, "must give skaug.Windows, got ndarray"),
+        (lambda c: None, TypeError, "got NoneType"),
+        (lambda c: c, ValueError, "must give synthetic windows"),
+        (lambda c: Windows.concatenate([elsewhere(c), c]), ValueError, "must give synthetic"),
+        (lambda c: elsewhere(c, groups=["Z"] * len(c)), ValueError, "gave windows of Z, whom"),
+        (lambda c: elsewhere(c, groups=["A", "T"] * 2 + ["A"]), ValueError, "windows of T, whom"),
+        (lambda c: elsewhere(c, groups=None), ValueError, "gave windows of nobody"),
+        (lambda c: elsewhere(c, y=None), ValueError, "labels if those have some"),
+        (lambda c: elsewhere(c, feature_names=["PPG"]), ValueError, "length and channels"),
+        (
+            lambda c: elsewhere(c).with_samples(np.zeros((len(c), 4, 1))),
+            ValueError,
+            "length and channels",
+        ),
+    ],
+)
+@pytest.mark.parametrize("train_on", ["real+synthetic", "synthetic"])
+def test_answers_that_are_no_synthetic_windows_of_the_conditions_are_refused(
+    answer: Any, error: type[Exception], message: str, train_on: str
+) -> None:
+    augmenter = SynthefyAugmenter(Returning(answer), train_on=train_on)
+    with pytest.raises(error, match=f"Returning.*{message}"):
+        augmenter.fit(windows_of(A=3, B=2))
+
+
+def test_windows_of_a_subject_that_was_asked_for_by_nobody_are_refused() -> None:
+    """B is among the training windows, but not among the conditions."""
+    answer = Returning(lambda c: elsewhere(c, groups=["B"] * len(c)))
+    with pytest.raises(ValueError, match="windows of B, whom it was not asked for"):
+        SynthefyAugmenter(answer, subjects=["A"]).fit(windows_of(A=3, B=2))
+
+
+def test_nothing_left_to_fit_is_an_error() -> None:
+    augmenter = SynthefyAugmenter(Returning(lambda c: c[:0]), train_on="synthetic")
+    with pytest.raises(ValueError, match="gave windows of nobody"):
+        augmenter.fit(windows_of(A=3))
+    with pytest.raises(ValueError, match="leaves nothing to fit"):
+        augmenter.fit(np.ones((3, SIZE, 1)))
+
+
+# Parameters
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_synthetic": -1}, "n_synthetic=-1 must be"),
+        ({"n_synthetic": -0.5}, "not below zero"),
+        ({"n_synthetic": np.nan}, "n_synthetic=nan"),
+        ({"n_synthetic": np.inf}, "n_synthetic=inf"),
+        ({"n_synthetic": "all"}, "n_synthetic='all'"),
+        ({"n_synthetic": None}, "n_synthetic=None"),
+        ({"n_synthetic": True}, "n_synthetic=True"),
+        ({"n_synthetic": [1]}, r"n_synthetic=\[1\]"),
+        ({"train_on": "both"}, "train_on='both' is unknown.*'real', 'synthetic'"),
+        ({"train_on": None}, "train_on=None"),
+        ({"train_on": "synthetic", "n_synthetic": 0}, "leaves nothing to fit"),
+        ({"subjects": "A"}, r"subjects='A' must be a list: \['A'\]"),
+        ({"subjects": 1}, r"subjects=1 must be a list: \[1\]"),
+        ({"random_state": None}, "random_state=None must be a whole number"),
+        ({"random_state": 0.5}, "random_state=0.5"),
+        ({"variations": [{"age": 5}]}, "SurrogateSynthesizer cannot honour variations"),
+    ],
+)
+def test_invalid_parameters_are_refused_by_fit(parameters: dict[str, Any], message: str) -> None:
+    augmenter = SynthefyAugmenter(**parameters)
+    for fit in (augmenter.fit, augmenter.fit_transform):
+        with pytest.raises(ValueError, match=message):
+            fit(windows_of(A=3, B=2))
+
+
+@pytest.mark.parametrize("synthesizer", ["surrogate", SurrogateSynthesizer, 3])
+def test_what_is_no_synthesizer_is_refused(synthesizer: Any) -> None:
+    with pytest.raises(TypeError, match="annot clone"):
+        SynthefyAugmenter(synthesizer).fit(windows_of(A=3))
+
+
+def test_there_must_be_windows_to_augment() -> None:
+    for empty in (windows_of(A=2)[:0], np.empty((0, SIZE, 1))):
+        with pytest.raises(ValueError, match="no windows to augment"):
+            SynthefyAugmenter().fit(empty)
+
+
+def test_synthetic_windows_are_not_augmented_again() -> None:
+    augmented = SynthefyAugmenter().fit_transform(windows_of(A=3, B=2))
+    with pytest.raises(ValueError, match=r"5 of the windows are synthetic already"):
+        SynthefyAugmenter().fit(augmented)
+
+
+@pytest.mark.parametrize("X", [np.zeros((3, 4)), [1.0, 2.0], np.full((2, SIZE, 1), "a")])
+def test_what_is_no_window_is_refused(X: Any) -> None:
+    with pytest.raises(ValueError, match="Windows"):
+        SynthefyAugmenter().fit(X)
+
+
+def test_windows_with_missing_samples_are_named() -> None:
+    windows = windows_of(A=3, B=2)
+    X = windows.to_numpy()
+    X[4, 2, 0] = np.nan
+    with pytest.raises(ValueError, match=r"subject 'B' that begins at row 8 .* holds nan in 'x0'"):
+        SynthefyAugmenter().fit(windows.with_samples(X))
+
+
+# As an estimator
+
+
+def test_an_unfitted_augmenter_says_so() -> None:
+    with pytest.raises(NotFittedError):
+        SynthefyAugmenter().transform(windows_of(A=3))
+    with pytest.raises(NotFittedError):
+        SynthefyAugmenter().get_feature_names_out()
+
+
+def test_fitting_changes_no_parameter() -> None:
+    synthesizer = SurrogateSynthesizer(random_state=3)
+    augmenter = SynthefyAugmenter(synthesizer, n_synthetic=2, subjects=["A"], random_state=5)
+    parameters = augmenter.get_params()
+    assert augmenter.fit(windows_of(A=3, B=2)) is augmenter
+    assert augmenter.get_params() == parameters
+    assert augmenter.synthesizer is synthesizer
+    assert augmenter.synthesizer_ is not synthesizer
+    assert augmenter.subjects == ["A"]
+
+
+def test_fitting_again_gives_the_same() -> None:
+    windows, other = windows_of(A=3, B=2), windows_of(C=4)
+    augmenter = SynthefyAugmenter(n_synthetic=1.5)
+    first = joblib.hash(augmenter.fit_transform(windows))
+    assert joblib.hash(augmenter.fit_transform(windows)) == first
+    augmenter.fit(other)
+    assert augmenter.n_real_ == 4
+    assert joblib.hash(clone(augmenter).fit_transform(windows)) == first
+    assert joblib.hash(augmenter.fit_transform(windows)) == first
+    augmenter.set_params(train_on="real").fit(windows)
+    assert (augmenter.n_synthetic_, augmenter.synthesizer_) == (0, None)
+
+
+def test_a_pickled_augmenter_keeps_what_it_made() -> None:
+    windows = windows_of(A=3, B=2)
+    augmenter = SynthefyAugmenter().fit(windows)
+    thawed = pickle.loads(pickle.dumps(augmenter))
+    assert joblib.hash(thawed.synthetic_windows_) == joblib.hash(augmenter.synthetic_windows_)
+    assert thawed.transform(windows) is windows
+    assert thawed.n_synthetic_ == 5
+
+
+def test_output_containers_do_not_touch_windows() -> None:
+    windows = windows_of(A=3, B=2)
+    augmenter = SynthefyAugmenter().set_output(transform="pandas")
+    assert isinstance(augmenter.fit_transform(windows), Windows)
+    with sklearn.config_context(transform_output="pandas"):
+        assert isinstance(SynthefyAugmenter().fit_transform(windows), Windows)
+        assert augmenter.transform(windows) is windows
+
+
+def test_a_search_over_how_many_and_what_to_train_on(windows: Windows) -> None:
+    pipe = make_pipeline(SynthefyAugmenter(), WindowStatistics(), Ridge())
+    grid = {
+        "synthefyaugmenter__n_synthetic": [0, 0.5, 20],
+        "synthefyaugmenter__train_on": ["real", "real+synthetic"],
+    }
+    search = GridSearchCV(pipe, grid, cv=SubjectKFold(2), scoring="neg_mean_absolute_error")
+    scores = search.fit(windows, windows.y).cv_results_["mean_test_score"]
+    assert np.isfinite(scores).all()
+    assert scores[0] == scores[1] == scores[2] == scores[4]  # nothing synthetic in any of them
+    assert scores[3] != scores[0]
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        checks.check_estimator_repr,
+        checks.check_no_attributes_set_in_init,
+        checks.check_do_not_raise_errors_in_init_or_set_params,
+        checks.check_mixin_order,
+        checks.check_get_params_invariance,
+        checks.check_set_params,
+        checks.check_parameters_default_constructible,
+        checks.check_valid_tag_types,
+    ],
+    ids=lambda check: check.__name__,
+)
+def test_scikit_learn_checks_that_need_no_table_hold(check: Any) -> None:
+    check("SynthefyAugmenter", SynthefyAugmenter())

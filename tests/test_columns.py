@@ -1,0 +1,221 @@
+"""Columns as plain arrays and as categories, whatever type holds them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from numpy.testing import assert_array_equal
+from pandas.testing import assert_frame_equal
+
+from skaug.columns import (
+    as_column,
+    as_context,
+    concatenate_contexts,
+    encode,
+    is_text,
+    plain_array,
+    require_column,
+)
+
+DATES = pd.Series(pd.to_datetime(["2024-07-01 12:00", "2024-12-01 12:00"]))
+TEXTS = {
+    "text": pd.Series(["b", "a", "b"]),
+    "text as objects": pd.Series(["b", "a", "b"], dtype=object),
+    "text of pandas": pd.Series(["b", "a", "b"], dtype="string"),
+    "text of Arrow": pd.Series(["b", "a", "b"], dtype="string[pyarrow]"),
+    "Arrow's text": pd.Series(["b", "a", "b"], dtype=pd.ArrowDtype(pa.large_string())),
+    "Arrow's categories": pd.Series(
+        pd.arrays.ArrowExtensionArray(pa.array(["b", "a", "b"]).dictionary_encode())
+    ),
+    "categories": pd.Series(pd.Categorical(["b", "a", "b"], categories=["z", "a", "b"])),
+    "ordered categories": pd.Series(
+        pd.Categorical(["b", "a", "b"], categories=["z", "a", "b"], ordered=True)
+    ),
+}
+NUMBERS = ["int8", "uint64", "float32", "Int16", "Float64", "int32[pyarrow]", "double[pyarrow]"]
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_text_is_encoded_in_order_of_appearance(kind: str) -> None:
+    assert is_text(TEXTS[kind])
+    codes, classes = encode(TEXTS[kind])
+    assert codes.tolist() == [0, 1, 0]
+    assert codes.dtype == np.intp
+    assert classes.tolist() == ["b", "a"]
+    assert classes.dtype == object
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_missing_text_has_no_class(kind: str) -> None:
+    codes, classes = encode(TEXTS[kind].reindex([0, 7, 1]))
+    assert codes.tolist() == [0, -1, 1]
+    assert classes.tolist() == ["b", "a"]
+
+
+def test_categories_of_numbers_have_numbers_as_classes() -> None:
+    codes, classes = encode(pd.Series(pd.Categorical([3, 1, 3], categories=[1, 2, 3])))
+    assert codes.tolist() == [0, 1, 0]
+    assert classes.tolist() == [3, 1]
+    assert classes.dtype == np.int64
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+def test_numbers_are_plain_numbers(dtype: str) -> None:
+    column = pd.Series([3, 1, 3], dtype=dtype)
+    assert not is_text(column)
+    values = plain_array(column)
+    assert isinstance(values, np.ndarray)
+    assert values.dtype.kind in "iuf"
+    assert values.tolist() == [3, 1, 3]
+    codes, classes = encode(column)
+    assert codes.tolist() == [0, 1, 0]
+    assert classes.tolist() == [3, 1]
+    assert classes.dtype == values.dtype
+
+
+@pytest.mark.parametrize(
+    "dtype", ["Int16", "Float64", "boolean", "int32[pyarrow]", "bool[pyarrow]"]
+)
+def test_missing_numbers_are_nan(dtype: str) -> None:
+    values = plain_array(pd.Series([1, None, 0], dtype=dtype))
+    assert values.dtype == np.float64
+    assert_array_equal(values, [1.0, np.nan, 0.0])
+
+
+def test_decimals_are_floats() -> None:
+    for held in ([1.5, 2.25], [1.5, None]):
+        decimals = [None if value is None else Decimal(str(value)) for value in held]
+        column = pd.Series(decimals, dtype=pd.ArrowDtype(pa.decimal128(6, 2)))
+        assert not is_text(column)
+        values = plain_array(column)
+        assert values.dtype == np.float64
+        assert_array_equal(values, np.array(held, dtype=np.float64))
+
+
+def test_sparse_numbers_are_dense() -> None:
+    for held in ([0.0, 1.5], [0.0, np.nan]):
+        assert_array_equal(plain_array(pd.Series(held, dtype="Sparse[float64]")), held)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "boolean", "bool[pyarrow]"])
+def test_booleans_are_booleans(dtype: str) -> None:
+    column = pd.Series([True, False], dtype=dtype)
+    assert not is_text(column)
+    assert plain_array(column).dtype == bool
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        DATES,
+        DATES.astype(pd.ArrowDtype(pa.timestamp("us"))),
+        DATES.dt.tz_localize("UTC"),
+        DATES.dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin"),
+        DATES.dt.tz_localize("UTC").astype(pd.ArrowDtype(pa.timestamp("us", tz="Asia/Tokyo"))),
+    ],
+)
+def test_dates_are_those_of_universal_time(dates: pd.Series) -> None:
+    assert not is_text(dates)
+    values = plain_array(dates)
+    assert values.dtype.kind == "M"
+    assert_array_equal(values, DATES.to_numpy())
+
+
+@pytest.mark.parametrize("dtype", ["timedelta64[ns]", pd.ArrowDtype(pa.duration("ms"))])
+def test_durations_are_durations(dtype: Any) -> None:
+    column = pd.Series(pd.to_timedelta(["1s", "1h"])).astype(dtype)
+    assert not is_text(column)
+    values = plain_array(column)
+    assert values.dtype.kind == "m"
+    assert_array_equal(values, np.array([1, 3600], dtype="timedelta64[s]"))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([2, 1]),
+        [2, 1],
+        np.array([2, 1], dtype=object),
+        pd.Series([2, 1], index=[5, 5]),
+        pd.Series([2, 1]).astype("category"),
+        pd.Series([2, 1], dtype=object).astype("category"),
+        pd.Index([2, 1]),
+        pd.Categorical([2, 1], categories=[1, 2, 3]),
+        pl.Series([2, 1]),
+    ],
+)
+def test_one_value_a_row_is_a_column_of_numbers_whatever_holds_it(values: Any) -> None:
+    column = as_column(values)
+    assert column.dtype == np.int64
+    assert column.to_dict() == {0: 2, 1: 1}
+
+
+def test_one_missing_value_a_row_is_still_a_number_or_text() -> None:
+    assert_array_equal(as_column([1, None]), [1.0, np.nan])
+    assert_array_equal(as_column(pd.Categorical([1, None])), [1.0, np.nan])
+    for texts in (["a", None], ["a", np.nan], pd.Categorical(["a", None])):
+        assert as_column(texts).isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize("values", [np.zeros((2, 1)), pd.DataFrame({"y": [1, 2]}), 3.0])
+def test_anything_but_one_value_a_row_is_refused(values: Any) -> None:
+    with pytest.raises(ValueError, match=r"rate has the shape .*: pass a single column"):
+        as_column(values, "rate")
+
+
+def test_a_context_holds_text_as_categories_and_counts_rows_from_0() -> None:
+    frame = pd.DataFrame(
+        {"sex": ["f", "m"], "self": ["x", None], "age": [30, 40], "when": DATES}, index=[4, 4]
+    )
+    context = as_context(frame)
+    expected = frame.reset_index(drop=True).astype({"sex": "category", "self": "category"})
+    assert_frame_equal(context, expected, check_categorical=False)
+    assert context["sex"].cat.categories.tolist() == ["f", "m"]
+    assert context["self"].cat.categories.tolist() == ["x"]
+    assert not isinstance(frame["sex"].dtype, pd.CategoricalDtype)
+
+
+def test_a_context_keeps_only_the_categories_that_occur() -> None:
+    column = pd.Categorical(["m", "f"], categories=["unknown", "f", "m"])
+    context = as_context(pd.DataFrame({"sex": column}))
+    assert context["sex"].cat.categories.tolist() == ["m", "f"]
+
+
+def test_a_context_of_lists_is_refused_by_the_name_of_its_column() -> None:
+    arrow = pd.arrays.ArrowExtensionArray(pa.array([[1], [2]]))
+    for lists in ([[1], [2]], [{"a": 1}, {"a": 2}], arrow):
+        with pytest.raises(TypeError, match=r"The column 'tags' holds what is neither .*: drop it"):
+            as_context(pd.DataFrame({"tags": lists}))
+
+
+def test_a_context_of_what_pandas_has_types_for_is_categories_of_it() -> None:
+    days = pd.period_range("2024-01-01", periods=2, freq="D")
+    again = as_context(as_context(pd.DataFrame({"day": days})))
+    assert again["day"].cat.categories.tolist() == days.tolist()
+
+
+def test_contexts_of_different_categories_and_columns_are_joined() -> None:
+    first = as_context(pd.DataFrame({"sex": ["f", "f"], "age": [30, 31]}))
+    second = as_context(pd.DataFrame({"sex": ["m"], "pace": [2.5]}))
+    joined = concatenate_contexts([first, second])
+    assert joined["sex"].tolist() == ["f", "f", "m"]
+    assert isinstance(joined["sex"].dtype, pd.CategoricalDtype)
+    assert_array_equal(joined["age"], [30, 31, np.nan])
+    assert_array_equal(joined["pace"], [np.nan, np.nan, 2.5])
+    assert concatenate_contexts([first]) is first
+
+
+def test_a_column_that_is_not_there_is_refused_naming_the_nearest() -> None:
+    require_column("BVP", ["ECG", "BVP"], "features")
+    with pytest.raises(ValueError, match=r"no column 'bvp' for features. The nearest is 'BVP'"):
+        require_column("bvp", ["ECG", "BVP"], "features")
+    with pytest.raises(ValueError, match=r"no column 'q' for time. The nearest is"):
+        require_column("q", ["ECG", "BVP"], "time")
+    with pytest.raises(ValueError, match=r"no column 'q' for time. The table has no columns"):
+        require_column("q", [], "time")

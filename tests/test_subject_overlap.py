@@ -1,0 +1,156 @@
+"""The warning that a model predicts other windows of a subject that it was fitted on."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline as make_plain_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skaug import (
+    SubjectOverlapWarning,
+    SynthefyAugmenter,
+    WindowFlattener,
+    WindowRegressor,
+    Windows,
+    WindowStatistics,
+    make_pipeline,
+)
+from skaug.subject_overlap import FittedSubjects
+
+
+@pytest.fixture
+def twelve() -> Windows:
+    """Four windows of each of three subjects."""
+    X = np.random.default_rng(0).normal(size=(12, 32, 2))
+    return Windows.from_arrays(X, y=np.arange(12.0), groups=np.repeat(["A", "B", "C"], 4))
+
+
+def is_warned(fitted: Any, X: Any) -> bool:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        FittedSubjects(fitted).compare(X)
+    assert all(warning.category is SubjectOverlapWarning for warning in caught)
+    return bool(caught)
+
+
+FORMS = {
+    "windows": lambda windows: windows,
+    "features": lambda windows: WindowStatistics().fit_transform(windows),
+    "frame": lambda windows: (
+        WindowStatistics().set_output(transform="pandas").fit_transform(windows)
+    ),
+    "pickled": lambda windows: pickle.loads(pickle.dumps(windows)),
+}
+
+
+@pytest.fixture(params=FORMS)
+def form(request: pytest.FixtureRequest) -> Any:
+    return FORMS[request.param]
+
+
+def test_other_windows_of_a_fitted_subject_are_noticed(twelve: Windows, form: Any) -> None:
+    assert is_warned(form(twelve[:6]), form(twelve[6:]))
+    assert is_warned(form(twelve[:6]), form(twelve[4:8]))  # two of them fitted, two not
+    assert is_warned(form(twelve[[0, 4, 8]]), form(twelve[[11]]))
+
+
+def test_the_windows_that_were_fitted_are_not(twelve: Windows, form: Any) -> None:
+    for chosen in (slice(None), slice(2, 5), [3, 3, 0], slice(None, None, -1), []):
+        assert not is_warned(form(twelve), form(twelve[chosen]))
+
+
+def test_new_subjects_are_not(twelve: Windows, form: Any) -> None:
+    assert not is_warned(form(twelve[:8]), form(twelve[8:]))
+
+
+def test_fitted_windows_beside_those_of_new_subjects_are_not(twelve: Windows) -> None:
+    assert not is_warned(twelve[:8], twelve)
+
+
+def test_what_has_no_subjects_is_not_compared(twelve: Windows) -> None:
+    nameless = Windows.from_arrays(twelve.to_numpy(), y=twelve.y)
+    for fitted, X in (
+        (nameless[:6], nameless[6:]),
+        (nameless[:6], twelve[6:]),
+        (twelve[:6], nameless[6:]),
+        (twelve[:6], twelve[6:].to_numpy()),
+        (twelve[:6].to_numpy(), twelve[6:]),
+        (pd.DataFrame({"x": [1.0]}), twelve),
+        (twelve, [[1.0]]),
+    ):
+        assert not is_warned(fitted, X)
+
+
+def test_no_windows_are_not_compared(twelve: Windows) -> None:
+    assert not is_warned(twelve, twelve[:0])
+    assert not is_warned(twelve[:0], twelve)
+
+
+def test_synthetic_windows_are_no_recordings_of_a_subject(twelve: Windows) -> None:
+    augmented = SynthefyAugmenter().fit_transform(twelve[:4])
+    assert not is_warned(twelve[:4], augmented)
+    assert not is_warned(augmented, twelve[:4])
+    assert not is_warned(augmented, twelve[4:])
+    assert is_warned(SynthefyAugmenter().fit_transform(twelve[:2]), twelve[2:4])
+
+
+@pytest.mark.parametrize(
+    "groups", [[1, 1, 2], [1.5, 1.5, 2.0], np.array([1, 1, "1"], dtype=object)]
+)
+def test_subjects_of_any_kind_are_compared(groups: Any) -> None:
+    X = np.random.default_rng(1).normal(size=(3, 8, 1))
+    windows = Windows.from_arrays(X, groups=groups)
+    assert is_warned(windows[[0]], windows[[1]])
+    assert not is_warned(windows[[0]], windows[[2]])
+
+
+def test_the_warning_names_subjects_and_the_remedy() -> None:
+    groups = [f"S{i}" for i in range(5)] * 2
+    windows = Windows.from_arrays(np.arange(40.0).reshape(10, 4, 1), groups=groups)
+    with pytest.warns(SubjectOverlapWarning) as caught:
+        FittedSubjects(windows[:5]).compare(windows[5:])
+    message = str(caught[0].message)
+    assert "5 of the subjects" in message
+    assert "(S0, S1, S2, ...)" in message
+    assert "SubjectKFold" in message
+
+
+@pytest.mark.parametrize("levels", [2, 3, 256])
+def test_windows_of_whole_numbers_are_told_apart(levels: int) -> None:
+    """Of 5000 and 500 windows of small integers, hardly one is there twice.
+
+    The windows are compared by 16 of their samples, so that of n fitted windows a new one of the
+    fewest levels is among them with probability n / 2^16, and all of 500 with its 500th power.
+    """
+    X = np.random.default_rng(2).integers(0, levels, size=(5500, 64, 1)).astype(float)
+    windows = Windows.from_arrays(X, groups=np.zeros(5500))
+    known = FittedSubjects(windows[:5000]).windows
+    new = FittedSubjects(windows[5000:]).windows
+    assert is_warned(windows[:5000], windows[5000:])
+    # 5000 / 65536 of 500 are 38, with a standard deviation of 6.
+    assert np.isin(new, known).sum() <= 38 + 5 * 6
+
+
+@pytest.mark.parametrize("door", ["skaug.Pipeline", "WindowRegressor"])
+def test_both_doors_notice(twelve: Windows, door: str) -> None:
+    steps = [SynthefyAugmenter(), WindowFlattener()]
+    if door == "skaug.Pipeline":
+        pipe = make_pipeline(*steps, StandardScaler(), Ridge())
+    else:
+        pipe = make_plain_pipeline(*steps, WindowRegressor(Ridge()))
+    pipe.fit(twelve[:6])
+    with pytest.warns(SubjectOverlapWarning):
+        pipe.predict(twelve[6:8])
+    with pytest.warns(SubjectOverlapWarning):
+        pipe.score(twelve[6:])
+    pipe.predict(twelve[8:])
+    pipe.score(twelve[:6])
+    with pytest.warns(SubjectOverlapWarning):
+        pickle.loads(pickle.dumps(pipe)).predict(twelve[6:8])
