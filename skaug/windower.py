@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skaug.aggregation import Aggregation, aggregate, check_aggregation
 from skaug.base import WindowStep
-from skaug.columns import as_column, is_text, plain_array
+from skaug.columns import as_column, as_context, is_text, plain_array
 from skaug.labels import REAL, FrameRows, Labels
 from skaug.recordings import Recordings, Table, resolve
 from skaug.windows import Windows
@@ -229,14 +229,13 @@ class SubjectWindower(WindowStep):
         )
         if y is not None and target is None:  # one label a window
             labels = labels.relabel(y)
-        return Windows(
-            signals,
-            starts,
-            self.window_size,
-            labels,
-            self.features_,
-            table.context(self.features_, recordings.order),
-        )
+        context = table.context(self.features_, recordings.order)
+        if self.missing == "ffill" and missing_rows is not None and label == self._target:
+            # A synthesizer is told what the labels are made of.
+            context = context.drop(columns=label)
+            context[label] = target
+            context = as_context(context)
+        return Windows(signals, starts, self.window_size, labels, self.features_, context)
 
     def row_targets(self, X: Any) -> NDArray | None:
         """Give the target of each row of a table, or None where the target column is not there.

@@ -242,6 +242,19 @@ class Windows(LabelledArray):
             out[which] = block
         return out
 
+    def to_frame(self) -> pd.DataFrame:
+        """Give the windows as a table again, one row per sample of each window.
+
+        Returns
+        -------
+        DataFrame of n_windows * window_size rows
+            The channels, then the context. The index has the levels ``window`` and ``sample``.
+        """
+        context = self.context
+        samples = self.to_numpy().reshape(-1, len(self.feature_names))
+        channels = pd.DataFrame(samples, columns=self.feature_names, index=context.index)
+        return pd.concat([channels, context], axis=1)
+
     def to_plain(self) -> NDArray:
         """Give what an estimator that knows nothing of windows works on: the bare array."""
         return self.to_numpy()

@@ -986,3 +986,13 @@ def test_only_a_windower_that_does_something_about_missing_values_says_it_takes_
     for missing, takes in (("raise", False), ("keep", True), ("drop", True), ("ffill", True)):
         tags = SubjectWindower(missing=missing).__sklearn_tags__()
         assert tags.input_tags.allow_nan is takes
+
+
+def test_a_filled_target_is_what_the_context_says() -> None:
+    table = pd.DataFrame(
+        {"BVP": np.arange(6.0), "subject": "A", "rate": [1.0, np.nan, 3.0, np.nan, np.nan, 6.0]}
+    )
+    windower = SubjectWindower(3, features=["BVP"], target="rate", missing="ffill")
+    windows = windower.fit_transform(table)
+    assert windows.context["rate"].tolist() == [1.0, 1.0, 3.0, 3.0, 3.0, 6.0]
+    assert windows.y.tolist() == pytest.approx([5 / 3, 4.0])

@@ -954,3 +954,14 @@ def test_one_subject_is_a_group_of_its_own() -> None:
     assert windows.groups.tolist() == ["A"] * 3
     augmenter = SynthefyAugmenter()
     assert augmenter.fit_transform(windows).groups.tolist() == ["A"] * 6
+
+
+def test_a_table_of_windows_cuts_into_the_same_windows(recordings: pd.DataFrame) -> None:
+    windower = SubjectWindower(256, features=["BVP", "ECG"], target="heart_rate")
+    windows = windower.fit_transform(recordings)
+    table = windows.to_frame()
+    assert table.index.names == ["window", "sample"]
+    again = windower.fit_transform(table)
+    assert_array_equal(again.to_numpy(), windows.to_numpy())
+    assert_array_equal(again.y, windows.y)
+    assert set(table.columns) == set(recordings.columns)
