@@ -1,0 +1,654 @@
+"""The local service, over real HTTP. What is expected is what is known of the service itself."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import itertools
+import json
+import math
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import skaug.server
+from skaug.server import RunningService, running, serve
+
+SIZE = 64
+PATH = "/api/synthesis/me/ppg_hr/job/stream"
+REFUSED = {"detail": "Internal server error occurred during stream synthesis"}
+# What pydantic 2.14 calls the two kinds of column that it tries.
+ROWS, TEXT = "dict[union[str,int],nullable[union[float,int,str]]]", "str"
+
+Body = dict[str, Any]
+
+
+def column(values: Any) -> dict[str, Any]:
+    return {str(i): value for i, value in enumerate(values)}
+
+
+def constant(value: Any, size: int = SIZE) -> dict[str, Any]:
+    return column([value] * size)
+
+
+@pytest.fixture(scope="module")
+def signals() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(1)
+    return {"BVP": rng.normal(5, 30, SIZE), "ECG": rng.normal(size=SIZE)}
+
+
+@pytest.fixture
+def body(signals: dict[str, np.ndarray]) -> Body:
+    return {
+        **{name: column(values.tolist()) for name, values in signals.items()},
+        "subject": constant("S1"),
+        "heart_rate": constant(71.5),
+        "activity": constant("walking"),
+    }
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[RunningService]:
+    """A model with metadata, for the tests that do not ask for another."""
+    with running(SIZE, continuous=["heart_rate"], discrete=["subject", "activity"]) as service:
+        yield service
+
+
+def client_of(service: RunningService, **options: Any) -> httpx.Client:
+    # Whatever proxy the environment names is not meant for this machine.
+    return httpx.Client(base_url=service.base_url, trust_env=False, **options)
+
+
+@pytest.fixture(scope="module")
+def client(service: RunningService) -> Iterator[httpx.Client]:
+    with client_of(service) as client:
+        yield client
+
+
+def window_of(response: httpx.Response) -> dict[str, np.ndarray]:
+    assert response.status_code == 200, response.text
+    # The keys are compared as a list: rows come as "0", "1", ...
+    columns = response.json()
+    assert all(list(rows) == [str(i) for i in range(len(rows))] for rows in columns.values())
+    return {name: np.array(list(rows.values())) for name, rows in columns.items()}
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+# The window
+
+
+def test_a_request_is_answered_with_a_synthetic_window(client: httpx.Client, body: Body) -> None:
+    response = client.post(PATH, json=body)
+    assert response.headers["content-type"] == "application/json"
+    window = window_of(response)
+    assert set(window) == {"BVP_synthetic", "ECG_synthetic", "index"}
+    assert window["index"].tolist() == list(range(SIZE))
+    assert all(type(value) is float for value in response.json()["BVP_synthetic"].values())
+
+
+def test_surrogates_keep_amplitudes_and_cross_spectra_in_full_precision(
+    client: httpx.Client, body: Body, signals: dict[str, np.ndarray]
+) -> None:
+    window = window_of(client.post(PATH, json=body))
+    sent = {name: np.fft.rfft(values) for name, values in signals.items()}
+    got = {name: np.fft.rfft(window[f"{name}_synthetic"]) for name in signals}
+    for name in signals:
+        assert_allclose(np.abs(got[name]), np.abs(sent[name]), rtol=1e-9)
+        assert not np.allclose(window[f"{name}_synthetic"], signals[name])
+    assert_allclose(got["BVP"] * got["ECG"].conj(), sent["BVP"] * sent["ECG"].conj(), rtol=1e-9)
+
+
+def test_the_same_request_gives_another_window_each_time(client: httpx.Client, body: Body) -> None:
+    windows = [window_of(client.post(PATH, json=body))["BVP_synthetic"] for _ in range(3)]
+    for one, other in itertools.combinations(windows, 2):
+        assert not np.allclose(one, other)
+
+
+def test_the_order_of_columns_is_arbitrary(client: httpx.Client, body: Body) -> None:
+    # Three columns in one and the same order 30 times over: a chance of 6 ** -29.
+    orders = {tuple(client.post(PATH, json=body).json()) for _ in range(30)}
+    assert len(orders) > 1
+
+
+def test_time_series_may_be_left_out_and_then_beat_at_the_heart_rate() -> None:
+    # 90 beats a minute are 12 periods in 512 samples at 64 Hz.
+    with running(512) as service, client_of(service) as client:
+        window = window_of(client.post(PATH, json={"heart_rate": constant(90, 512)}))
+        noise = window_of(client.post(PATH, json={}))
+    for name in ("BVP_synthetic", "ECG_synthetic"):
+        assert np.abs(np.fft.rfft(window[name]))[1:].argmax() + 1 == 12
+        # White: the standard deviation of 512 draws errs by about 1 / sqrt(1024).
+        assert noise[name].std() == pytest.approx(1, abs=0.25)
+
+
+def test_one_time_series_may_be_left_out(client: httpx.Client, body: Body) -> None:
+    sent = body["BVP"]
+    del body["ECG"]
+    window = window_of(client.post(PATH, json=body))
+    assert window["ECG_synthetic"].shape == (SIZE,)
+    assert window["BVP_synthetic"].mean() == pytest.approx(np.mean(list(sent.values())))
+
+
+def test_other_features_can_be_configured(body: Body) -> None:
+    with running(SIZE, features=["activity_level"]) as service, client_of(service) as client:
+        window = window_of(client.post(PATH, json=body))
+    assert set(window) == {"activity_level_synthetic", "index"}
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [f"2024-05-01T00:00:00.{i:03d}" for i in range(SIZE)],
+        [i / 64 for i in range(SIZE)],
+        [1_700_000_000_000 + i for i in range(SIZE)],
+    ],
+)
+def test_times_come_back_as_they_went(body: Body, times: list[Any]) -> None:
+    with running(SIZE, timestamp="time") as service, client_of(service) as client:
+        answer = client.post(PATH, json={**body, "time": column(times)}).json()
+        assert client.post(PATH, json=body).json() == REFUSED
+    assert set(answer) == {"BVP_synthetic", "ECG_synthetic", "time"}
+    assert answer["time"] == column(times)
+
+
+def test_other_columns_are_accepted_and_numbers_may_be_written_as_text(
+    client: httpx.Client, body: Body
+) -> None:
+    body |= {"note": constant("x"), "flag": constant(True), "heart_rate": constant("71.5")}
+    window_of(client.post(PATH, json=body))
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"BVP": constant(1.0) | {"3": None}}, "column 'BVP' holds a null in row '3'"),
+        ({"note": constant("x") | {"0": None}}, "column 'note' holds a null in row '0'"),
+        ({"note": constant(1.0) | {"0": math.nan}}, "column 'note' holds a null in row '0'"),
+        ({"subject": constant("S1") | {"9": "S2"}}, "column 'subject' changes within the window"),
+        ({"heart_rate": constant("fast")}, "column 'heart_rate' holds no number in row '0'"),
+        ({"ECG": constant("x")}, "column 'ECG' holds no number in row '0'"),
+        ({"ECG": constant(10**400)}, "column 'ECG' holds no number in row '0'"),
+        ({"note": constant(1.0, SIZE - 1)}, "column 'note' has 63 rows, not 64"),
+        ({"note": constant(1.0, SIZE + 1)}, "column 'note' has 65 rows, not 64"),
+        ({"note": {}}, "column 'note' has 0 rows, not 64"),
+        ({"note": "x"}, "column 'note' has no rows"),
+        ({"heart_rate": ...}, "column 'heart_rate' is missing"),
+        ({"activity": ...}, "column 'activity' is missing"),
+    ],
+)
+def test_bad_columns_are_refused_without_a_word_why(
+    service: RunningService, client: httpx.Client, body: Body, change: Body, reason: str
+) -> None:
+    sent = {name: values for name, values in (body | change).items() if values is not ...}
+    computed = service.computed
+    response = client.post(PATH, content=json.dumps(sent))
+    assert (response.status_code, response.json()) == (500, REFUSED)
+    # The log of the test's own service does tell.
+    assert (service.requests[-1].status, service.requests[-1].reason) == (500, reason)
+    assert service.computed == computed
+
+
+def test_without_configured_columns_only_the_subject_and_the_rate_in_use_matter(
+    body: Body,
+) -> None:
+    with running(SIZE) as service, client_of(service) as client:
+        assert client.post(PATH, json=body | {"heart_rate": constant("fast")}).status_code == 200
+        assert client.post(PATH, json={"heart_rate": constant("fast")}).json() == REFUSED
+        assert client.post(PATH, json={"subject": column(range(SIZE))}).json() == REFUSED
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"heart_rate": constant(math.inf)},
+        {"BVP": constant("nan")},
+        {"BVP": column([1e308, -1e308] * (SIZE // 2))},  # its spectrum overflows
+    ],
+)
+def test_a_window_of_nan_is_a_plain_text_error_and_was_computed(
+    service: RunningService, client: httpx.Client, body: Body, change: Body
+) -> None:
+    computed = service.computed
+    response = client.post(PATH, content=json.dumps(body | change))
+    assert (response.status_code, response.text) == (500, "Internal Server Error")
+    assert response.headers["content-type"].startswith("text/plain")
+    assert service.computed == computed + 1
+
+
+def error(kind: str, message: str, place: list[str], sent: Any) -> dict[str, Any]:
+    return {"type": kind, "loc": ["body", *place], "msg": message, "input": sent}
+
+
+@pytest.mark.parametrize(
+    ("sent", "errors"),
+    [
+        ([1], [error("dict_type", "Input should be a valid dictionary", [], [1])]),
+        ("x", [error("dict_type", "Input should be a valid dictionary", [], "x")]),
+        (None, [error("missing", "Field required", [], None)]),
+        *(
+            (
+                {"BVP": wrong},
+                [
+                    error("dict_type", "Input should be a valid dictionary", ["BVP", ROWS], wrong),
+                    error("string_type", "Input should be a valid string", ["BVP", TEXT], wrong),
+                ],
+            )
+            for wrong in ([1], None, 3, True)
+        ),
+        (
+            {"BVP": {"0": [1], "1": 2.0}, "subject": {"0": "S1"}},
+            [
+                error(
+                    "float_type",
+                    "Input should be a valid number",
+                    ["BVP", ROWS, "0", "float"],
+                    [1],
+                ),
+                error(
+                    "int_type", "Input should be a valid integer", ["BVP", ROWS, "0", "int"], [1]
+                ),
+                error(
+                    "string_type", "Input should be a valid string", ["BVP", ROWS, "0", "str"], [1]
+                ),
+                error(
+                    "string_type",
+                    "Input should be a valid string",
+                    ["BVP", TEXT],
+                    {"0": [1], "1": 2.0},
+                ),
+            ],
+        ),
+    ],
+)
+def test_a_body_of_another_form_is_told_in_detail(
+    client: httpx.Client, sent: Any, errors: list[dict[str, Any]]
+) -> None:
+    # The entries are what pydantic 2.14 gives for the service's declaration of its body.
+    response = client.post(PATH, json=sent)
+    assert (response.status_code, response.json()) == (422, {"detail": errors})
+
+
+def test_a_body_that_is_no_json_is_told_where(client: httpx.Client) -> None:
+    response = client.post(PATH, content=b'{"BVP": }')
+    assert response.status_code == 422
+    assert response.json()["detail"] == [
+        {
+            "type": "json_invalid",
+            "loc": ["body", 8],
+            "msg": "JSON decode error",
+            "input": {},
+            "ctx": {"error": "Expecting value"},
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", "missing"),
+        (b"\xff\xfe\xff", "json_invalid"),
+        (b'{"BVP": {"0": ' + b"1" * 5000 + b"}}", "json_invalid"),  # more digits than Python reads
+        (b"[" * 200_000, "json_invalid"),
+        (b'{"BVP": ' * 100_000 + b"1" + b"}" * 100_000, "json_invalid"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(client: httpx.Client, content: bytes, kind: str) -> None:
+    response = client.post(PATH, content=content)
+    assert (response.status_code, response.json()["detail"][0]["type"]) == (422, kind)
+
+
+def test_nesting_of_any_depth_is_refused(client: httpx.Client) -> None:
+    # Between the depths that can be echoed and those that cannot be read there are others.
+    for depth in range(850, 1000, 5):
+        response = client.post(PATH, content=b"[" * depth + b"]" * depth)
+        assert response.status_code == 422
+        assert all(f'"{key}":' in response.text for key in ("loc", "msg", "type", "input"))
+
+
+def test_only_json_is_read(client: httpx.Client, body: Body) -> None:
+    content = json.dumps(body)
+    for kind, status in {
+        "application/json": 200,
+        "application/json; charset=utf-8": 200,
+        "application/geo+json": 200,
+        "text/plain": 422,
+        "application/octet-stream": 422,
+    }.items():
+        response = client.post(PATH, content=content, headers={"Content-Type": kind})
+        assert response.status_code == status, kind
+    assert response.json()["detail"] == [
+        error("dict_type", "Input should be a valid dictionary", [], content)
+    ]
+
+
+def test_big_bodies_are_read(client: httpx.Client, body: Body) -> None:
+    body |= {f"note{i}": constant("x" * 2000) for i in range(80)}
+    content = json.dumps(body)
+    assert len(content) > 10_000_000
+    window_of(client.post(PATH, content=content))
+
+
+def test_there_is_one_endpoint(client: httpx.Client, body: Body) -> None:
+    response = client.get(PATH)
+    assert (response.status_code, response.json()) == (405, {"detail": "Method Not Allowed"})
+    assert response.headers["allow"] == "POST"
+    for path in ("/", "/api/synthesis/me/ppg_hr/stream", PATH + "/", "/api/synthesis//d/j/stream"):
+        response = client.post(path, json=body)
+        assert (response.status_code, response.json()) == (404, {"detail": "Not Found"})
+
+
+# Constraints
+
+
+def constrained(client: httpx.Client, body: Body, constraints: Any) -> httpx.Response:
+    return client.post(PATH, json=body | {"_constraints_": constraints})
+
+
+@pytest.mark.parametrize("projection", [{}, {"_projection_type_": "clipping"}])
+def test_constraints_clip_their_channel(client: httpx.Client, body: Body, projection: Body) -> None:
+    wanted = {"BVP": {"min": -5, "max": "12.5", "mean": 3}, **projection}
+    window = window_of(constrained(client, body, json.dumps(wanted)))
+    # Of normal draws around 5 with a deviation of 30, many lie beyond either bound.
+    assert (window["BVP_synthetic"].min(), window["BVP_synthetic"].max()) == (-5, 12.5)
+    assert window["ECG_synthetic"].min() < -1
+    assert window["ECG_synthetic"].max() > 1
+
+
+def test_strict_constraints_also_move_the_extremes(client: httpx.Client, body: Body) -> None:
+    wanted = {
+        "BVP": {"min": -500, "max": 10, "argmin": 7, "argmax": 40},
+        "ECG": {"argmin": 5},
+        "_projection_type_": "strict",
+    }
+    window = window_of(constrained(client, body, json.dumps(wanted)))
+    bvp, ecg = window["BVP_synthetic"], window["ECG_synthetic"]
+    assert (bvp[7], bvp.min(), bvp[40], bvp.max()) == (-500, -500, 10, 10)
+    assert ecg.argmin() == 5
+
+
+@pytest.mark.parametrize(
+    "constraints",
+    [
+        "",
+        "{}",
+        "not JSON",
+        {},
+        '{"BVP": {"mean": 3}, "_projection_type_": "unheard of"}',
+        '{"ACC": {"min": 3}}',
+    ],
+)
+def test_constraints_that_say_nothing_are_ignored(
+    client: httpx.Client, body: Body, signals: dict[str, np.ndarray], constraints: Any
+) -> None:
+    window = window_of(constrained(client, body, constraints))
+    assert_allclose(window["BVP_synthetic"].std(), signals["BVP"].std())
+
+
+@pytest.mark.parametrize(
+    "constraints",
+    [
+        "[1]",
+        '{"BVP": 3}',
+        '{"BVP": {"min": null}}',
+        '{"BVP": {"min": "low"}}',
+        '{"BVP": {"min": [1]}}',
+        '{"BVP": {"argmin": 3}}',
+        '{"BVP": {"argmin": 64}, "_projection_type_": "strict"}',
+        '{"BVP": {"min": 3}, "_projection_type_": "unheard of"}',
+        {"0": '{"BVP": {"min": 3}}'},
+        "[" * 100_000,
+    ],
+)
+def test_constraints_that_cannot_be_met_are_refused(
+    service: RunningService, client: httpx.Client, body: Body, constraints: Any
+) -> None:
+    response = constrained(client, body, constraints)
+    assert (response.status_code, response.json()) == (500, REFUSED)
+    assert "_constraints_" in str(service.requests[-1].reason)
+
+
+# The key and the headers
+
+
+def test_the_key_is_asked_for_and_compared_in_constant_time(
+    body: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = []
+    compare = secrets.compare_digest
+
+    def spy(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return compare(one, other)
+
+    monkeypatch.setattr(secrets, "compare_digest", spy)
+    key = "sésame"
+    with running(SIZE, api_key=key) as service, client_of(service) as client:
+        for sent, status, detail in [
+            ({}, 401, "API Key is missing."),
+            ({"X-API-Key": ""}, 401, "API Key is missing."),
+            ({"X-API-Key": b"open"}, 401, "Invalid API key"),
+            ({"X-API-Key": "\xff".encode("latin-1")}, 401, "Invalid API key"),
+        ]:
+            response = client.post(PATH, json=body, headers=sent)
+            assert (response.status_code, response.json()) == (status, {"detail": detail})
+        assert service.computed == 0
+        window_of(client.post(PATH, json=body, headers={"x-api-key": key.encode()}))
+        # A stranger learns nothing of the form either.
+        assert client.post(PATH, content=b"[").status_code == 401
+        assert compared == [(sent, key.encode()) for sent in (b"open", b"\xff", key.encode())]
+        assert "(hidden)" in {request.headers.get("x-api-key") for request in service.requests}
+        assert key not in repr([request.headers for request in service.requests])
+
+
+def test_the_request_id_is_echoed_whatever_the_answer(client: httpx.Client, body: Body) -> None:
+    answers = set()
+    for content in (body, [], {"BVP": {}}, body | {"BVP": constant("inf")}):
+        response = client.post(PATH, json=content, headers={"X-Request-ID": "request 7"})
+        assert response.headers["x-request-id"] == "request 7"
+        answers.add((response.status_code, response.headers["content-type"][:9]))
+    assert len(answers) == 4
+    assert client.post(PATH, json=body).headers["x-request-id"]
+
+
+# The log and the line
+
+
+def test_the_log_holds_what_was_sent_but_does_not_show_it(
+    service: RunningService, client: httpx.Client, body: Body
+) -> None:
+    before = len(service.requests)
+    content = json.dumps(body).encode()
+    path = PATH.replace("me", "m%2Ee")
+    client.post(path, content=content, headers={"X-API-Key": "secret", "X-Other": "seen"})
+    (request,) = service.requests[before:]
+    assert (request.method, request.path, request.status) == ("POST", path, 200)
+    assert request.body == content
+    assert request.headers["x-other"] == "seen"
+    assert request.headers["x-api-key"] == "(hidden)"
+    assert "walking" not in repr(request)
+
+
+def test_windows_are_computed_one_at_a_time_in_the_order_of_arrival(body: Body) -> None:
+    delay, n = 0.05, 8
+    with running(SIZE, delay=delay) as service, client_of(service) as client:
+        with ThreadPoolExecutor(n) as pool:
+            answers = list(pool.map(lambda _: client.post(PATH, json=body), range(n)))
+        turns = [(request.started, request.finished) for request in service.requests]
+    assert [answer.status_code for answer in answers] == [200] * n
+    assert all(finished - started >= 0.99 * delay for started, finished in turns)
+    assert all(next_[0] >= turn[1] for turn, next_ in itertools.pairwise(turns))
+    assert len({answer.text for answer in answers}) == n
+    assert service.computed == n
+
+
+def test_a_window_that_nobody_waits_for_is_computed_all_the_same(body: Body) -> None:
+    with running(SIZE, delay=0.2) as service, client_of(service) as client:
+        for _ in range(2):
+            with pytest.raises(httpx.ReadTimeout):
+                client.post(PATH, json=body, timeout=httpx.Timeout(5, read=0.05))
+        wait_until(lambda: service.computed == 2)
+
+
+# Starting and ending
+
+
+def test_it_runs_where_an_event_loop_runs_already_as_in_jupyter(body: Body) -> None:
+    async def cell() -> int:
+        with running(SIZE) as service:
+            async with httpx.AsyncClient(trust_env=False) as client:
+                response = await client.post(service.base_url + PATH, json=body)
+            return response.status_code
+
+    assert asyncio.run(cell()) == 200
+
+
+def test_several_run_at_once_and_one_after_another() -> None:
+    with running(8) as small, running(16) as big:
+        assert small.base_url != big.base_url
+        for service, size in ((small, 8), (big, 16)):
+            with client_of(service) as client:
+                assert len(client.post(PATH, json={}).json()["index"]) == size
+                assert (len(service.requests), service.computed) == (1, 1)
+    with running(8) as again, client_of(again) as client:
+        assert client.post(PATH, json={}).status_code == 200
+
+
+def test_the_port_is_free_after_the_block_even_if_that_fails() -> None:
+    with suppress(ZeroDivisionError), running(8) as service, client_of(service) as client:
+        client.post(PATH, json={})
+        raise ZeroDivisionError
+    address = urlsplit(service.base_url)
+    assert address.hostname == "127.0.0.1"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((address.hostname, address.port))
+    socket.create_server((address.hostname, address.port)).close()
+
+
+def test_the_end_of_the_block_does_not_wait_for_the_line() -> None:
+    with ThreadPoolExecutor(3) as pool:
+        with running(8, delay=600) as service:
+            url = service.base_url + PATH
+            answers = [
+                pool.submit(httpx.post, url, json={}, timeout=60, trust_env=False) for _ in range(3)
+            ]
+            wait_until(lambda: len(service.requests) == 3)
+            left = time.monotonic()
+        assert time.monotonic() - left < 5
+        assert [answer.result().status_code for answer in answers] == [503] * 3
+    assert service.computed == 0
+
+
+def test_the_end_of_the_block_does_not_wait_for_a_body_that_never_comes() -> None:
+    with running(8) as service:
+        address = urlsplit(service.base_url)
+        stalled = socket.create_connection((address.hostname, address.port))
+        stalled.sendall(f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n".encode())
+        gone = socket.create_connection((address.hostname, address.port))
+        gone.sendall(f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n".encode())
+        gone.close()
+        time.sleep(0.05)
+        left = time.monotonic()
+    stalled.close()
+    assert time.monotonic() - left < 5
+    assert service.requests == ()
+
+
+def test_nothing_is_printed_and_nothing_logged(
+    body: Body, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    with running(SIZE, api_key="secret") as service, client_of(service) as client:
+        for content in (body, [], {"BVP": {}}, body | {"BVP": constant("inf")}):
+            client.post(PATH, json=content, headers={"X-API-Key": "secret"})
+    assert capfd.readouterr() == ("", "")
+    ours = [record for record in caplog.records if not record.name.startswith("http")]
+    assert all(record.levelname in ("DEBUG", "INFO") for record in ours)
+    assert "secret" not in str([record.getMessage() for record in ours])
+    assert "walking" not in str([record.getMessage() for record in ours])
+
+
+SERVE = """
+from skaug.server import serve
+serve(8, port=0, api_key="secret")
+serve(8, port=0, api_key="secret", host="0.0.0.0")
+"""
+
+
+def test_serve_prints_its_address_and_ends_at_an_interrupt() -> None:
+    command = [sys.executable, "-c", SERVE]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as served:
+        for host in ("127.0.0.1", "0.0.0.0"):
+            line = served.stdout.readline()
+            said = f"Synthesising windows of 8 rows of BVP, ECG at http://{host}:"
+            assert line.startswith(said)
+            url = f"http://127.0.0.1:{line.removeprefix(said).split()[0]}{PATH}"
+            with httpx.Client(trust_env=False, headers={"X-API-Key": "secret"}) as client:
+                assert client.post(url, json={}).status_code == 200
+            served.send_signal(signal.SIGINT)
+        rest, errors = served.communicate(timeout=20)
+    assert (served.returncode, rest) == (0, "")
+    (warning,) = [line for line in errors.splitlines() if "Warning" in line]
+    assert "host='0.0.0.0' lets other machines on the network use the service." in warning
+
+
+def test_serve_says_that_a_port_is_taken() -> None:
+    with running(8) as service:
+        port = urlsplit(service.base_url).port
+        with pytest.raises(OSError, match=f"Port {port} of 127.0.0.1 cannot be used"):
+            serve(8, port=port)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"window_size": 2}, "window_size=2 must be a whole number, 3 or more"),
+        ({"window_size": 8.5}, "window_size=8.5 must be a whole number"),
+        ({"features": []}, "features names no column"),
+        ({"features": "BVP"}, r"features='BVP' must be a list of columns: \['BVP'\]"),
+        ({"discrete": "activity"}, "discrete='activity' must be a list"),
+        ({"delay": -1}, "delay=-1 must be a number of seconds, 0 or more"),
+        ({"delay": math.nan}, "delay=nan must be"),
+        ({"api_key": ""}, "api_key is empty"),
+        ({"port": 70_000}, "port=70000 must lie between 0 and 65535"),
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused(options: Body, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        serve(**options)
+    if "port" not in options:
+        with pytest.raises(ValueError, match=message), running(**options):
+            pass
+
+
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
+def test_without_the_extra_the_import_says_what_to_install(
+    missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.delitem(sys.modules, skaug.server.__name__)
+    with pytest.raises(ImportError, match=r'pip install "skaug\[server\]"'):
+        importlib.import_module("skaug.server")
