@@ -254,7 +254,6 @@ class SynthefyAugmenter(WindowStep):
         _, once = np.unique(
             np.stack([real.labels.codes, real.labels.first_row]), axis=1, return_index=True
         )
-        once.sort()
         if self.subjects is None:
             return once
         if real.groups is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Self
@@ -483,8 +484,16 @@ def _pack(column: pd.Series) -> tuple[NDArray, Any]:
     """Give a column as plain arrays: what pandas pickles of equal columns is not always equal."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return encode(column)
-    is_plain = isinstance(column.dtype, np.dtype)
-    return plain_layout(plain_array(column)), None if is_plain else column.dtype
+    values = plain_layout(plain_array(column))
+    if isinstance(column.dtype, np.dtype):
+        return values, None
+    kind = column.dtype
+    if isinstance(kind, pd.ArrowDtype):
+        kind = kind.pyarrow_dtype  # pandas' own holds a cache
+    elif not isinstance(kind, pd.DatetimeTZDtype):
+        kind = str(kind)
+    # As bytes, because a hash tells one object that two columns share from two equal ones.
+    return values, pickle.dumps(kind)
 
 
 def _unpack(packed: tuple[NDArray, Any]) -> pd.Series:
@@ -495,9 +504,12 @@ def _unpack(packed: tuple[NDArray, Any]) -> pd.Series:
     column = pd.Series(values)
     if kind is None:
         return column
-    if values.dtype.kind == "M" and pd.Series(dtype=kind).dt.tz is not None:
+    dtype = pickle.loads(kind)
+    if not isinstance(dtype, str | pd.DatetimeTZDtype):
+        dtype = pd.ArrowDtype(dtype)
+    if values.dtype.kind == "M" and pd.Series(dtype=dtype).dt.tz is not None:
         column = column.dt.tz_localize("UTC")
-    return column.astype(kind)
+    return column.astype(dtype)
 
 
 def as_windows(X: Any) -> Windows:

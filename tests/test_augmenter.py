@@ -201,6 +201,13 @@ def test_every_window_is_asked_for_before_one_is_asked_for_again(
 
 
 @pytest.mark.parametrize(
+    ("ratio", "expected"), [(0.499, 0), (0.5, 1), (1.499, 1), (1.5, 2), (2.499, 2), (2.5, 3)]
+)
+def test_halves_are_rounded_up(ratio: float, expected: int) -> None:
+    assert len(requests(windows_of(A=1), ratio)) == expected
+
+
+@pytest.mark.parametrize(
     ("n_synthetic", "expected"),
     [
         (1, 1),
@@ -287,7 +294,10 @@ def test_the_order_of_the_windows_decides_nothing(
     windows = windows_of(**counts)
     order = list(range(len(windows)))
     random.shuffle(order)
-    assert requests(windows[order], n_synthetic) == requests(windows, n_synthetic)
+    expected = requests(windows, n_synthetic)
+    assert requests(windows[order], n_synthetic) == expected
+    names = sorted(counts, key=lambda _: random.random())
+    assert requests(windows_of(**{name: counts[name] for name in names}), n_synthetic) == expected
 
 
 def test_another_seed_asks_for_other_windows() -> None:

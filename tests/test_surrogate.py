@@ -6,6 +6,7 @@ import pickle
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.signal
 import sklearn.utils.estimator_checks as checks
@@ -189,6 +190,16 @@ def test_another_draw_seed_or_origin_gives_other_phases(change: Any) -> None:
     windows = windows_of(64)
     difference = np.abs(change(windows) - surrogates(windows)).max(axis=(1, 2))
     assert (difference > 0.1).all()
+
+
+def test_rows_and_draws_are_not_exchanged() -> None:
+    """Windows may begin at every row, so that row 1, draw 0 and row 0, draw 1 both occur."""
+    frame = pd.DataFrame({"BVP": np.random.default_rng(0).normal(size=40), "subject": "A"})
+    windows = SubjectWindower(32, 1).fit_transform(frame)
+    grid = windows[np.repeat(np.arange(5), 5)].drawn(np.tile(np.arange(5), 5))
+    rotations = (spectra(surrogates(grid)) / spectra(grid.to_numpy()))[:, 1:16, 0]
+    distances = np.abs(rotations[:, None] - rotations[None, :]).max(axis=2)
+    assert (distances[~np.eye(25, dtype=bool)] > 0.1).all()
 
 
 def test_windows_of_one_subject_have_phases_of_their_own() -> None:

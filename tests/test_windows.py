@@ -543,6 +543,9 @@ def test_empty_parts_change_nothing(nine: Windows, n_before: int, n_behind: int)
     joined = Windows.concatenate([empty] * n_before + [nine] + [nine[:0], empty] * n_behind)
     assert_same(joined, nine)
     assert_same(joined.relabel(np.arange(float(N_ROWS))), nine.relabel(np.arange(float(N_ROWS))))
+    assert joined.labels.target == "heart_rate"
+    single = cut(dtype="float32")
+    assert Windows.concatenate([empty, single, empty]).dtype == np.float32
 
 
 def test_empty_windows_join_to_empty_windows(nine: Windows) -> None:
@@ -745,6 +748,26 @@ def test_a_window_of_a_strided_array_hashes_like_its_copy() -> None:
     values = np.arange(60.0).reshape(10, 6, 1)
     first = Windows.from_arrays(values[::2][:1])
     assert joblib.hash(first) == joblib.hash(Windows.from_arrays(values[:1].copy()))
+
+
+@pytest.mark.parametrize("again", [lambda w: pickle.loads(pickle.dumps(w)), copy.deepcopy])
+def test_columns_that_share_a_type_hash_like_columns_that_do_not(nine: Windows, again: Any) -> None:
+    context = nine.context_rows
+    for name in ("local", "arrow_time", "steps", "smoker", "count"):
+        context[f"{name} shifted"] = context[name].shift(1)
+        context[f"{name} of its own"] = again(context[name])
+    windows = nine.with_context(context, nine.y)
+    assert joblib.hash(again(windows)) == joblib.hash(windows)
+    assert joblib.hash(again(windows)[2:5]) == joblib.hash(windows[[2, 3, 4]])
+
+
+def test_columns_of_one_array_hash_like_columns_of_their_own(nine: Windows) -> None:
+    """Side by side in memory they have other strides."""
+    values = np.random.default_rng(0).normal(size=(N_ROWS, 2))
+    together = pd.DataFrame(values, columns=["weight", "age"])
+    apart = pd.DataFrame({name: together[name].to_numpy().copy() for name in together})
+    hashes = {joblib.hash(nine.with_context(frame, nine.y)) for frame in (together, apart)}
+    assert len(hashes) == 1
 
 
 def test_memory_mapped_windows_hash_like_those_in_memory(nine: Windows, tmp_path: Any) -> None:

@@ -1,0 +1,524 @@
+"""What an experiment will ask for, foretold without a request, and compared with what it then pays."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import BaggingRegressor
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.feature_selection import SelectKBest, f_regression
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    HalvingGridSearchCV,
+    KFold,
+    RandomizedSearchCV,
+    cross_validate,
+)
+from sklearn.pipeline import Pipeline
+
+import skaug
+from skaug import (
+    SubjectWindower,
+    SynthefyAugmenter,
+    WindowFlattener,
+    WindowRegressor,
+    Windows,
+    make_pipeline,
+)
+from skaug.model_selection import LeaveOneSubjectOut, SubjectKFold, window_scorer
+from skaug.synthesis import (
+    CallEstimate,
+    SurrogateSynthesizer,
+    SynthefyAPI,
+    WindowStore,
+    estimate_calls,
+)
+
+sys.path.append(str(Path(__file__).parent))
+
+from fault_server import FaultServer
+
+SIZE = 8
+N_SUBJECTS, N_WINDOWS = 4, 6
+MAE = window_scorer("neg_mean_absolute_error")
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    """Four subjects of six windows, no two of them alike."""
+    n = N_SUBJECTS * N_WINDOWS * SIZE
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "BVP": rng.normal(size=n),
+            "ECG": rng.normal(size=n),
+            "subject": np.repeat([f"S{i + 1}" for i in range(N_SUBJECTS)], N_WINDOWS * SIZE),
+            "heart_rate": rng.uniform(50, 150, n),
+        }
+    )
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as server:
+        yield server
+
+
+@pytest.fixture
+def api(server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SynthefyAPI:
+    """Of a service that counts; there is no key until something is to be paid."""
+    monkeypatch.delenv("SYNTHEFY_API_KEY", raising=False)
+    return SynthefyAPI("me", "ppg_hr", "job", base_url=server.url, store=tmp_path / "store")
+
+
+def windower() -> SubjectWindower:
+    return SubjectWindower(SIZE, features=["BVP", "ECG"], target="heart_rate")
+
+
+def pipeline_of(
+    api: SynthefyAPI, *, door: str = "skaug", head: bool = True, **parameters: Any
+) -> Pipeline:
+    augmenter = SynthefyAugmenter(api, **{"n_synthetic": 0.5, **parameters})
+    steps = [("window", windower())] * head + [
+        ("augment", augmenter),
+        ("flatten", WindowFlattener()),
+    ]
+    if door == "skaug":
+        return skaug.Pipeline([*steps, ("ridge", Ridge())])
+    return Pipeline([*steps, ("ridge", WindowRegressor(Ridge()))])
+
+
+def run(estimator: Any, X: Any, y: Any = None, **parameters: Any) -> Any:
+    """The real experiment: a fit, or a cross-validation."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SYNTHEFY_API_KEY", "key")
+        if "cv" not in parameters:
+            return estimator.fit(X, y, **parameters)
+        parameters.setdefault("scoring", MAE)
+        return cross_validate(estimator, X, y, error_score="raise", **parameters)
+
+
+def check(
+    server: FaultServer,
+    estimator: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    at_most: bool = False,
+    **parameters: Any,
+) -> CallEstimate:
+    """Estimate, run, and compare; then again, when everything is stored."""
+    before = len(server.requests)
+    estimate = estimate_calls(estimator, X, y, **parameters)
+    assert len(server.requests) == before
+    assert estimate.stored + estimate.new == estimate.distinct <= estimate.requested
+    run(clone(estimator), X, y, **parameters)
+    paid = len(server.requests) - before
+    assert paid <= estimate.new
+    if not at_most:
+        assert paid == estimate.new
+        again = estimate_calls(estimator, X, y, **parameters)
+        assert (again.requested, again.distinct) == (estimate.requested, estimate.distinct)
+        assert (again.stored, again.new, again.seconds) == (estimate.distinct, 0, 0)
+    return estimate
+
+
+# Single fits and cross-validation
+
+
+@pytest.mark.parametrize("head", [True, False], ids=["rows", "windows"])
+@pytest.mark.parametrize("door", ["skaug", "scikit-learn"])
+def test_a_fit_asks_for_what_the_ratio_says(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, door: str, head: bool
+) -> None:
+    X = table if head else windower().fit_transform(table)
+    estimate = check(server, pipeline_of(api, door=door, head=head), X)
+    n = N_SUBJECTS * N_WINDOWS // 2
+    assert estimate == CallEstimate(n, n, 0, n, pytest.approx(n * 7.2))
+
+
+@pytest.mark.parametrize("head", [True, False], ids=["rows", "windows"])
+@pytest.mark.parametrize("door", ["skaug", "scikit-learn"])
+def test_folds_share_the_windows_of_a_subject(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, door: str, head: bool
+) -> None:
+    X = table if head else windower().fit_transform(table)
+    estimate = check(server, pipeline_of(api, door=door, head=head), X, cv=LeaveOneSubjectOut())
+    assert estimate.requested == N_SUBJECTS * (N_SUBJECTS - 1) * N_WINDOWS // 2
+    assert estimate.distinct == N_SUBJECTS * N_WINDOWS // 2
+
+
+@pytest.mark.filterwarnings("ignore::skaug.SubjectOverlapWarning")
+@pytest.mark.parametrize("cv", [3, KFold(3), GroupKFold(2), SubjectKFold(2)], ids=repr)
+def test_splits_are_made_as_scikit_learn_makes_them(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, cv: Any
+) -> None:
+    windows = windower().fit_transform(table)
+    groups = {"groups": windows.groups} if isinstance(cv, GroupKFold) else {}
+    check(server, pipeline_of(api, head=False, n_synthetic=7), windows, cv=cv, **groups)
+
+
+def test_splits_may_be_listed(server: FaultServer, api: SynthefyAPI, table: pd.DataFrame) -> None:
+    cv = list(LeaveOneSubjectOut().split(table))[:2]
+    estimate = check(server, pipeline_of(api, n_synthetic=1.0), table, cv=cv)
+    assert estimate.distinct == N_SUBJECTS * N_WINDOWS
+
+
+def test_labels_of_rows_or_windows_may_be_passed(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
+) -> None:
+    for y in (table["heart_rate"], table["heart_rate"].to_list()):
+        assert estimate_calls(pipeline_of(api), table, y, cv=SubjectKFold(2)).distinct == 12
+    windows = windower().fit_transform(table)
+    check(server, pipeline_of(api, head=False), windows, windows.y, cv=SubjectKFold(2))
+
+
+def test_a_polars_table_serves_as_well(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
+) -> None:
+    polars = pytest.importorskip("polars")
+    check(server, pipeline_of(api), polars.from_pandas(table), cv=SubjectKFold(2))
+
+
+def test_further_draws_and_variations_count(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
+) -> None:
+    variations = [{"heart_rate": ("add", 10)}, {"heart_rate": ("add", 20)}]
+    pipe = pipeline_of(api, n_synthetic=2.0, variations=variations)
+    assert check(server, pipe, table).new == 4 * N_SUBJECTS * N_WINDOWS
+
+
+def test_what_is_stored_is_not_new(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
+) -> None:
+    run(pipeline_of(api, n_synthetic=0.5), table)
+    paid = len(server.requests)
+    estimate = check(server, pipeline_of(api, n_synthetic=1.0), table)
+    assert (estimate.stored, estimate.new) == (paid, N_SUBJECTS * N_WINDOWS - paid)
+
+
+def test_what_is_damaged_is_new(server: FaultServer, api: SynthefyAPI, table: pd.DataFrame) -> None:
+    run(pipeline_of(api), table)
+    store = WindowStore(api.store)
+    for path in sorted(store.folder.glob("??/*.window"))[:3]:
+        path.write_bytes(b"damaged")
+    assert check(server, pipeline_of(api), table).new == 3
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"train_on": "real"}, {"n_synthetic": 0}, {"synthesizer": SurrogateSynthesizer()}],
+)
+def test_what_asks_for_nothing_costs_nothing(
+    api: SynthefyAPI, table: pd.DataFrame, parameters: dict[str, Any]
+) -> None:
+    pipe = pipeline_of(api).set_params(**{f"augment__{k}": v for k, v in parameters.items()})
+    nothing = CallEstimate(0, 0, 0, 0, 0)
+    assert estimate_calls(pipe, table, cv=SubjectKFold(2)) == nothing
+    assert estimate_calls(pipe.set_params(augment="passthrough"), table) == nothing
+    assert estimate_calls(BaggingRegressor(Ridge()), table) == nothing
+
+
+def test_the_augmenter_may_lie_in_a_pipeline_in_the_pipeline(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
+) -> None:
+    inner = pipeline_of(api)[:2]
+    assert check(server, make_pipeline(inner, WindowFlattener(), Ridge()), table).new == 12
+
+
+def test_an_augmenter_may_be_estimated_alone(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
+) -> None:
+    windows = windower().fit_transform(table)
+    assert check(server, SynthefyAugmenter(api, n_synthetic=5), windows).new == 5
+
+
+# Searches
+
+
+@pytest.mark.parametrize(
+    ("door", "head", "refit"),
+    [("skaug", True, True), ("skaug", False, False), ("scikit-learn", True, False),
+     ("scikit-learn", False, True)],
+)  # fmt: skip
+def test_a_grid_pays_for_its_largest_request(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, door: str, head: bool, refit: bool
+) -> None:
+    alpha = "ridge__alpha" if door == "skaug" else "ridge__estimator__alpha"
+    search = GridSearchCV(
+        pipeline_of(api, door=door, head=head),
+        {"augment__n_synthetic": [0.2, 0.5, 1.0], alpha: [1.0, 10.0]},
+        cv=SubjectKFold(2),
+        scoring=MAE,
+        refit=refit,
+        error_score="raise",
+    )
+    estimate = check(server, search, table if head else windower().fit_transform(table))
+    assert estimate.new == N_SUBJECTS * N_WINDOWS
+    # Of 6 windows each: 1, 3 and 6, of 2 of the subjects in each of the 2 folds, with 2 penalties.
+    assert estimate.requested == 2 * 2 * 2 * (1 + 3 + 6) + (N_SUBJECTS * 6 if refit else 0)
+
+
+def test_a_grid_may_choose_the_windows_the_channels_and_the_synthesizer(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
+) -> None:
+    other = clone(api).set_params(training_job_id="job-2", store=WindowStore(f"{api.store}-2"))
+    grid = [
+        {"window__window_size": [4, 8]},
+        {"window__features": [["BVP"], ["ECG", "BVP"]]},
+        {"augment__synthesizer": [other, SurrogateSynthesizer(), None]},
+        {"augment__synthesizer__columns": [["heart_rate", "subject"]]},
+        {"augment": ["passthrough"]},
+    ]
+    search = GridSearchCV(
+        pipeline_of(api), grid, cv=SubjectKFold(2), scoring=MAE, refit=False, error_score="raise"
+    )
+    estimate = check(server, search, table)
+    # Half of 12 windows of 4 rows and of 6 of 8 rows, of each of 4 subjects; then others of 8 rows.
+    assert estimate.new == 24 + 12 + 12 + 12 + 12 + 12
+    assert len(WindowStore(f"{api.store}-2")) == 12
+
+
+@pytest.mark.filterwarnings("ignore::skaug.SubjectOverlapWarning")
+def test_the_default_splits_of_a_search_are_foreseen(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
+) -> None:
+    # Five folds of rows: parts of recordings, which is nothing to recommend, but what is asked.
+    check(server, GridSearchCV(pipeline_of(api), {"ridge__alpha": [1, 2]}, scoring=MAE), table)
+
+
+def test_groups_for_the_fit_of_a_search_reach_its_splits(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
+) -> None:
+    search = GridSearchCV(pipeline_of(api), {"ridge__alpha": [1]}, cv=GroupKFold(2), scoring=MAE)
+    groups = table["subject"].map({"S1": 0, "S2": 1, "S3": 1, "S4": 1})
+    check(server, search, table, groups=groups)
+
+
+class _Winners:
+    """Lets candidates win one after the other, whatever their scores."""
+
+    def __init__(self, *order: int) -> None:
+        self.order = iter(order)
+
+    def __call__(self, results: Any) -> int:
+        return next(self.order)
+
+    def __deepcopy__(self, memo: Any) -> _Winners:
+        return self  # what a clone is asked counts
+
+
+@pytest.mark.parametrize("winner", range(4))
+def test_the_refit_is_counted_for_whoever_asks_for_most(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, winner: int
+) -> None:
+    # A single split leaves two subjects to the refit. Which candidate wins, the scores decide.
+    cv = [tuple(np.flatnonzero(table["subject"].isin(who)) for who in (["S1", "S2"], ["S3", "S4"]))]
+    grid = {"augment__n_synthetic": [0.5, 1.0], "augment__random_state": [0, 1]}
+    search = GridSearchCV(pipeline_of(api), grid, cv=cv, scoring=MAE, refit=_Winners(winner))
+    estimate = check(server, search, table, at_most=True)
+    assert estimate.new == 4 * N_WINDOWS  # half of them of the two subjects in the refit alone
+    wins_the_largest = winner >= 2
+    assert (len(server.requests) == estimate.new) == wins_the_largest
+
+
+@pytest.mark.filterwarnings("ignore::skaug.SubjectOverlapWarning")
+@pytest.mark.parametrize("winners", [(0, 0), (0, 1), (1, 1)])
+def test_the_refits_in_folds_never_pay_more_than_foreseen(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, winners: tuple[int, int]
+) -> None:
+    # Two outer folds of the same rows. Both candidates ask for 7 windows, but for others.
+    everything = np.arange(len(table))
+    inner = [(everything[: 2 * SIZE], everything)]
+    search = GridSearchCV(
+        pipeline_of(api, n_synthetic=7),
+        {"augment__random_state": [0, 1]},
+        cv=inner,
+        scoring=MAE,
+        refit=_Winners(*winners),
+    )
+    estimate = check(server, search, table, cv=[(everything, everything)] * 2, at_most=True)
+    assert (len(server.requests) == estimate.new) == (winners == (0, 1))
+
+
+@pytest.mark.parametrize("seed", [3, np.random.RandomState(3)], ids=["number", "generator"])
+def test_a_randomized_search_is_foreseen_by_its_seed(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, seed: Any
+) -> None:
+    search = RandomizedSearchCV(
+        pipeline_of(api),
+        {"augment__n_synthetic": list(range(1, 25)), "ridge__alpha": [1, 2]},
+        n_iter=3,
+        cv=SubjectKFold(2),
+        scoring=MAE,
+        refit=False,
+        random_state=seed,
+    )
+    if isinstance(seed, int):
+        check(server, search, table)
+    else:  # which moves on when it is drawn from: not by the estimate
+        state = copy.deepcopy(seed.get_state())
+        estimate = estimate_calls(search, table)
+        np.testing.assert_equal(seed.get_state(), state)
+        run(search, table)
+        assert len(server.requests) == estimate.new
+
+
+def test_a_search_within_folds_is_foreseen(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
+) -> None:
+    search = GridSearchCV(
+        pipeline_of(api), {"augment__n_synthetic": [1, 4]}, cv=SubjectKFold(2), scoring=MAE
+    )
+    estimate = check(server, search, table, cv=SubjectKFold(2), at_most=True)
+    # Two outer folds; in each of them two inner ones of 1 + 4 windows, and a refit of 4.
+    assert estimate.requested == 2 * (2 * (1 + 4) + 4)
+
+
+# Wrappers
+
+
+def test_a_transformed_target_changes_no_request(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
+) -> None:
+    scaled = TransformedTargetRegressor(pipeline_of(api), func=np.log, inverse_func=np.exp)
+    assert check(server, scaled, table, table["heart_rate"]).new == 12
+
+
+def test_wrappers_and_searches_may_be_nested(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
+) -> None:
+    scaled = TransformedTargetRegressor(
+        pipeline_of(api, head=False), func=np.log, inverse_func=np.exp
+    )
+    windows = windower().fit_transform(table)
+    grid = {"regressor__augment__n_synthetic": [2, 8]}
+    search = GridSearchCV(scaled, grid, cv=SubjectKFold(2), scoring="neg_mean_absolute_error")
+    check(server, search, windows, windows.y, at_most=True)
+    within = GridSearchCV(
+        pipeline_of(api, head=False),
+        {"augment__n_synthetic": [2, 8]},
+        cv=SubjectKFold(2),
+        scoring=MAE,
+    )
+    around = TransformedTargetRegressor(within, func=np.log, inverse_func=np.exp)
+    check(server, around, windows, windows.y, at_most=True)
+
+
+# What cannot be foreseen
+
+
+def unforeseeable() -> Iterator[Any]:
+    grid = {"ridge__alpha": [1, 2]}
+    yield pytest.param(lambda p: BaggingRegressor(p), "BaggingRegressor", id="bagging")
+    yield pytest.param(lambda p: HalvingGridSearchCV(p, grid), "HalvingGridSearchCV", id="halving")
+    yield pytest.param(
+        lambda p: Pipeline([("select", SelectKBest(f_regression)), ("fit", BaggingRegressor(p))]),
+        "BaggingRegressor",
+        id="in a step",
+    )
+    yield pytest.param(
+        lambda p: Pipeline(
+            [("window", windower()), ("search", GridSearchCV(p[1:], grid, n_jobs=2))]
+        ),
+        "GridSearchCV",
+        id="a search as a step",
+    )
+    yield pytest.param(
+        lambda p: RandomizedSearchCV(p, grid, n_iter=1), "random_state", id="without a seed"
+    )
+    yield pytest.param(
+        lambda p: GridSearchCV(p, grid, cv=KFold(3, shuffle=True)), "random_state", id="shuffled"
+    )
+    yield pytest.param(
+        lambda p: GridSearchCV(p, grid, cv=iter([([0], [1])])), "list of", id="an iterator"
+    )
+
+
+@pytest.mark.parametrize(("wrap", "message"), list(unforeseeable()))
+def test_what_cannot_be_foreseen_is_told(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, wrap: Callable, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        estimate_calls(wrap(pipeline_of(api)), table)
+    assert server.requests == []
+
+
+def test_splits_at_random_are_told_and_a_generator_is_left_as_it_is(
+    api: SynthefyAPI, table: pd.DataFrame
+) -> None:
+    pipe = pipeline_of(api)
+    with pytest.raises(ValueError, match=r"KFold.*cannot be foreseen: pass it a random_state"):
+        estimate_calls(pipe, table, cv=KFold(3, shuffle=True))
+    with pytest.raises(ValueError, match="used up"):
+        estimate_calls(pipe, table, cv=LeaveOneSubjectOut().split(table))
+    seed = np.random.RandomState(0)
+    state = copy.deepcopy(seed.get_state())
+    estimate_calls(pipe, table, cv=SubjectKFold(2, shuffle=True, random_state=seed))
+    np.testing.assert_equal(seed.get_state(), state)
+
+
+def test_what_the_service_would_fail_on_is_told(api: SynthefyAPI, table: pd.DataFrame) -> None:
+    with pytest.raises(ValueError, match=r"no column 'hart_rate'.*nearest is 'heart_rate'"):
+        estimate_calls(pipeline_of(api.set_params(columns=["hart_rate"])), table)
+    windows = Windows.from_arrays(np.zeros((3, SIZE, 2)), y=[1, 2, 3])
+    with pytest.raises(ValueError, match="have no context"):
+        estimate_calls(pipeline_of(api.set_params(columns=None), head=False), windows)
+
+
+# Nothing is done on the way
+
+
+def test_the_estimator_is_left_as_it_is(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    pipe = pipeline_of(api).set_params(memory=str(cache))
+    grid = {"augment__n_synthetic": [0.5, 1.0], "ridge__alpha": [1, 10]}
+    search = GridSearchCV(pipe, grid, cv=SubjectKFold(2), scoring=MAE)
+    before = repr(search.get_params())
+    first, second = estimate_calls(search, table), estimate_calls(search, table)
+    assert first == second
+    assert repr(search.get_params()) == before
+    assert not hasattr(pipe[0], "features_")
+    assert not cache.exists()
+    assert not WindowStore(api.store).folder.exists()
+    assert pipe.get_params()["augment__synthesizer"] is api
+    check(server, search, table)
+
+
+def test_the_limit_of_the_budget_is_not_the_estimates(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
+) -> None:
+    assert estimate_calls(pipeline_of(api.set_params(max_new_windows=1)), table).new == 12
+
+
+def test_functions_without_a_name_may_be_among_the_parameters(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
+) -> None:
+    # They cannot be hashed, so candidates are not recognised as alike.
+    pipe = pipeline_of(api).set_params(window__target_agg=lambda block: block.max(axis=1))
+    grid = {"augment__n_synthetic": [0.5, 1.0]}
+    check(server, GridSearchCV(pipe, grid, cv=SubjectKFold(2), scoring=MAE), table)
+
+
+def test_it_reads_as_a_sentence() -> None:
+    estimate = CallEstimate(800, 100, 20, 80, 576.0)
+    assert str(estimate) == (
+        "800 windows requested, 100 distinct: 20 stored, 80 to be paid, about 10 min"
+    )
+
+
+def test_the_time_a_window_takes_may_be_given(api: SynthefyAPI, table: pd.DataFrame) -> None:
+    assert estimate_calls(pipeline_of(api), table, seconds_per_window=2).seconds == 24

@@ -1,0 +1,649 @@
+"""The store of paid windows: whole entries or none, whatever happens to files and processes."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import pickle
+import re
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+from filelock import Timeout
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+
+from skaug.synthesis import SynthefyAPI, WindowStore
+
+URL = "https://example.org/api/synthesis/user/data/job/stream"
+HEAD = len(b"skaug window 1\n") + 32  # what precedes the array: a name and a checksum
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> WindowStore:
+    return WindowStore(tmp_path / "store")
+
+
+@pytest.fixture
+def window() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(64, 2))
+
+
+def key_of(number: int) -> str:
+    return WindowStore.key(URL, b"{}", number)
+
+
+def files(store: WindowStore, pattern: str = "**/*") -> list[Path]:
+    return sorted(path for path in store.folder.glob(pattern) if path.is_file())
+
+
+def entry(store: WindowStore, key: str) -> Path:
+    (path,) = files(store, f"??/{key}.*")
+    return path
+
+
+def with_checksum(array: bytes) -> bytes:
+    return b"skaug window 1\n" + hashlib.sha256(array).digest() + array
+
+
+def npy(array: np.ndarray, folder: Path) -> bytes:
+    path = folder / "array.npy"
+    np.save(path, array)
+    return path.read_bytes()
+
+
+def child(program: str, *arguments: Any, **options: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def result_of(process: subprocess.Popen[str]) -> str:
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    return out
+
+
+# What is put in comes out
+
+
+def test_an_entry_comes_back_bit_by_bit(store: WindowStore, window: np.ndarray) -> None:
+    window[0] = np.nextafter(0, 1), -0.0
+    store.put(key_of(0), window)
+    found = WindowStore(store.path).get(key_of(0))
+    assert found is not None
+    assert found.tobytes() == window.tobytes()
+
+
+def test_what_is_not_there_is_none(store: WindowStore) -> None:
+    assert store.get(key_of(0)) is None
+    assert key_of(0) not in store
+    assert not store.folder.exists()  # looking makes nothing
+
+
+def test_an_entry_is_its_own_copy(store: WindowStore, window: np.ndarray) -> None:
+    store.put(key_of(0), window)
+    first = store.get(key_of(0))
+    assert first is not None
+    first[:] = 0
+    assert_array_equal(store.get(key_of(0)), window)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int64])
+def test_other_numbers_come_back_as_doubles(store: WindowStore, dtype: type) -> None:
+    store.put(key_of(0), np.arange(6, dtype=dtype).reshape(3, 2))
+    found = store.get(key_of(0))
+    assert found is not None
+    assert found.dtype == np.float64
+    assert_array_equal(found, np.arange(6.0).reshape(3, 2))
+
+
+def test_a_window_in_any_memory_layout_comes_back(store: WindowStore, window: np.ndarray) -> None:
+    store.put(key_of(0), np.asfortranarray(window)[::2])
+    assert_array_equal(store.get(key_of(0)), window[::2])
+
+
+def test_objects_are_not_stored(store: WindowStore) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        store.put(key_of(0), np.array([[object()]]))
+    assert files(store) == []
+
+
+def test_a_later_entry_replaces_the_earlier(store: WindowStore, window: np.ndarray) -> None:
+    store.put(key_of(0), window)
+    store.put(key_of(0), -window)
+    assert_array_equal(store.get(key_of(0)), -window)
+    assert len(store) == 1
+
+
+# The key
+
+
+def test_the_key_depends_on_address_body_and_draw_and_on_nothing_else() -> None:
+    assert WindowStore.key(URL, b"{}", 0) == WindowStore.key(URL, b"{}", np.int64(0))
+    others = [(URL + "s", b"{}", 0), (URL, b"{ }", 0), (URL, b"{}", 1), (URL, b"", 0)]
+    keys = {WindowStore.key(*parts) for parts in [(URL, b"{}", 0), *others]}
+    assert len(keys) == 5
+    assert all(re.fullmatch("[0-9a-f]{64}", key) for key in keys)
+
+
+def test_parts_of_the_key_do_not_run_into_each_other() -> None:
+    assert WindowStore.key("ab", b"c", 1) != WindowStore.key("a", b"bc", 1)
+    assert WindowStore.key("a", b"b1", 2) != WindowStore.key("a", b"b", 12)
+
+
+def test_the_key_is_the_checksum_of_format_address_body_and_draw() -> None:
+    # A change of this number would leave everybody's paid windows behind.
+    digest = hashlib.sha256()
+    for part in (b"1", URL.encode(), b"{}", b"7"):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    assert WindowStore.key(URL, b"{}", 7) == digest.hexdigest()
+
+
+@pytest.mark.parametrize("key", ["", "../../etc/passwd", "A" * 64, "0" * 63, "0" * 65, "/" * 64])
+def test_what_is_no_key_reaches_no_file(store: WindowStore, key: str) -> None:
+    for use in (store.get, store.lock, lambda key: store.put(key, np.zeros((2, 1)))):
+        with pytest.raises(ValueError, match="is no key of an entry"):
+            use(key)
+    assert not store.folder.exists()
+
+
+# The folder
+
+
+def test_by_default_it_lies_in_the_users_cache(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("SKAUG_STORE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    if sys.platform == "linux":
+        assert WindowStore().folder == tmp_path / "skaug" / "windows"
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_environment_says_where_it_lies(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    store = WindowStore()
+    monkeypatch.setenv("SKAUG_STORE", str(tmp_path / "here"))
+    assert store.folder == tmp_path / "here"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SKAUG_STORE", "~/there")
+    assert store.folder == tmp_path / "there"
+    assert WindowStore("~/mine").folder == tmp_path / "mine"
+    assert WindowStore(tmp_path / "mine").folder == tmp_path / "mine"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
+def test_folders_and_entries_are_for_their_user_alone(tmp_path: Path, window: np.ndarray) -> None:
+    old = os.umask(0)
+    try:
+        store = WindowStore(tmp_path / "above" / "store")
+        store.put(key_of(0), window)
+        with store.lock(key_of(0)):
+            pass
+    finally:
+        os.umask(old)
+    modes = {
+        path: stat.S_IMODE(path.stat().st_mode)
+        for path in [tmp_path / "above", store.folder, *store.folder.glob("*")]
+    }
+    assert set(modes.values()) == {0o700}, modes
+    assert stat.S_IMODE(entry(store, key_of(0)).stat().st_mode) == 0o600
+
+
+def test_a_folder_that_is_there_keeps_its_mode(tmp_path: Path, window: np.ndarray) -> None:
+    tmp_path.chmod(0o750)
+    WindowStore(tmp_path).put(key_of(0), window)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o750
+
+
+# Size and age
+
+
+def test_length_and_size_count_entries_alone(store: WindowStore, window: np.ndarray) -> None:
+    assert (len(store), store.nbytes) == (0, 0)
+    for number in range(3):
+        store.put(key_of(number), window)
+        with store.lock(key_of(number)):
+            pass
+    assert len(store) == 3
+    assert store.nbytes == sum(path.stat().st_size for path in files(store, "??/*"))
+    assert store.nbytes == 3 * (HEAD + 128 + window.nbytes)  # an .npy header has 128 bytes
+
+
+def age(path: Path, days: float) -> None:
+    then = time.time() - days * 86400
+    os.utime(path, (then, then))
+
+
+@pytest.mark.parametrize("older_than", [10, timedelta(days=10)])
+def test_prune_removes_what_is_older(
+    store: WindowStore, window: np.ndarray, older_than: Any
+) -> None:
+    for number in range(4):
+        store.put(key_of(number), window)
+        age(entry(store, key_of(number)), days=4 * number)
+    assert store.prune(older_than) == 1
+    assert [key_of(number) in store for number in range(4)] == [True, True, True, False]
+    assert store.prune(older_than) == 0
+
+
+def test_prune_removes_what_killed_processes_left(store: WindowStore, window: np.ndarray) -> None:
+    store.put(key_of(0), window)
+    with store.lock(key_of(0)):
+        pass
+    entry(store, key_of(0)).write_bytes(b"damaged")
+    assert store.get(key_of(0)) is None
+    left = store.folder / key_of(1)[:2] / ".abc.part"
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes(b"half")
+    assert store.prune(0) == 0
+    assert left in files(store)  # it may be in the making
+    for path in files(store):
+        age(path, days=1)
+    assert store.prune(0.5) == 0
+    assert files(store) == []
+
+
+def test_prune_leaves_a_lock_that_is_held(store: WindowStore) -> None:
+    held, free = store.lock(key_of(0)), store.lock(key_of(1))
+    with free:
+        pass
+    with held:
+        for path in files(store, "locks/*"):
+            age(path, days=100)
+        store.prune(1)
+        assert [path.stem for path in files(store, "locks/*")] == [key_of(0)]
+        with pytest.raises(Timeout):
+            store.lock(key_of(0)).acquire(blocking=False)
+
+
+def test_a_lock_survives_that_prune_removes_its_file(store: WindowStore) -> None:
+    # Whoever waits on a file that is removed must not hold a lock that nobody else sees.
+    stop = threading.Event()
+
+    def prune() -> None:
+        while not stop.is_set():
+            store.prune(-1)
+
+    pruning = threading.Thread(target=prune)
+    pruning.start()
+    holders: list[int] = []
+    most = []
+
+    def take() -> None:
+        for _ in range(100):
+            with store.lock(key_of(0)):
+                holders.append(1)
+                most.append(len(holders))
+                time.sleep(0)
+                holders.pop()
+
+    threads = [threading.Thread(target=take) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stop.set()
+    pruning.join()
+    assert (len(most), max(most)) == (300, 1)
+
+
+def test_counting_bears_with_entries_that_vanish(store: WindowStore, window: np.ndarray) -> None:
+    for number in range(50):
+        store.put(key_of(number), window)
+
+    def remove() -> None:
+        for path in files(store, "??/*"):
+            path.unlink()
+
+    removing = threading.Thread(target=remove)
+    removing.start()
+    while removing.is_alive():
+        assert 0 <= store.nbytes <= 50 * (HEAD + 128 + window.nbytes)
+        assert store.prune(30) == 0
+    removing.join()
+    assert len(store) == 0
+
+
+# Damage
+
+
+def damages() -> Iterator[Any]:
+    def flip(at: int) -> Callable[[bytes], bytes]:
+        return lambda content: content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :]
+
+    yield pytest.param(lambda content: b"", id="empty")
+    yield pytest.param(lambda content: content[:10], id="cut in the name")
+    yield pytest.param(lambda content: content[: HEAD - 1], id="cut in the checksum")
+    yield pytest.param(lambda content: content[: HEAD + 20], id="cut in the header")
+    yield pytest.param(lambda content: content[:-1], id="cut by a byte")
+    yield pytest.param(lambda content: content + b"\0", id="a byte more")
+    yield pytest.param(flip(3), id="a bit of the name")
+    yield pytest.param(flip(HEAD - 10), id="a bit of the checksum")
+    yield pytest.param(flip(HEAD + 30), id="a bit of the header")
+    yield pytest.param(flip(-1 - 100), id="a bit of the samples")
+    yield pytest.param(lambda content: b"\0" * len(content), id="zeros")
+    yield pytest.param(lambda content: b"<html>no window</html>", id="garbage")
+    yield pytest.param(lambda content: pickle.dumps({"a": 1}), id="a pickle")
+    yield pytest.param(lambda content: content[HEAD:], id="a bare npy")
+    yield pytest.param(
+        lambda content: content.replace(b"window 1", b"window 2"), id="of another format"
+    )
+
+
+@pytest.mark.parametrize("damage", list(damages()))
+def test_a_damaged_entry_is_put_aside_and_may_be_asked_for_again(
+    store: WindowStore, window: np.ndarray, damage: Callable[[bytes], bytes], caplog: Any
+) -> None:
+    store.put(key_of(0), window)
+    store.put(key_of(1), window)
+    path = entry(store, key_of(0))
+    damaged = damage(path.read_bytes())
+    path.write_bytes(damaged)
+    with caplog.at_level(logging.WARNING):
+        assert store.get(key_of(0)) is None
+    (aside,) = files(store, "damaged/*")
+    assert aside.read_bytes() == damaged
+    assert str(aside) in caplog.text
+    assert len(store) == 1
+    assert_array_equal(store.get(key_of(1)), window)
+    store.put(key_of(0), window)
+    assert_array_equal(store.get(key_of(0)), window)
+
+
+class Evil:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (os.environ["EVIL"],)
+
+
+def test_a_pickle_with_a_right_checksum_is_not_loaded(
+    store: WindowStore, window: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVIL", str(tmp_path / "evil"))
+    store.put(key_of(0), window)
+    array = npy(np.array([[Evil()]], dtype=object), tmp_path)
+    entry(store, key_of(0)).write_bytes(with_checksum(array))
+    assert store.get(key_of(0)) is None
+    assert not (tmp_path / "evil").exists()
+    assert len(files(store, "damaged/*")) == 1
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([["text"]]),
+        np.zeros(3),
+        np.zeros((2, 2, 2)),
+        np.zeros((2, 2), dtype=complex),
+        np.zeros((2, 2), dtype=">f8"),
+        np.zeros(2, dtype=[("BVP", float)]),
+    ],
+    ids=["text", "1-D", "3-D", "complex", "of the other byte order", "of fields"],
+)
+def test_what_is_no_window_is_damage_in_spite_of_its_checksum(
+    store: WindowStore, window: np.ndarray, tmp_path: Path, array: np.ndarray
+) -> None:
+    store.put(key_of(0), window)
+    entry(store, key_of(0)).write_bytes(with_checksum(npy(array, tmp_path)))
+    assert store.get(key_of(0)) is None
+    assert len(store) == 0
+
+
+def test_a_header_that_promises_too_much_is_damage(
+    store: WindowStore, window: np.ndarray, tmp_path: Path
+) -> None:
+    store.put(key_of(0), window)
+    for shape in (b"(999999999999999, 2)", b"(64, 3), 'x': (1)", b"(-1, 2)"):
+        array = npy(window, tmp_path).replace(
+            b"(64, 2), }" + b" " * (len(shape) - 7), shape + b", }"
+        )
+        entry(store, key_of(0)).write_bytes(with_checksum(array))
+        assert store.get(key_of(0)) is None
+        store.put(key_of(0), window)
+
+
+def test_an_entry_that_was_replaced_meanwhile_is_not_put_aside(
+    store: WindowStore, window: np.ndarray
+) -> None:
+    # Whoever is about to replace a damaged entry holds its lock: what is paid for meanwhile is kept.
+    store.put(key_of(0), window)
+    entry(store, key_of(0)).write_bytes(b"damaged")
+    with store.lock(key_of(0)):
+        assert store.get(key_of(0)) is None
+        assert files(store, "damaged/*") == []
+        store.put(key_of(0), window)
+    assert_array_equal(store.get(key_of(0)), window)
+    assert files(store, "damaged/*") == []
+
+
+def test_readers_never_take_a_whole_entry_for_a_damaged_one(
+    store: WindowStore, window: np.ndarray
+) -> None:
+    store.put(key_of(0), window)
+    stop = threading.Event()
+    seen = []
+
+    def read() -> None:
+        while not stop.is_set():
+            seen.append(store.get(key_of(0)))
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for number in range(100):
+        store.put(key_of(0), np.full((64, 2), float(number)))
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert all(found is not None and len(np.unique(found)) in (1, 128) for found in seen)
+    assert files(store, "damaged/*") == []
+
+
+# What cannot be written
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_paid(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        store = WindowStore(path)
+        with pytest.raises(OSError, match=re.escape(repr(str(path)))) as caught:
+            store.check_writable()
+        assert "cannot be written" in str(caught.value)
+        assert "SKAUG_STORE" in str(caught.value)
+        assert store.get(key_of(0)) is None  # nor is it a traceback where entries are looked up
+        assert (len(store), store.nbytes, store.prune(0)) == (0, 0, 0)
+        with pytest.raises(OSError, match="file"):
+            store.put(key_of(0), np.zeros((2, 1)))
+        with pytest.raises(OSError, match="file"):
+            store.lock(key_of(0))
+
+
+def test_a_folder_without_room_for_locks_is_told_too(store: WindowStore) -> None:
+    store.folder.mkdir()
+    (store.folder / "locks").write_text("no folder")
+    with pytest.raises(OSError, match="cannot be written"):
+        store.check_writable()
+
+
+def test_a_check_leaves_nothing_but_folders(store: WindowStore) -> None:
+    for _ in range(2):
+        store.check_writable()
+    assert len(store) == 0
+    assert [path.name for path in files(store) if path.parent.name != "locks"] == []
+
+
+@pytest.mark.parametrize("name", ["locks", "damaged"])
+def test_a_folder_in_which_nothing_can_be_made_still_serves(
+    store: WindowStore, window: np.ndarray, name: str
+) -> None:
+    store.put(key_of(0), window)
+    store.put(key_of(1), window)
+    entry(store, key_of(1)).write_bytes(b"damaged")
+    (store.folder / name).write_text("no folder")
+    assert_array_equal(store.get(key_of(0)), window)
+    assert store.get(key_of(1)) is None  # though it cannot be put aside
+
+
+FULL_DISK = """
+import resource, sys
+import numpy as np
+from skaug.synthesis import WindowStore
+
+store, first, second = WindowStore(sys.argv[1]), *(WindowStore.key("u", b"", n) for n in range(2))
+store.put(first, np.ones((8, 2)))
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+for call in (
+    lambda: store.put(second, np.ones((1_000, 2))),
+    lambda: store.put(second, np.ones((100_000, 2))),  # more than a buffer holds
+    store.check_writable,
+):
+    try:
+        call()
+    except OSError as error:
+        print(error)
+print(len(store), store.get(first).sum())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits of file sizes")
+def test_on_a_full_disk_nothing_half_written_is_left(store: WindowStore) -> None:
+    *puts, check, state = result_of(child(FULL_DISK, store.folder)).splitlines()
+    assert len(puts) == 2
+    for error in puts:
+        assert "File too large" in error
+        assert str(store.folder) in error
+    assert f"{str(store.folder)!r} cannot be written (File too large)" in check
+    assert "free some space" in check
+    assert state == "1 16.0"
+    assert len(files(store, "??/*")) == len(files(store, "??/.*")) + 1 == 1
+
+
+# Locks
+
+
+def test_a_lock_excludes_other_locks_of_its_entry_alone(store: WindowStore) -> None:
+    with store.lock(key_of(0)):
+        with pytest.raises(Timeout):
+            store.lock(key_of(0)).acquire(blocking=False)
+        with pytest.raises(Timeout):
+            WindowStore(store.folder).lock(key_of(0)).acquire(timeout=0.05)
+        with store.lock(key_of(1)).acquire(blocking=False):
+            pass
+    with store.lock(key_of(0)).acquire(blocking=False):
+        pass
+
+
+HOLD = """
+import sys, time
+from skaug.synthesis import WindowStore
+store = WindowStore(sys.argv[1])
+with store.lock(sys.argv[2]):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_the_lock_of_a_killed_process_is_free(store: WindowStore) -> None:
+    holder = child(HOLD, store.folder, key_of(0))
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(Timeout):
+            store.lock(key_of(0)).acquire(blocking=False)
+    finally:
+        holder.send_signal(signal.SIGKILL)
+        holder.communicate()
+    with store.lock(key_of(0)).acquire(timeout=10):
+        pass
+
+
+WRITE_FOREVER = """
+import sys
+import numpy as np
+from skaug.synthesis import WindowStore
+store = WindowStore(sys.argv[1])
+print("begun", flush=True)
+for number in range(10**9):
+    store.put(WindowStore.key("u", b"", number % 7), np.full((4096, 2), float(number)))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_writer_that_is_killed_leaves_whole_entries(store: WindowStore) -> None:
+    writers = [child(WRITE_FOREVER, store.folder) for _ in range(2)]
+    for pause, writer in zip((0.1, 0.15), writers, strict=True):
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "begun\n"
+        time.sleep(pause)
+        writer.send_signal(signal.SIGKILL)
+        writer.communicate()
+    assert len(store) > 0
+    for path in files(store, "??/*.window"):
+        found = store.get(path.stem)
+        assert found is not None
+        assert (found == found[0, 0]).all()
+    assert files(store, "damaged/*") == []
+
+
+# As a parameter of an estimator
+
+
+def test_it_is_shown_by_its_path() -> None:
+    assert repr(WindowStore()) == "WindowStore()"
+    assert repr(WindowStore("folder")) == "WindowStore('folder')"
+    assert "WindowStore('folder')" in repr(SynthefyAPI("u", "d", "j", store=WindowStore("folder")))
+
+
+@pytest.mark.parametrize("path", [None, "folder", Path("folder")])
+def test_it_is_cloned_and_pickled_as_a_parameter(path: Any, store: WindowStore) -> None:
+    api = SynthefyAPI("u", "d", "j", store=WindowStore(path))
+    for copy in (clone(api), pickle.loads(pickle.dumps(api))):
+        assert isinstance(copy.store, WindowStore)
+        assert copy.store.path == api.store.path
+    store.put(key_of(0), np.zeros((2, 1)))
+    assert key_of(0) in pickle.loads(pickle.dumps(store))
+
+
+HASH = """
+import sys, joblib
+from skaug.synthesis import SynthefyAPI, WindowStore
+store = WindowStore(sys.argv[1])
+print(joblib.hash(store), joblib.hash(SynthefyAPI("u", "d", "j", store=store)))
+"""
+
+
+def test_its_hash_is_the_same_in_every_process_and_after_use(store: WindowStore) -> None:
+    api = SynthefyAPI("u", "d", "j", store=store)
+    before = joblib.hash(store), joblib.hash(api)
+    store.put(key_of(0), np.zeros((2, 1)))
+    hash(store.path), str(store.path), store.folder.exists()
+    assert (joblib.hash(store), joblib.hash(clone(api))) == before
+    assert joblib.hash(WindowStore(str(store.path))) == before[0]
+    assert joblib.hash(WindowStore("another")) != before[0]
+    assert tuple(result_of(child(HASH, store.path)).split()) == before
+
+
+def test_an_empty_store_is_used_nevertheless(tmp_path: Path) -> None:
+    # It has no entries, so it counts as false where it is not compared with None.
+    store = WindowStore(tmp_path)
+    assert not store
+    assert SynthefyAPI("u", "d", "j", store=store)._window_store() is store
