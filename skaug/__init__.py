@@ -4,6 +4,7 @@ from skaug.augmenter import SynthefyAugmenter
 from skaug.estimators import WindowClassifier, WindowRegressor
 from skaug.features import WindowFeatures, WindowFlattener, WindowSpectrum, WindowStatistics
 from skaug.pipeline import Pipeline, make_pipeline
+from skaug.sampler import SynthefySampler
 from skaug.subject_overlap import SubjectOverlapWarning
 from skaug.windower import SubjectWindower
 from skaug.windows import Windows
@@ -15,6 +16,7 @@ __all__ = [
     "SubjectOverlapWarning",
     "SubjectWindower",
     "SynthefyAugmenter",
+    "SynthefySampler",
     "WindowClassifier",
     "WindowFeatures",
     "WindowFlattener",

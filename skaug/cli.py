@@ -1,10 +1,13 @@
-"""The command line: ``skaug demo`` and ``skaug compare``."""
+"""The command line: ``skaug demo``, ``skaug compare`` and ``skaug serve``."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,7 +31,7 @@ from skaug import (
 from skaug.datasets import simulate_ppg
 from skaug.evaluation import ProtocolComparison, compare_protocols
 from skaug.evaluation.protocols import PROTOCOLS
-from skaug.synthesis import SurrogateSynthesizer
+from skaug.synthesis import SurrogateSynthesizer, SynthefyAPI, SynthefyError, Synthesizer
 from skaug.windower import ALIGNMENTS, MISSING
 
 MODELS = {
@@ -41,7 +44,7 @@ MODELS = {
 REPRESENTATIONS = ("spectrum", "statistics", "flatten")
 
 #: What reading a file or checking the user's table raises: told in one line, without a traceback.
-USER_ERRORS = (OSError, ValueError, TypeError)
+USER_ERRORS = (OSError, ValueError, TypeError, SynthefyError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -91,6 +94,12 @@ def _parser() -> argparse.ArgumentParser:
         "--minutes", type=float, default=5.0, help="length of each recording (default: 5)"
     )
     demo.add_argument("--seed", type=int, default=0, help="of the simulation (default: 0)")
+
+    demo.add_argument(
+        "--service",
+        action="store_true",
+        help="have a local service synthesise, over HTTP, as the Synthefy service would",
+    )
 
     compare = commands.add_parser(
         "compare",
@@ -162,6 +171,30 @@ def _parser() -> argparse.ArgumentParser:
     comparison.add_argument(
         "--output", type=Path, metavar="CSV", help="write the score of each fold"
     )
+
+    local = commands.add_parser(
+        "serve",
+        help="run a local synthesis service",
+        description="Answer the stream endpoint of the Synthefy service on this machine, with surrogates "
+        "in place of a model, one window at a time.",
+    )
+    local.set_defaults(run=_serve)
+    local.add_argument("--window-size", type=int, default=512, metavar="ROWS", help="default: 512")
+    local.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: 8000)")
+    local.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
+    local.add_argument(
+        "--feature", action="append", metavar="COLUMN", help="repeat for more (default: BVP, ECG)"
+    )
+    local.add_argument(
+        "--delay",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="that a window takes (default: 0)",
+    )
+    local.add_argument(
+        "--key-env", metavar="NAME", help="the environment variable that holds the key to ask for"
+    )
     return parser
 
 
@@ -183,8 +216,10 @@ def _demo(options: argparse.Namespace) -> None:
     windows = windower.fit_transform(recordings)
     print(f"Simulated {options.minutes:g} minutes of each of {options.subjects} subjects at 64 Hz.")
     _print_windows(windows)
-    pipeline = _pipeline(WindowSpectrum(low=0.5, high=4.0, sampling_rate=64), "ridge", 1.0, 0)
-    comparison = compare_protocols(pipeline, windows, protocols=tuple(PROTOCOLS), progress=True)
+    representation = WindowSpectrum(low=0.5, high=4.0, sampling_rate=64)
+    with _local_service() if options.service else contextlib.nullcontext() as synthesizer:
+        pipeline = _pipeline(synthesizer, representation, "ridge", 1.0, 0)
+        comparison = compare_protocols(pipeline, windows, protocols=tuple(PROTOCOLS), progress=True)
     _print_comparison(comparison, "heart_rate")
 
 
@@ -211,7 +246,10 @@ def _compare(options: argparse.Namespace) -> None:
         "statistics": WindowStatistics(),
         "spectrum": WindowSpectrum(options.low, options.high, options.sampling_rate),
     }[options.representation]
-    pipeline = _pipeline(representation, options.model, options.n_synthetic, options.seed)
+    synthesizer = SurrogateSynthesizer(random_state=options.seed)
+    pipeline = _pipeline(
+        synthesizer, representation, options.model, options.n_synthetic, options.seed
+    )
     comparison = compare_protocols(
         pipeline,
         windows,
@@ -227,8 +265,55 @@ def _compare(options: argparse.Namespace) -> None:
         print(f"The score of each fold is in {options.output}.")
 
 
-def _pipeline(representation: Any, model: str, n_synthetic: float | int, seed: int) -> Pipeline:
-    synthesizer = SurrogateSynthesizer(random_state=seed)
+@contextlib.contextmanager
+def _local_service() -> Iterator[Synthesizer]:
+    """Give a synthesizer that asks a service on this machine, and keeps its windows as long as this."""
+    server = _import_server()
+    variable = "SKAUG_DEMO_KEY"
+    with tempfile.TemporaryDirectory() as folder, server.running(512, api_key="demo") as service:
+        os.environ[variable] = "demo"
+        yield SynthefyAPI(
+            "demo",
+            "ppg",
+            "surrogates",
+            base_url=service.base_url,
+            api_key_env=variable,
+            store=folder,
+        )
+        print(f"The service at {service.base_url} computed {service.computed} windows.")
+
+
+def _serve(options: argparse.Namespace) -> None:
+    key = None
+    if options.key_env is not None:
+        key = os.environ.get(options.key_env)
+        if not key:
+            raise ValueError(f"The environment variable {options.key_env!r} holds no key: set it.")
+    _import_server().serve(
+        options.window_size,
+        port=options.port,
+        host=options.host,
+        features=options.feature or ("BVP", "ECG"),
+        delay=options.delay,
+        api_key=key,
+    )
+
+
+def _import_server() -> Any:
+    try:
+        from skaug import server
+    except ImportError as error:  # the extra is not installed
+        raise ValueError(str(error)) from error
+    return server
+
+
+def _pipeline(
+    synthesizer: Synthesizer | None,
+    representation: Any,
+    model: str,
+    n_synthetic: float | int,
+    seed: int,
+) -> Pipeline:
     return make_pipeline(
         SynthefyAugmenter(synthesizer, n_synthetic=n_synthetic, random_state=seed),
         representation,

@@ -1,0 +1,168 @@
+"""What the client of the synthesis service costs: CPU a request, wall time, and reruns.
+
+    python benchmarks/service.py
+
+Prints ratios against the notebook's way in the same run. Needs the extra `server`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import numpy as np
+import pandas as pd
+
+from skaug import SubjectWindower, Windows
+from skaug.synthesis import SynthefyAPI, WindowStore
+from skaug.synthesis.client import stream_url
+
+SIZE = 512
+PUBLISHED_SECONDS = 7.2
+
+
+def published_like(n_windows: int) -> pd.DataFrame:
+    """Recordings of one subject with the published 21 columns: fast, slow, held and constant ones."""
+    rng = np.random.default_rng(0)
+    n = n_windows * SIZE
+    fast = {name: rng.normal(size=n).round(6) for name in ("BVP", "ECG", "EMG", "RESP_chest")}
+    fast |= {
+        f"ACC_{where}_idx_{i}": rng.normal(size=n) for where in ("wrist", "chest") for i in range(3)
+    }
+    held = {name: np.repeat(rng.normal(size=n // 16), 16) for name in ("EDA_wrist", "TEMP_wrist")}
+    table = pd.DataFrame(
+        fast | held | {"activity": np.repeat(rng.integers(0, 9, n // 16), 16).astype(float)}
+    )
+    constant = {"WEIGHT": 78.0, "Gender": "m", "AGE": 34, "HEIGHT": 182.0, "SKIN": 3, "SPORT": 6}
+    table = table.assign(
+        **constant, subject="S1", heart_rate=np.repeat(rng.normal(70, 9, n // 128), 128)
+    )
+    assert table.shape[1] == 21
+    return table
+
+
+class Service(BaseHTTPRequestHandler):
+    """Answers any window at once with the same synthetic one; no more than a client needs."""
+
+    protocol_version = "HTTP/1.1"
+    delay = 0.0
+    lanes = threading.Semaphore(8)
+    answer = json.dumps(
+        {f"{c}_synthetic": {str(i): 0.1234567 * i for i in range(SIZE)} for c in ("BVP", "ECG")}
+    ).encode()
+
+    def do_POST(self) -> None:
+        """Read a request and answer it."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        with self.lanes:
+            time.sleep(self.delay)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.answer)))
+        self.end_headers()
+        self.wfile.write(self.answer)
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+def serve(delay: float) -> None:
+    """Run the service in this process; print its port first."""
+    Service.delay = delay
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        print(server.server_port, flush=True)
+        server.serve_forever()
+
+
+def notebooks_way(table: pd.DataFrame, base_url: str, n: int) -> None:
+    """Ask for windows as the published notebook does."""
+    client = httpx.Client(base_url=base_url, timeout=30.0)
+    path = stream_url(base_url, "u", "d", "j").removeprefix(base_url)
+    for i in range(n):
+        window = table.iloc[i * SIZE : (i + 1) * SIZE].reset_index(drop=True).ffill()
+        response = client.post(path, json=json.loads(window.to_json()), headers={"X-API-Key": "k"})
+        answer = pd.DataFrame(response.json())
+        answer[["BVP_synthetic", "ECG_synthetic"]].to_numpy()
+        window["heart_rate"].mean()
+
+
+def our_way(windows: Windows, base_url: str, folder: str, concurrency: int = 1) -> None:
+    """Ask for windows as SynthefyAPI does, the store included."""
+    api = SynthefyAPI("u", "d", "j", base_url=base_url, store=folder, max_concurrency=concurrency)
+    api.synthesize(windows)
+
+
+def measured(clock: Callable[[], float], work: Callable[[], None]) -> float:
+    """Give how much a clock advances during some work."""
+    before = clock()
+    work()
+    return clock() - before
+
+
+def start(delay: float):  # noqa: ANN201
+    """Start the service in a process of its own, so that its CPU time is not ours."""
+    import subprocess
+    import sys
+
+    process = subprocess.Popen(
+        [sys.executable, __file__, "--serve", str(delay)], stdout=subprocess.PIPE, text=True
+    )
+    return process, f"http://127.0.0.1:{process.stdout.readline().strip()}"
+
+
+def main() -> None:
+    """Print the figures."""
+    os.environ["SYNTHEFY_API_KEY"] = "k"
+    n = 100
+    table = published_like(n)
+    windower = SubjectWindower(SIZE, features=["BVP", "ECG"], target="heart_rate")
+    windows = windower.fit_transform(table)
+
+    process, url = start(0.0)
+    theirs, ours = [], []
+    for _ in range(6):  # the first of each is a warm-up
+        theirs.append(measured(time.process_time, lambda: notebooks_way(table, url, n)) / n)
+        with tempfile.TemporaryDirectory() as folder:
+            ours.append(measured(time.process_time, lambda: our_way(windows, url, folder)) / n)
+    process.kill()
+    a, b = statistics.median(theirs[1:]), statistics.median(ours[1:])
+    print(f"CPU a request of {SIZE} rows x 21 columns, medians of 5 runs of {n}:")
+    print(
+        f"  notebook {a * 1e3:.2f} ms, SynthefyAPI {b * 1e3:.2f} ms: {b / a:.2f} of it (aim: 0.20)"
+    )
+
+    n, delay, lanes = 200, 0.05, 8
+    table = published_like(n)
+    windows = windower.fit_transform(table)
+    process, url = start(delay)
+    with tempfile.TemporaryDirectory() as folder:
+        wall = measured(time.perf_counter, lambda: our_way(windows, url, folder, lanes))
+        ideal = n * delay / lanes
+        print(f"{n} windows, {delay * 1e3:.0f} ms each, {lanes} at a time:")
+        print(
+            f"  ideal {ideal:.2f} s, measured {wall:.2f} s: {ideal / wall:.2f} of ideal (aim: 0.85)"
+        )
+        again = measured(time.perf_counter, lambda: our_way(windows, url, folder, lanes)) / n
+        ratio = PUBLISHED_SECONDS / again
+        print(
+            f"Rerun from the store: {again * 1e3:.2f} ms a window, {ratio:.0f} times faster than "
+            f"{PUBLISHED_SECONDS} s (aim: 500)"
+        )
+        store = WindowStore(folder)
+        print(f"  {len(store)} windows, {store.nbytes / len(store) / 1e3:.1f} kB each on disk")
+    process.kill()
+
+
+if __name__ == "__main__":
+    import sys
+
+    if "--serve" in sys.argv:
+        serve(float(sys.argv[2]))
+    else:
+        main()
