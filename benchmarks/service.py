@@ -29,7 +29,7 @@ PUBLISHED_SECONDS = 7.2
 
 
 def published_like(n_windows: int) -> pd.DataFrame:
-    """Recordings of one subject with the published 21 columns: fast, slow, held and constant ones."""
+    """Make recordings of one subject with the published 21 columns, fast, held and constant."""
     rng = np.random.default_rng(0)
     n = n_windows * SIZE
     fast = {name: rng.normal(size=n).round(6) for name in ("BVP", "ECG", "EMG", "RESP_chest")}
@@ -105,7 +105,7 @@ def measured(clock: Callable[[], float], work: Callable[[], None]) -> float:
     return clock() - before
 
 
-def start(delay: float):  # noqa: ANN201
+def start(delay: float):
     """Start the service in a process of its own, so that its CPU time is not ours."""
     import subprocess
     import sys
