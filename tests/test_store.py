@@ -472,7 +472,7 @@ def test_a_folder_that_cannot_be_made_is_told_before_anything_is_paid(tmp_path: 
         assert (len(store), store.nbytes, store.prune(0)) == (0, 0, 0)
         with pytest.raises(OSError, match="file"):
             store.put(key_of(0), np.zeros((2, 1)))
-        with pytest.raises(OSError, match="file"):
+        with pytest.raises(OSError, match="cannot be written"):
             store.lock(key_of(0))
 
 

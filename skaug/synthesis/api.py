@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from pathlib import Path
@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 _MOST_FAILURES_IN_A_ROW = 3
 _LOCK_POLL_SECONDS = 0.05
 _ENCODED_ROWS = 1 << 15
+_KEPT_BYTES = 64 * 2**20
 
 # Addresses at which a fit of this process ended with failures in a row. A search goes on to its next
 # fit all the same (scikit-learn's error_score=nan): that one may try a single request.
@@ -139,7 +140,13 @@ class SynthefyAPI(Synthesizer):
         SynthefyError
             If windows failed; those that did not are stored. Three failures in a row end it.
         """
-        keys = self.keys(conditions)
+        keys, bodies = [], {}
+        for position, (key, body) in enumerate(self._requests(conditions)):
+            keys.append(key)
+            if (position + 1) * len(
+                body
+            ) <= _KEPT_BYTES:  # the others are encoded again when needed
+                bodies[position] = body
         store = self._window_store()
         stored = {key: store.get(key) for key in dict.fromkeys(keys)}
         found = {key: window for key, window in stored.items() if window is not None}
@@ -149,7 +156,7 @@ class SynthefyAPI(Synthesizer):
             read_key(self.api_key_env)
             positions = {key: position for position, key in reversed(list(enumerate(keys)))}
             wanted = [(key, positions[key]) for key in missing]
-            found |= _Purchase(self, conditions, store, len(found)).run(wanted)
+            found |= _Purchase(self, conditions, store, len(found), bodies).run(wanted)
         samples = np.array([found[key] for key in keys]).reshape(conditions.shape)
         return conditions.synthesized(samples)
 
@@ -169,13 +176,16 @@ class SynthefyAPI(Synthesizer):
         ValueError
             If a parameter or a window is such that the service would fail on it.
         """
+        return [key for key, _ in self._requests(conditions)]
+
+    def _requests(self, conditions: Windows) -> Iterator[tuple[str, bytes]]:
+        """Give the key and the body of the request for each condition."""
         encoder, labels = self._encoder(conditions), conditions.labels
         # The same request is another entry where other channels are read out of its answer.
         address = f"{self._url()}#{json.dumps(conditions.feature_names)}"
         draws = np.maximum(labels.draw, 0)
         origins = np.stack([labels.codes, labels.first_row, draws], axis=1).tolist()
         asked: dict[tuple[bytes, int], list[int]] = {}
-        keys: list[str] = []
         for which, block in conditions.blocks(_ENCODED_ROWS):
             for body, origin in zip(encoder.encode(block), origins[which], strict=True):
                 # Windows of which the same is told, such as the same subject and activity, are further
@@ -183,8 +193,7 @@ class SynthefyAPI(Synthesizer):
                 digest, draw = hashlib.sha256(body).digest(), origin[-1]
                 while asked.setdefault((digest, draw), origin) != origin:
                     draw += 1
-                keys.append(WindowStore.key(address, body, draw))
-        return keys
+                yield WindowStore.key(address, body, draw), body
 
     def _url(self) -> str:
         return stream_url(self.base_url, self.user_id, self.dataset_name, self.training_job_id)
@@ -218,8 +227,8 @@ class _Purchase:
     conditions: Windows
     store: WindowStore
     n_stored: int
+    bodies: dict[int, bytes]
     wanted: list[int] = field(default_factory=list)
-    bodies: dict[int, bytes] = field(default_factory=dict)
     bought: dict[str, NDArray] = field(default_factory=dict)
     failures: list[SynthefyError] = field(default_factory=list)
     n_paid: int = 0

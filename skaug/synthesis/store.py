@@ -154,8 +154,15 @@ class WindowStore:
         -------
         FileLock
             Not acquired yet. The system releases it when its holder dies.
+
+        Raises
+        ------
+        OSError
+            As `check_writable` does.
         """
-        return self._lock(self._path(key).stem)
+        name = self._path(key).stem
+        with self._explaining():
+            return self._lock(name)
 
     def check_writable(self) -> None:
         """Raise unless an entry can be locked and written: to be called before anything is paid for.
@@ -165,7 +172,7 @@ class WindowStore:
         OSError
             Names the folder, and says what to do.
         """
-        try:
+        with self._explaining():
             _make(self.folder)
             with contextlib.suppress(Timeout), self._lock("check").acquire(blocking=False):
                 pass
@@ -173,12 +180,6 @@ class WindowStore:
                 file.write(b"\0" * 65536)
                 file.flush()
                 os.fsync(file.fileno())
-        except OSError as error:
-            raise OSError(
-                f"The window store {str(self.folder)!r} cannot be written ({error.strerror or error}), so "
-                "that paid windows would be lost: free some space, or choose another folder with "
-                "WindowStore(path) or SKAUG_STORE."
-            ) from error
 
     def __contains__(self, key: str) -> bool:
         return self.get(key) is not None
@@ -237,6 +238,17 @@ class WindowStore:
         folder = self.folder / "locks"
         _make(folder)
         return FileLock(folder / f"{name}.lock", thread_local=False, fallback_to_soft=False)
+
+    @contextlib.contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OSError(
+                f"The window store {str(self.folder)!r} cannot be written ({error.strerror or error}), so "
+                "that paid windows would be lost: free some space, or choose another folder with "
+                "WindowStore(path) or SKAUG_STORE."
+            ) from error
 
     def _put_aside(self, key: str) -> None:
         """Move a damaged entry away, unless another has replaced it meanwhile, or is about to."""
