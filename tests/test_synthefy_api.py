@@ -22,6 +22,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
@@ -664,6 +665,7 @@ def test_a_fit_inside_a_running_event_loop_works(store: Path) -> None:
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_cross_validation_in_parallel_pays_every_window_once(backend: str, store: Path) -> None:
     table = recordings(n_subjects=4)
+    get_reusable_executor().shutdown(wait=True)  # workers of another test know no API key
     with FaultServer() as server:
         api = api_of(server, store)
         pipe = pipeline_of(api, 0.5)

@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 import anyio.from_thread
+import anyio.to_thread
 import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
@@ -301,7 +302,8 @@ class _Purchase:
                 window = self.store.get(key)  # another process may have paid meanwhile
                 if window is None:
                     window = await self._request(client, self._body(position))
-                    self._put(key, window)
+                    # In a thread: flushing to the disk must not hold up the other requests.
+                    await anyio.to_thread.run_sync(self._put, key, window)
                     _failing.discard(client.url)
             finally:
                 lock.release()
