@@ -186,13 +186,13 @@ def killed_processes() -> None:
             whole = sum(key in WindowStore(store) for key in entries)
             print(
                 f"  trial {trial + 1}: paid {service.n_computed}, so {service.n_computed - 200} too many; "
-                f"being computed for the killed two: {in_flight}; "
+                f"under way for the two just then: {in_flight}, and one each may be lost; "
                 f"entries {len(entries)}, whole {whole}"
             )
 
 
 if __name__ == "__main__":
-    os.environ["SYNTHEFY_API_KEY"] = "key"
+    os.environ.setdefault("SYNTHEFY_API_KEY", "key")
     if len(sys.argv) == 4:
         fit(sys.argv[1], sys.argv[2], int(sys.argv[3]))
     else:

@@ -62,4 +62,4 @@ for name, model in models.items():
         }
     )
     print(f"\n{name}: MAE of {options.target}, over left-out subjects")
-    print(errors.round(2).to_string())
+    print((errors.round(2) + 0.0).to_string())

@@ -2,7 +2,8 @@
 
 from skaug.augmenter import SynthefyAugmenter
 from skaug.estimators import WindowClassifier, WindowRegressor
-from skaug.features import WindowFeatures, WindowFlattener, WindowSpectrum, WindowStatistics
+from skaug.feature_arrays import WindowFeatures
+from skaug.features import WindowFlattener, WindowSpectrum, WindowStatistics
 from skaug.pipeline import Pipeline, make_pipeline
 from skaug.sampler import SynthefySampler
 from skaug.subject_overlap import SubjectOverlapWarning

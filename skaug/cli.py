@@ -140,16 +140,26 @@ def _parser() -> argparse.ArgumentParser:
         "--window-size", type=int, default=512, metavar="ROWS", help="default: 512"
     )
     cutting.add_argument("--stride", type=int, metavar="ROWS", help="default: the window size")
-    cutting.add_argument("--alignment", choices=ALIGNMENTS, default="subject")
-    cutting.add_argument("--missing", choices=MISSING, default="raise", help="missing values")
+    cutting.add_argument(
+        "--alignment",
+        choices=ALIGNMENTS,
+        default="subject",
+        help="start at each recording's first row, or on the table's grid (default: subject)",
+    )
+    cutting.add_argument("--missing", choices=MISSING, default="raise", help="default: raise")
     model = compare.add_argument_group("the model")
-    model.add_argument("--representation", choices=REPRESENTATIONS, default="spectrum")
     model.add_argument(
-        "--sampling-rate", type=float, default=1.0, help="samples a second, for --low and --high"
+        "--representation", choices=REPRESENTATIONS, default="spectrum", help="default: spectrum"
+    )
+    model.add_argument(
+        "--sampling-rate",
+        type=float,
+        default=1.0,
+        help="samples a second, the unit of --low and --high (default: 1)",
     )
     model.add_argument("--low", type=float, help="lowest frequency of the spectrum")
     model.add_argument("--high", type=float, help="highest frequency of the spectrum")
-    model.add_argument("--model", choices=tuple(MODELS), default="ridge")
+    model.add_argument("--model", choices=tuple(MODELS), default="ridge", help="default: ridge")
     comparison = compare.add_argument_group("the comparison")
     comparison.add_argument(
         "--protocol",

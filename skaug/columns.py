@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import pickle
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from skaug.slicing import plain_layout
 
 
 def is_text(column: pd.Series | pd.Index) -> bool:
@@ -105,6 +108,47 @@ def concatenate_contexts(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def _uncategorised(frame: pd.DataFrame) -> pd.DataFrame:
     # pandas joins categoricals of different categories as objects: make that explicit.
     return frame.astype({name: object for name in frame.columns if is_text(frame[name])})
+
+
+def without_other_categories(context: pd.DataFrame) -> pd.DataFrame:
+    """Forget the categories, such as names of other subjects, that no row has."""
+    texts = context.select_dtypes("category")
+    return context.assign(
+        **{str(name): column.cat.remove_unused_categories() for name, column in texts.items()}
+    )
+
+
+def pack(column: pd.Series) -> tuple[NDArray, Any]:
+    """Give a column as plain arrays: what pandas pickles of equal columns is not always equal."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return encode(column)
+    values = plain_layout(plain_array(column))
+    if isinstance(column.dtype, np.dtype):
+        return values, None
+    kind = column.dtype
+    if isinstance(kind, pd.ArrowDtype):
+        kind = kind.pyarrow_dtype  # pandas' own holds a cache
+    elif not isinstance(kind, pd.DatetimeTZDtype):
+        kind = str(kind)
+    # As bytes, because a hash tells one object that two columns share from two equal ones.
+    return values, pickle.dumps(kind)
+
+
+def unpack(packed: tuple[NDArray, Any]) -> pd.Series:
+    """Give the column again that `pack` made plain arrays of."""
+    values, kind = packed
+    if isinstance(kind, np.ndarray):
+        categories = pd.Index(kind, dtype=object)
+        return pd.Series(pd.Categorical.from_codes(values, categories=categories))
+    column = pd.Series(values)
+    if kind is None:
+        return column
+    dtype = pickle.loads(kind)
+    if not isinstance(dtype, str | pd.DatetimeTZDtype):
+        dtype = pd.ArrowDtype(dtype)
+    if values.dtype.kind == "M" and pd.Series(dtype=dtype).dt.tz is not None:
+        column = column.dt.tz_localize("UTC")
+    return column.astype(dtype)
 
 
 def require_column(name: Any, columns: Iterable[str], what: str) -> None:

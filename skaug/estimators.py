@@ -12,7 +12,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skaug.features import unlabel
+from skaug.feature_arrays import unlabel
 from skaug.labelled import plain
 from skaug.subject_overlap import FittedSubjects
 

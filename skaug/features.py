@@ -16,95 +16,9 @@ from sklearn import get_config
 from sklearn.utils.validation import check_is_fitted
 
 from skaug.base import WindowStep
-from skaug.labelled import LabelledArray, plain
-from skaug.labels import Labels, plain_layout
+from skaug.feature_arrays import FeatureFrame, WindowFeatures, labelled_frame
+from skaug.labelled import LabelledArray
 from skaug.windows import Windows, as_windows, plain_values, require_alike
-
-
-class WindowFeatures(LabelledArray):
-    """Features of windows: an array-like of shape (n_windows, n_features) that keeps their labels.
-
-    Like `Windows` it refuses ``np.asarray`` if any window is synthetic.
-
-    Attributes
-    ----------
-    y, groups, is_synthetic, origins
-        As those of `Windows`.
-    feature_names : list of str
-        Names of the columns.
-    """
-
-    def __init__(
-        self,
-        values: NDArray,
-        labels: Labels,
-        feature_names: Sequence[str],
-        *,
-        plain_is_frame: bool = False,
-    ) -> None:
-        self._values = values
-        self.labels = labels
-        self.feature_names = list(feature_names)
-        self._plain_is_frame = plain_is_frame
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(n_windows, n_features)."""
-        return self._values.shape[0], self._values.shape[1]
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Data type of the features."""
-        return self._values.dtype
-
-    def to_numpy(self) -> NDArray:
-        """Give the features as a new array of shape (n_windows, n_features)."""
-        return self._values.copy()
-
-    def to_frame(self) -> pd.DataFrame:
-        """Give the features as a data frame with named columns."""
-        return pd.DataFrame(self._values.copy(), columns=self.feature_names)
-
-    def to_plain(self) -> NDArray | pd.DataFrame:
-        """Give what estimators that know nothing of windows work on, as `set_output` chose."""
-        return self.to_frame() if self._plain_is_frame else self._values
-
-    def relabel(self, y: ArrayLike | None) -> WindowFeatures:
-        """Give the windows other labels, as `Windows.relabel` does."""
-        return self._with(self._values, self.labels.relabel(y))
-
-    def _with(self, values: NDArray, labels: Labels) -> WindowFeatures:
-        return WindowFeatures(
-            values, labels, self.feature_names, plain_is_frame=self._plain_is_frame
-        )
-
-    def _take(self, index: Any) -> Self:
-        return self._with(self._values[index], self.labels.take(index))  # type: ignore[return-value]
-
-    def __getstate__(self) -> dict[str, Any]:
-        values = plain_layout(self._values)
-        return {**self.__dict__, "_values": values, "labels": self.labels.compact()}
-
-    def __repr__(self) -> str:
-        n, n_features = self.shape
-        return (
-            f"WindowFeatures({n} x {n_features}: {', '.join(self.feature_names[:3])}"
-            f"{', ...' if n_features > 3 else ''}; {int(self.is_synthetic.sum())} synthetic)"
-        )
-
-
-class FeatureFrame(pd.DataFrame):
-    """The data frame that ``set_output(transform="pandas")`` gives of real windows.
-
-    It knows the labels of its rows until something is computed from it: what pandas makes of it is a
-    plain DataFrame.
-    """
-
-    _metadata = ["labels", "labelled_rows"]
-
-    @property
-    def _constructor(self) -> type[pd.DataFrame]:
-        return pd.DataFrame
 
 
 class WindowFeatureExtractor(WindowStep):
@@ -206,7 +120,7 @@ class WindowFeatureExtractor(WindowStep):
         features = WindowFeatures(values, windows.labels, names, plain_is_frame=is_frame)
         if not is_frame or windows.labels.holds_synthetic:
             return features
-        return _labelled_frame(values, windows.labels, names)
+        return labelled_frame(values, windows.labels, names)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
         """Name the features.
@@ -369,6 +283,11 @@ class WindowSpectrum(WindowFeatureExtractor):
                 f"sampling_rate={self.sampling_rate!r} must be a number of samples per unit of time, "
                 "above zero."
             )
+        if self.high is not None and self.high > self.sampling_rate / 2 * (1 + 1e-9):
+            raise ValueError(
+                f"high={self.high:g} is above {self.sampling_rate / 2:g}, the highest frequency at "
+                f"sampling_rate={self.sampling_rate:g}: pass the sampling rate of the recordings."
+            )
         if len(self._bins(window_size)) == 0:
             raise ValueError(
                 f"No frequency of a window of {window_size} samples at sampling_rate="
@@ -407,91 +326,3 @@ class WindowSpectrum(WindowFeatureExtractor):
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def unlabel(X: Any, y: ArrayLike | None) -> tuple[Any, ArrayLike | None]:
-    """Part windows, or features of windows, into what any estimator works on.
-
-    Parameters
-    ----------
-    X : Windows, WindowFeatures, FeatureFrame or array-like
-        The windows.
-    y : array-like or None
-        Labels that were passed with them.
-
-    Returns
-    -------
-    X : ndarray or DataFrame
-        Without labels.
-    y : array-like or None
-        The labels that count: see `Labels.relabel`.
-
-    Raises
-    ------
-    ValueError
-        If `y` has another length.
-    """
-    labels = labels_of(X)
-    return plain(X), y if labels is None else labels.relabel(y).y
-
-
-def labels_of(X: Any) -> Labels | None:
-    """Give what is known of windows, or of features of windows; None of anything else."""
-    if isinstance(X, FeatureFrame) and not X.index.equals(X.labelled_rows):
-        return None  # its rows were sorted or dropped in place
-    return X.labels if isinstance(X, LabelledArray | FeatureFrame) else None
-
-
-def attach_labels(values: Any, source: Any) -> Any:
-    """Give values computed of windows, one row a window, the labels of those windows again.
-
-    Parameters
-    ----------
-    values : ndarray, DataFrame or sparse matrix of n_windows rows
-        What a transformer made of them.
-    source : Windows, WindowFeatures, FeatureFrame or anything else
-        Where the values come from. What has no labels gives none.
-
-    Returns
-    -------
-    Windows, WindowFeatures, FeatureFrame, or `values` as they are
-
-    Raises
-    ------
-    ValueError
-        If there are more or fewer rows than windows.
-    TypeError
-        If there are synthetic windows, and the values are nothing that can carry labels.
-    """
-    labels = labels_of(source)
-    if labels is None or isinstance(values, LabelledArray):
-        return values
-    if values.shape[0] != len(labels):
-        raise ValueError(
-            f"A step made {values.shape[0]} rows of {len(labels)} windows: only steps that know of "
-            "windows (skaug.base.WindowStep) may change their number."
-        )
-    if isinstance(values, pd.DataFrame):
-        if labels.holds_synthetic:
-            names = [str(name) for name in values.columns]
-            return WindowFeatures(values.to_numpy(), labels, names, plain_is_frame=True)
-        return _labelled_frame(values, labels)
-    if isinstance(values, np.ndarray) and values.ndim == 2:
-        return WindowFeatures(values, labels, [f"x{i}" for i in range(values.shape[1])])
-    if isinstance(values, np.ndarray) and values.ndim == 3 and isinstance(source, Windows):
-        return source.with_samples(values)
-    if labels.holds_synthetic:
-        raise TypeError(
-            f"A step made {type(values).__name__} of windows some of which are synthetic, and it cannot "
-            "carry their labels: have the step give a dense array."
-        )
-    return values
-
-
-def _labelled_frame(
-    values: Any, labels: Labels, columns: Sequence[str] | None = None
-) -> FeatureFrame:
-    frame = FeatureFrame(values, columns=columns)
-    frame.labels = labels.compact()
-    frame.labelled_rows = frame.index
-    return frame

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from skaug.aggregation import Aggregation, aggregate
 from skaug.columns import as_column
-from skaug.slicing import covered_rows
+from skaug.slicing import covered_rows, plain_layout
 
 #: The draw of a window that was recorded, not synthesised.
 REAL = -1
@@ -218,8 +218,3 @@ def _concatenate_subjects(parts: Sequence[Labels]) -> tuple[NDArray | None, NDAr
         return parts[0].subjects, np.concatenate([part.codes for part in parts])
     codes, subjects = pd.factorize(np.concatenate([part.groups for part in parts]))  # type: ignore[misc]
     return subjects, codes.astype(np.intp)
-
-
-def plain_layout(values: NDArray) -> NDArray:
-    """Give an array laid out in memory as if it were new: joblib's hash heeds strides and subclass."""
-    return np.ascontiguousarray(values).ravel().reshape(values.shape)

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.metaestimators import available_if
 
-from skaug.features import attach_labels, unlabel
+from skaug.feature_arrays import attach_labels, unlabel
 from skaug.labelled import plain
 from skaug.subject_overlap import FittedSubjects
 

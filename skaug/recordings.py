@@ -200,9 +200,7 @@ class Recordings:
         backwards = ~changes & (steps < np.zeros((), steps.dtype))
         if backwards.any():
             row = int(np.flatnonzero(backwards)[0]) + 1
-            whose = (
-                "" if self.subjects is None else f" of subject {self.subjects[self.codes[row]]!r}"
-            )
+            whose = "" if self.subjects is None else f" of {self.subject_of(row)}"
             in_table = row if self.order is None else int(self.order[row])
             raise ValueError(
                 f"The time {name!r}{whose} goes back in row {in_table}: sort the table by subject and "
@@ -210,13 +208,17 @@ class Recordings:
             )
         if max_gap is None:
             return np.zeros_like(changes)
-        return steps > _longest_step(max_gap, name, is_clock)
+        longest = _longest_step(max_gap, name, is_clock)
+        if times.dtype.kind == "f":  # 0.1 s apart is not always 0.1 in floating point
+            longest += 4 * np.spacing(np.abs(times).max())
+        return steps > longest
 
     def subject_of(self, row: int | np.integer) -> str:
         """Say whose a sorted row is, in a message."""
-        return (
-            "the table" if self.subjects is None else f"subject {self.subjects[self.codes[row]]!r}"
-        )
+        if self.subjects is None:
+            return "the table"
+        subject = self.subjects[self.codes[row]]
+        return f"subject {subject.item() if isinstance(subject, np.generic) else subject!r}"
 
     def first_rows(self, starts: NDArray[np.intp]) -> NDArray[np.int64]:
         """Count the rows of the same subject before each of these sorted rows."""

@@ -1,4 +1,4 @@
-"""Views of windows into a matrix of rows: no copy where the windows step evenly."""
+"""Rows of windows in memory: views where they step evenly, copies where they must be."""
 
 from __future__ import annotations
 
@@ -94,3 +94,8 @@ def covered_rows(starts: NDArray[np.intp], size: int) -> tuple[NDArray[np.intp],
     lasts = unique[np.concatenate([breaks, [len(unique) - 1]])] + size
     stretches = [slice(a, b) for a, b in zip(firsts.tolist(), lasts.tolist(), strict=True)]
     return new_unique[inverse].astype(np.intp), stretches
+
+
+def plain_layout(values: NDArray) -> NDArray:
+    """Give an array laid out in memory as if it were new: joblib's hash heeds strides and subclass."""
+    return np.ascontiguousarray(values).ravel().reshape(values.shape)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skaug.features import labels_of, plain
+from skaug.feature_arrays import labels_of
 from skaug.keyed_random import combine
+from skaug.labelled import plain
 
 
 class SubjectOverlapWarning(UserWarning):

@@ -397,9 +397,10 @@ class SubjectWindower(WindowStep):
             lengths = np.diff(recordings.firsts)
             longest = int(lengths.argmax())
             whose = recordings.subject_of(int(recordings.firsts[longest]))
+            gaps = "" if self.max_gap is None else f" between gaps longer than {self.max_gap!r}"
             raise ValueError(
                 f"No recording is as long as a window of {size} rows: the longest, of {whose}, has "
-                f"{lengths[longest]}. Pass a smaller window_size."
+                f"{lengths[longest]}{gaps}. Pass a smaller window_size."
                 + (
                     " Or alignment='subject': the table's grid may cut every recording."
                     if lengths[longest] >= size

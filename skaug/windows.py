@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Self
@@ -12,10 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skaug.columns import concatenate_contexts, encode, plain_array
+from skaug.columns import concatenate_contexts, encode, pack, unpack, without_other_categories
 from skaug.labelled import LabelledArray
-from skaug.labels import REAL, Labels, concatenate_labels, plain_layout
-from skaug.slicing import covered_rows, window_views
+from skaug.labels import REAL, Labels, concatenate_labels
+from skaug.slicing import covered_rows, plain_layout, window_views
 
 
 class Windows(LabelledArray):
@@ -223,13 +222,13 @@ class Windows(LabelledArray):
         index = pd.MultiIndex.from_product(
             [range(len(self)), range(self.window_size)], names=["window", "sample"]
         )
-        return _without_other_categories(self._context.take(rows)).set_axis(index)
+        return without_other_categories(self._context.take(rows)).set_axis(index)
 
     @property
     def context_rows(self) -> pd.DataFrame:
         """The context of each row that a window covers, once, however many windows hold it."""
         _, stretches = covered_rows(self._starts, self.window_size)
-        return _without_other_categories(self._context_of(stretches))
+        return without_other_categories(self._context_of(stretches))
 
     @property
     def first_context_rows(self) -> NDArray[np.intp]:
@@ -402,11 +401,11 @@ class Windows(LabelledArray):
             **kept.__dict__,
             "_signals": plain_layout(kept._signals),
             "_starts": plain_layout(kept._starts),
-            "_context": {name: _pack(column) for name, column in kept._context.items()},
+            "_context": {name: pack(column) for name, column in kept._context.items()},
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        context = {name: _unpack(packed) for name, packed in state["_context"].items()}
+        context = {name: unpack(packed) for name, packed in state["_context"].items()}
         index = range(len(state["_signals"]))
         self.__dict__.update(state, _context=pd.DataFrame(context, index=index))
 
@@ -470,46 +469,6 @@ def _one_a_window(values: ArrayLike, n_windows: int, name: str) -> NDArray:
 
 def _default_names(n_features: int) -> list[str]:
     return [f"x{i}" for i in range(n_features)]
-
-
-def _without_other_categories(context: pd.DataFrame) -> pd.DataFrame:
-    """Forget the categories, such as names of other subjects, that no row has."""
-    texts = context.select_dtypes("category")
-    return context.assign(
-        **{str(name): column.cat.remove_unused_categories() for name, column in texts.items()}
-    )
-
-
-def _pack(column: pd.Series) -> tuple[NDArray, Any]:
-    """Give a column as plain arrays: what pandas pickles of equal columns is not always equal."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return encode(column)
-    values = plain_layout(plain_array(column))
-    if isinstance(column.dtype, np.dtype):
-        return values, None
-    kind = column.dtype
-    if isinstance(kind, pd.ArrowDtype):
-        kind = kind.pyarrow_dtype  # pandas' own holds a cache
-    elif not isinstance(kind, pd.DatetimeTZDtype):
-        kind = str(kind)
-    # As bytes, because a hash tells one object that two columns share from two equal ones.
-    return values, pickle.dumps(kind)
-
-
-def _unpack(packed: tuple[NDArray, Any]) -> pd.Series:
-    values, kind = packed
-    if isinstance(kind, np.ndarray):
-        categories = pd.Index(kind, dtype=object)
-        return pd.Series(pd.Categorical.from_codes(values, categories=categories))
-    column = pd.Series(values)
-    if kind is None:
-        return column
-    dtype = pickle.loads(kind)
-    if not isinstance(dtype, str | pd.DatetimeTZDtype):
-        dtype = pd.ArrowDtype(dtype)
-    if values.dtype.kind == "M" and pd.Series(dtype=dtype).dt.tz is not None:
-        column = column.dt.tz_localize("UTC")
-    return column.astype(dtype)
 
 
 def as_windows(X: Any) -> Windows:

@@ -490,6 +490,15 @@ def test_classes_that_are_whole_numbers_stay_such(
     assert synthetic.y.tolist() == of_s1["AGE"][::SIZE].tolist()
 
 
+def test_numbers_beyond_the_recorded_kind_stay_what_they_are(
+    path: Path, recordings: pd.DataFrame, of_s1: pd.DataFrame
+) -> None:
+    archive = AgentArchive(zipped(path, of_s1.assign(AGE=of_s1["AGE"] * 10 - 300)), subject="S1")
+    small = recordings.assign(AGE=recordings["AGE"].astype(np.int8))
+    synthetic = augmented(archive, small, target="AGE", target_agg="mode")
+    assert synthetic.y.tolist() == (of_s1["AGE"][::SIZE] * 10 - 300).tolist()
+
+
 def test_classes_that_are_text_stay_such(
     path: Path, recordings: pd.DataFrame, of_s1: pd.DataFrame
 ) -> None:

@@ -176,7 +176,7 @@ def bad_files(folder: Path, recordings: pd.DataFrame) -> None:
             ["recordings.parquet", "--target", "heart_rate", "--output", "no/such/x.csv"],
             "no folder",
         ),
-        (["recordings.parquet", "--target", "heart_rate", "--high", "9"], "apart, up to 0.5"),
+        (["recordings.parquet", "--target", "heart_rate", "--high", "9"], "highest frequency"),
         (["one.parquet", "--target", "heart_rate", "--feature", "BVP"], "single subject"),
         (["gap.parquet", "--target", "heart_rate", "--feature", "BVP"], "missing in 'BVP' (1)"),
         (["recordings.parquet"], "required: --target"),

@@ -15,6 +15,7 @@ import socket
 import sys
 import time
 import traceback
+import tracemalloc
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,9 +96,12 @@ def assert_harmless(error: BaseException) -> None:
             plain = (str, int, type(None))
             assert isinstance(value, plain) or set(map(type, value)) <= set(plain), name
             assert KEY not in str(value)
-    # Some tools show the variables of every frame as well.
+    # Some tools show, or send home, the variables of every frame as well.
     shown = traceback.TracebackException.from_exception(error, capture_locals=True)
     assert KEY not in "".join(shown.format())
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        kinds = {type(value).__module__.partition(".")[0] for value in frame.f_locals.values()}
+        assert not kinds & {"httpx", "httpcore"}
     copied = pickle.loads(pickle.dumps(error))
     assert type(copied) is type(error)
     assert copied.__dict__ == error.__dict__
@@ -293,6 +297,19 @@ def test_an_answer_is_not_read_beyond_the_cap(step: Step, store: Path) -> None:
         assert type(error) is BadResponse
         assert "8 MiB" in str(error) or "gzip" in str(error)
         assert len(server.requests) == 1
+
+
+def test_a_bomb_is_not_unpacked_into_memory(store: Path) -> None:
+    packed = bomb(200 * 2**20)
+    with FaultServer(ok(packed, Content_Encoding="gzip")) as server:
+        tracemalloc.start()
+        try:
+            failure_of(api_of(server, store))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    # The 8 MiB that are kept, and as much again for the pieces and for growing.
+    assert peak < 32 * 2**20
 
 
 def test_an_answer_just_below_the_cap_is_read(store: Path) -> None:
@@ -773,6 +790,7 @@ def test_without_a_key_nothing_is_sent(
         error = failure_of(api_of(server, store))
     assert type(error) is AuthenticationError
     assert "SYNTHEFY_API_KEY" in str(error)
+    assert "window" not in str(error)  # none of them failed
     assert server.n_connections == 0
 
 

@@ -148,8 +148,7 @@ def test_a_fit_asks_for_what_the_ratio_says(
     assert estimate == CallEstimate(n, n, 0, n, pytest.approx(n * 7.2))
 
 
-@pytest.mark.parametrize("head", [True, False], ids=["rows", "windows"])
-@pytest.mark.parametrize("door", ["skaug", "scikit-learn"])
+@pytest.mark.parametrize(("door", "head"), [("skaug", False), ("scikit-learn", True)])
 def test_folds_share_the_windows_of_a_subject(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, door: str, head: bool
 ) -> None:
@@ -248,10 +247,8 @@ def test_an_augmenter_may_be_estimated_alone(
 
 
 @pytest.mark.parametrize(
-    ("door", "head", "refit"),
-    [("skaug", True, True), ("skaug", False, False), ("scikit-learn", True, False),
-     ("scikit-learn", False, True)],
-)  # fmt: skip
+    ("door", "head", "refit"), [("skaug", True, True), ("scikit-learn", False, False)]
+)
 def test_a_grid_pays_for_its_largest_request(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, door: str, head: bool, refit: bool
 ) -> None:
@@ -319,7 +316,7 @@ class _Winners:
         return self  # what a clone is asked counts
 
 
-@pytest.mark.parametrize("winner", range(4))
+@pytest.mark.parametrize("winner", [0, 3])
 def test_the_refit_is_counted_for_whoever_asks_for_most(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, winner: int
 ) -> None:
@@ -329,12 +326,11 @@ def test_the_refit_is_counted_for_whoever_asks_for_most(
     search = GridSearchCV(pipeline_of(api), grid, cv=cv, scoring=MAE, refit=_Winners(winner))
     estimate = check(server, search, table, at_most=True)
     assert estimate.new == 4 * N_WINDOWS  # half of them of the two subjects in the refit alone
-    wins_the_largest = winner >= 2
-    assert (len(server.requests) == estimate.new) == wins_the_largest
+    assert (len(server.requests) == estimate.new) == (winner == 3)
 
 
 @pytest.mark.filterwarnings("ignore::skaug.SubjectOverlapWarning")
-@pytest.mark.parametrize("winners", [(0, 0), (0, 1), (1, 1)])
+@pytest.mark.parametrize("winners", [(0, 1), (1, 1)])
 def test_the_refits_in_folds_never_pay_more_than_foreseen(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, winners: tuple[int, int]
 ) -> None:

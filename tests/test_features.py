@@ -28,7 +28,7 @@ from skaug import (
     WindowSpectrum,
     WindowStatistics,
 )
-from skaug.features import FeatureFrame, attach_labels, labels_of, unlabel
+from skaug.feature_arrays import FeatureFrame, attach_labels, labels_of, unlabel
 
 STEPS = [WindowFlattener(), WindowStatistics(), WindowSpectrum(low=0.1, high=0.4)]
 
@@ -609,3 +609,9 @@ def test_a_pickled_step_transforms_as_before(step: Any, twelve: Windows) -> None
 )
 def test_scikit_learn_checks_that_need_no_table_hold(step: Any, check: Any) -> None:
     check(type(step).__name__, step)
+
+
+def test_a_band_above_the_highest_frequency_is_an_error(windows: Windows) -> None:
+    with pytest.raises(ValueError, match=r"high=4 is above 0\.5.*sampling rate"):
+        WindowSpectrum(low=0.5, high=4).fit(windows)
+    WindowSpectrum(low=0.5, high=16, sampling_rate=32).fit(windows)

@@ -278,20 +278,21 @@ def test_killed_processes_lose_what_is_in_flight_and_block_nobody(
     store: WindowStore, windows: Windows
 ) -> None:
     mine, yours = ["S1", "S2"], ["S3", "S4", "S5"]
-    # Ten windows are answered. Then each of the two has a request under way, and holds its lock.
-    with FaultServer(*[window()] * 10, held(window())) as server:
+    # Three windows are answered, fewer than either asks for. Then each of the two has a request
+    # under way, and holds its lock.
+    with FaultServer(*[window()] * 3, held(window())) as server:
         victims = [process(server, store, windows, subjects=subjects) for subjects in (mine, yours)]
-        server.wait_for_requests(12)
+        server.wait_for_requests(5)
         survivor = process(server, store, windows, subjects=yours)
         assert survivor.stdout is not None
         assert survivor.stdout.readline() == "ready\n"
         time.sleep(0.3)  # by now it waits for a lock
-        assert len(server.requests) == 12
+        assert len(server.requests) == 5
         paid = {entry.tobytes() for entry in entries(store)}
-        assert len(paid) == 10
+        assert len(paid) == 3
         for victim in victims:
             kill(victim)
-        server.wait_for_requests(13)  # of the survivor, for what was lost
+        server.wait_for_requests(6)  # of the survivor, for what was lost
         server.let_go.set()
         result = result_of(survivor)
 
@@ -339,7 +340,8 @@ def test_where_the_store_vanishes_no_further_window_is_asked_for(
             buy(api, windows)
         assert 5 <= len(server.requests) < 5 + n_concurrent
         kept = WindowStore(store.folder.with_name("moved"))
-        assert len(entries(kept)) >= 4 - (n_concurrent - 1)
+        # Those that were being written while the folder went away are lost.
+        assert len(kept) >= 4 - (n_concurrent - 1)
         # What was paid is used as soon as the folder is back.
         store.folder.unlink()
         kept.folder.rename(store.folder)

@@ -383,7 +383,7 @@ def failing(*numbers: int, otherwise: Step | None = None, code: int = 500) -> St
 
     def step(exchange: Exchange) -> None:
         if exchange.number in numbers:
-            exchange.answer(code)
+            exchange.answer(code, headers={"Retry-After": "0"})
         else:
             (otherwise or window())(exchange)
 
@@ -416,8 +416,9 @@ def test_three_in_a_row_end_the_fit(max_retries: int, store: Path) -> None:
 
 
 def test_after_that_a_fit_tries_a_single_request_until_one_succeeds(store: Path) -> None:
-    script = [status(500, Retry_After="0")] * 11
-    with FaultServer(*script, window(), failing(13, code=503), window()) as server:
+    # The first eleven requests fail, the thirteenth once, and so does everything after the 22nd.
+    fails = failing(*range(1, 12), 13, *range(23, 99))
+    with FaultServer(fails) as server:
         api = api_of(server, store, max_retries=2)
         n_sent = []
         for _ in range(3):
@@ -427,7 +428,11 @@ def test_after_that_a_fit_tries_a_single_request_until_one_succeeds(store: Path)
         assert n_sent == [9, 10, 11]
         # The twelfth is answered: the fit goes on, and tries again where it may.
         assert len(buy(api, 10)) == 10
-        assert len(server.requests) == 11 + 10 + 1
+        assert len(server.requests) == 22
+        # Nothing is remembered of it: three windows in a row are needed again.
+        with pytest.raises(ServerError):
+            buy(api, 16)
+        assert len(server.requests) == 22 + 9
 
 
 def test_after_a_success_three_in_a_row_are_needed_again(store: Path) -> None:

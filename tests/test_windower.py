@@ -996,3 +996,20 @@ def test_a_filled_target_is_what_the_context_says() -> None:
     windows = windower.fit_transform(table)
     assert windows.context["rate"].tolist() == [1.0, 1.0, 3.0, 3.0, 3.0, 6.0]
     assert windows.y.tolist() == pytest.approx([5 / 3, 4.0])
+
+
+def test_a_gap_as_long_as_allowed_is_no_gap_whatever_floats_make_of_it() -> None:
+    time = np.arange(10) / 10  # whose steps are 0.1 give or take a rounding
+    assert (np.diff(time) > 0.1).any()
+    table = pd.DataFrame({"BVP": time, "subject": "A", "t": time})
+    windower = SubjectWindower(5, features=["BVP"], time="t", max_gap=0.1)
+    assert len(windower.fit_transform(table)) == 2
+    table.loc[5:, "t"] += 0.05
+    with pytest.raises(ValueError, match=r"has 5 between gaps longer than 0\.1"):
+        windower.set_params(window_size=6).fit_transform(table)
+
+
+def test_a_subject_that_is_a_number_is_named_as_one() -> None:
+    table = pd.DataFrame({"BVP": [1.0, 2.0], "subject": [7.0, 7.0]})
+    with pytest.raises(ValueError, match=r"of subject 7\.0, has 2"):
+        SubjectWindower(5, features=["BVP"]).fit_transform(table)

@@ -152,25 +152,27 @@ def compare_protocols(
     )
     rows = []
     bar = None
-    for (protocol, fold, _, test), result in zip(tasks, results, strict=True):
-        # Only now, so that what ends the first fit stands on a line of its own.
-        bar = bar or tqdm(
-            total=len(tasks), disable=None if progress is None else not progress, unit="fit"
-        )
-        bar.update()
-        tested = [str(names[code]) for code in dict.fromkeys(subjects[test].tolist())]
-        metric = scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score")
-        rows.append(
-            {
-                "protocol": protocol,
-                "fold": fold,
-                "subjects": ", ".join(tested),
-                "metric": metric,
-                **result,
-            }
-        )
-    if bar is not None:
-        bar.close()
+    try:
+        for (protocol, fold, _, test), result in zip(tasks, results, strict=True):
+            # Only now, so that what ends the first fit stands on a line of its own.
+            bar = bar or tqdm(
+                total=len(tasks), disable=None if progress is None else not progress, unit="fit"
+            )
+            bar.update()
+            tested = [str(names[code]) for code in dict.fromkeys(subjects[test].tolist())]
+            metric = scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score")
+            rows.append(
+                {
+                    "protocol": protocol,
+                    "fold": fold,
+                    "subjects": ", ".join(tested),
+                    "metric": metric,
+                    **result,
+                }
+            )
+    finally:
+        if bar is not None:
+            bar.close()
     order = {protocol: i for i, protocol in enumerate(dict.fromkeys(protocols))}
     scores = pd.DataFrame(rows)
     by_protocol = scores["protocol"].map(order)

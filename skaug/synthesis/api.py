@@ -144,9 +144,7 @@ class SynthefyAPI(Synthesizer):
         keys, bodies = [], {}
         for position, (key, body) in enumerate(self._requests(conditions)):
             keys.append(key)
-            if (position + 1) * len(
-                body
-            ) <= _KEPT_BYTES:  # the others are encoded again when needed
+            if (position + 1) * len(body) <= _KEPT_BYTES:  # the others are encoded again
                 bodies[position] = body
         store = self._window_store()
         stored = {key: store.get(key) for key in dict.fromkeys(keys)}
@@ -220,7 +218,7 @@ class SynthefyAPI(Synthesizer):
         return Encoder(self.columns, self.constraints)
 
 
-@dataclass
+@dataclass(repr=False)
 class _Purchase:
     """The windows of one fit that are not stored yet."""
 

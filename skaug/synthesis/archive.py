@@ -127,7 +127,7 @@ class AgentArchive(Synthesizer):
         self._samples = np.stack(channels, axis=1).reshape(-1, size, len(features))
         self._labels = self._make_labels(table, windows)
         context = table.drop(columns=[*features, WINDOW_COLUMN], errors="ignore")
-        self._context = as_context(_typed_like(context, windows.context_rows))
+        self._context = as_context(_typed_like(context, windows[:1].context_rows))
         return self
 
     def can_condition(self, windows: Windows) -> NDArray[np.bool_]:
@@ -263,7 +263,8 @@ class AgentArchive(Synthesizer):
                 )
             return aggregate(texts, starts, size, how, target)
         labels = aggregate(self._numbers(table, target), starts, size, how, target)
-        alike = labels.astype(windows.y.dtype)
+        with np.errstate(invalid="ignore"):  # of 300 as eight bits
+            alike = labels.astype(windows.y.dtype)
         return alike if np.array_equal(alike, labels) else labels
 
     def _check_labels(self, windows: Windows, column: str) -> None:

@@ -259,7 +259,7 @@ class Client:
             },
             extensions={"trace": sending},
         )
-        response = await self.http.send(request, stream=True, follow_redirects=False)
+        response = await self.http.send(request, stream=True)
         try:
             if response.status_code == 200:
                 return await _read(response)
