@@ -9,6 +9,7 @@ import pickle
 import re
 import signal
 import stat
+import struct
 import subprocess
 import sys
 import threading
@@ -56,12 +57,6 @@ def entry(store: WindowStore, key: str) -> Path:
 
 def with_checksum(array: bytes) -> bytes:
     return b"skaug window 1\n" + hashlib.sha256(array).digest() + array
-
-
-def npy(array: np.ndarray, folder: Path) -> bytes:
-    path = folder / "array.npy"
-    np.save(path, array)
-    return path.read_bytes()
 
 
 def child(program: str, *arguments: Any, **options: Any) -> subprocess.Popen[str]:
@@ -225,7 +220,7 @@ def test_length_and_size_count_entries_alone(store: WindowStore, window: np.ndar
             pass
     assert len(store) == 3
     assert store.nbytes == sum(path.stat().st_size for path in files(store, "??/*"))
-    assert store.nbytes == 3 * (HEAD + 128 + window.nbytes)  # an .npy header has 128 bytes
+    assert store.nbytes == 3 * (HEAD + 16 + window.nbytes)  # two numbers say the shape
 
 
 def age(path: Path, days: float) -> None:
@@ -317,7 +312,7 @@ def test_counting_bears_with_entries_that_vanish(store: WindowStore, window: np.
     removing = threading.Thread(target=remove)
     removing.start()
     while removing.is_alive():
-        assert 0 <= store.nbytes <= 50 * (HEAD + 128 + window.nbytes)
+        assert 0 <= store.nbytes <= 50 * (HEAD + 16 + window.nbytes)
         assert store.prune(30) == 0
     removing.join()
     assert len(store) == 0
@@ -333,17 +328,17 @@ def damages() -> Iterator[Any]:
     yield pytest.param(lambda content: b"", id="empty")
     yield pytest.param(lambda content: content[:10], id="cut in the name")
     yield pytest.param(lambda content: content[: HEAD - 1], id="cut in the checksum")
-    yield pytest.param(lambda content: content[: HEAD + 20], id="cut in the header")
+    yield pytest.param(lambda content: content[: HEAD + 12], id="cut in the shape")
     yield pytest.param(lambda content: content[:-1], id="cut by a byte")
     yield pytest.param(lambda content: content + b"\0", id="a byte more")
     yield pytest.param(flip(3), id="a bit of the name")
     yield pytest.param(flip(HEAD - 10), id="a bit of the checksum")
-    yield pytest.param(flip(HEAD + 30), id="a bit of the header")
+    yield pytest.param(flip(HEAD + 3), id="a bit of the shape")
     yield pytest.param(flip(-1 - 100), id="a bit of the samples")
     yield pytest.param(lambda content: b"\0" * len(content), id="zeros")
     yield pytest.param(lambda content: b"<html>no window</html>", id="garbage")
     yield pytest.param(lambda content: pickle.dumps({"a": 1}), id="a pickle")
-    yield pytest.param(lambda content: content[HEAD:], id="a bare npy")
+    yield pytest.param(lambda content: content[HEAD:], id="bare samples")
     yield pytest.param(
         lambda content: content.replace(b"window 1", b"window 2"), id="of another format"
     )
@@ -369,55 +364,26 @@ def test_a_damaged_entry_is_put_aside_and_may_be_asked_for_again(
     assert_array_equal(store.get(key_of(0)), window)
 
 
-class Evil:
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (os.environ["EVIL"],)
-
-
-def test_a_pickle_with_a_right_checksum_is_not_loaded(
-    store: WindowStore, window: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("EVIL", str(tmp_path / "evil"))
-    store.put(key_of(0), window)
-    array = npy(np.array([[Evil()]], dtype=object), tmp_path)
-    entry(store, key_of(0)).write_bytes(with_checksum(array))
-    assert store.get(key_of(0)) is None
-    assert not (tmp_path / "evil").exists()
-    assert len(files(store, "damaged/*")) == 1
-
-
 @pytest.mark.parametrize(
     "array",
     [
-        np.array([["text"]]),
-        np.zeros(3),
-        np.zeros((2, 2, 2)),
-        np.zeros((2, 2), dtype=complex),
-        np.zeros((2, 2), dtype=">f8"),
-        np.zeros(2, dtype=[("BVP", float)]),
+        b"",
+        b"\0" * 15,
+        struct.pack("<2Q", 64, 2),
+        struct.pack("<2Q", 2**63, 2**63) + b"\0" * 1024,
+        struct.pack("<2Q", 64, 3) + b"\0" * 1024,
+        struct.pack("<2q", -64, -2) + b"\0" * 1024,
+        pickle.dumps([["no window"]]),
     ],
-    ids=["text", "1-D", "3-D", "complex", "of the other byte order", "of fields"],
+    ids=["nothing", "half a shape", "no samples", "too much", "too few", "negative", "a pickle"],
 )
 def test_what_is_no_window_is_damage_in_spite_of_its_checksum(
-    store: WindowStore, window: np.ndarray, tmp_path: Path, array: np.ndarray
+    store: WindowStore, window: np.ndarray, array: bytes
 ) -> None:
     store.put(key_of(0), window)
-    entry(store, key_of(0)).write_bytes(with_checksum(npy(array, tmp_path)))
+    entry(store, key_of(0)).write_bytes(with_checksum(array))
     assert store.get(key_of(0)) is None
     assert len(store) == 0
-
-
-def test_a_header_that_promises_too_much_is_damage(
-    store: WindowStore, window: np.ndarray, tmp_path: Path
-) -> None:
-    store.put(key_of(0), window)
-    for shape in (b"(999999999999999, 2)", b"(64, 3), 'x': (1)", b"(-1, 2)"):
-        array = npy(window, tmp_path).replace(
-            b"(64, 2), }" + b" " * (len(shape) - 7), shape + b", }"
-        )
-        entry(store, key_of(0)).write_bytes(with_checksum(array))
-        assert store.get(key_of(0)) is None
-        store.put(key_of(0), window)
 
 
 def test_an_entry_that_was_replaced_meanwhile_is_not_put_aside(
@@ -581,9 +547,10 @@ import sys
 import numpy as np
 from skaug.synthesis import WindowStore
 store = WindowStore(sys.argv[1])
-print("begun", flush=True)
 for number in range(10**9):
     store.put(WindowStore.key("u", b"", number % 7), np.full((4096, 2), float(number)))
+    if number == 0:
+        print("begun", flush=True)
 """
 
 

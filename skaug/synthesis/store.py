@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import logging
 import os
+import struct
 import tempfile
 import time
 from collections.abc import Iterator
@@ -263,26 +263,23 @@ class WindowStore:
 
 
 def _pack(window: NDArray[np.float64]) -> bytes:
-    buffer = io.BytesIO()
-    values = np.ascontiguousarray(window, dtype=np.float64)
-    np.lib.format.write_array(buffer, values, allow_pickle=False)
-    content = buffer.getvalue()
+    values = np.ascontiguousarray(window, dtype="<f8")
+    content = struct.pack("<2Q", *values.shape) + values.tobytes()
     return _MAGIC + hashlib.sha256(content).digest() + content
 
 
 def _unpack(content: bytes) -> NDArray[np.float64] | None:
+    # Not numpy's .npy: it parses its header with `ast`, which Python 3.11 cannot do in two threads at once
+    # (SystemError, python/cpython#106905).
     start = len(_MAGIC) + 32
-    digest, array = content[len(_MAGIC) : start], content[start:]
-    if not content.startswith(_MAGIC) or hashlib.sha256(array).digest() != digest:
+    digest, rest = content[len(_MAGIC) : start], content[start:]
+    if not content.startswith(_MAGIC) or hashlib.sha256(rest).digest() != digest or len(rest) < 16:
         return None
-    try:
-        window = np.lib.format.read_array(io.BytesIO(array), allow_pickle=False)
-    except (
-        ValueError,
-        MemoryError,
-    ):  # a checksum keeps nobody from writing objects, or what is no array
+    n_rows, n_features = struct.unpack_from("<2Q", rest)
+    if len(rest) != 16 + 8 * n_rows * n_features:
         return None
-    return window if window.dtype == np.float64 and window.ndim == 2 else None
+    values = np.frombuffer(rest, dtype="<f8", offset=16).reshape(n_rows, n_features)
+    return values.astype(np.float64)
 
 
 def _make(folder: Path) -> None:
