@@ -82,6 +82,8 @@ class Labels:
         The column that the labels were aggregated from.
     target_agg : str or callable
         How.
+    is_replaced : bool
+        Whether other labels were passed to ``fit`` than the windows carried, such as transformed ones.
     """
 
     codes: NDArray[np.intp]
@@ -94,6 +96,7 @@ class Labels:
     subject: str | None = None
     target: str | None = None
     target_agg: Aggregation = "mean"
+    is_replaced: bool = False
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -173,14 +176,20 @@ class Labels:
         if np.ndim(y) == 0:
             raise ValueError(f"y must hold one label a window, got the scalar {y!r}.")
         if n_rows == len(y) and self.rows is not None:
-            return replace(self, y=self.rows.aggregate(y, self.target_agg))
+            return self._replace_labels(self.rows.aggregate(y, self.target_agg))
         if len(y) == len(self):
-            return replace(self, y=np.array(y))
+            return self._replace_labels(np.array(y))
         per_row = "" if n_rows is None else f", or {n_rows} for the rows they were cut from"
         raise ValueError(
             f"y has {len(y)} labels, but there are {len(self)} windows: pass one label for each"
             f"{per_row}."
         )
+
+    def _replace_labels(self, y: NDArray) -> Labels:
+        is_other = self.y is not None and not (
+            self.y.shape == y.shape and ((self.y == y) | (pd.isna(self.y) & pd.isna(y))).all()
+        )
+        return replace(self, y=y, is_replaced=self.is_replaced or is_other)
 
 
 def concatenate_labels(parts: Sequence[Labels]) -> Labels:
@@ -208,6 +217,7 @@ def concatenate_labels(parts: Sequence[Labels]) -> Labels:
         is_synthetic=np.concatenate([part.is_synthetic for part in filled]),
         y=None if filled[0].y is None else np.concatenate([part.y for part in filled]),  # type: ignore[misc]
         rows=filled[0].rows if len(filled) == 1 else None,
+        is_replaced=any(part.is_replaced for part in filled),
     )
 
 

@@ -556,6 +556,24 @@ def test_transformed_labels_are_never_joined_by_the_archives(
         scaled.fit(recordings, recordings["heart_rate"])
 
 
+def test_labels_of_arrays_that_were_transformed_are_told(path: Path, of_s1: pd.DataFrame) -> None:
+    rng = np.random.default_rng(0)
+    y = rng.uniform(50, 150, size=12)
+    windows = Windows.from_arrays(
+        rng.normal(size=(12, SIZE, 2)), y, np.repeat(["S1", "S2"], 6), feature_names=FEATURES
+    )
+    archive = AgentArchive(zipped(path, of_s1), subject="S1", target="heart_rate")
+    pipe = make_pipeline(SynthefyAugmenter(archive, n_synthetic=5), WindowFlattener(), Ridge())
+    scaled = TransformedTargetRegressor(pipe, func=np.log, inverse_func=np.exp)
+    for subset in (windows, windows[3:], Windows.concatenate([windows[:6], windows[6:]])):
+        with pytest.raises(ValueError, match=PASSED):
+            scaled.fit(subset, subset.y)
+    pipe.fit(windows, y)
+    pipe.fit(windows)
+    kept = TransformedTargetRegressor(pipe, func=np.positive, inverse_func=np.positive)
+    kept.fit(windows, y)
+
+
 def test_labels_that_were_shuffled_or_passed_are_told(
     path: Path, recordings: pd.DataFrame, of_s1: pd.DataFrame
 ) -> None:

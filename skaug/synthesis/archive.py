@@ -271,6 +271,8 @@ class AgentArchive(Synthesizer):
         """Raise if the labels of recorded windows are not those of the column they should be of."""
         context = windows.context_rows
         if column not in context.columns:  # of windows made of arrays
+            if windows.labels.is_replaced:
+                raise ValueError(self._other_labels(column))
             return
         values = context[column] if is_text(context[column]) else plain_array(context[column])
         size, how = windows.window_size, windows.labels.target_agg
@@ -286,7 +288,10 @@ class AgentArchive(Synthesizer):
                     return
             elif np.array_equal(labels, expected):
                 return
-        raise ValueError(
+        raise ValueError(self._other_labels(column))
+
+    def _other_labels(self, column: str) -> str:
+        return (
             f"The labels of these windows are not those of the column {column!r}: a y was passed to fit, or "
             "a meta-estimator such as TransformedTargetRegressor transformed it. Labels of the archive "
             f"{str(self.path)!r} do not go with them: leave y out."
