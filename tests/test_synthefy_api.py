@@ -605,13 +605,13 @@ def test_never_more_at_a_time_than_allowed_and_one_alone_first(
 
 
 def test_who_waits_for_another_process_leaves_when_the_fit_ends(store: Path) -> None:
-    conditions = windows()[:4].drawn([0] * 4)
+    conditions = windows()[:3].drawn([0] * 3)
     with FaultServer(window(), status(401)) as server:
         api = api_of(server, store, max_concurrency=2)
         # Somebody else is asking for the second window, and will not be done.
         with (
             WindowStore(store).lock(api.keys(conditions)[1]),
-            pytest.raises(AuthenticationError, match="1 of 4 are stored now"),
+            pytest.raises(AuthenticationError, match="1 of 3 are stored now"),
         ):
             api.synthesize(conditions)
     assert len(server.requests) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
@@ -15,7 +16,7 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
@@ -232,6 +233,7 @@ class _Purchase:
     failures: list[SynthefyError] = field(default_factory=list)
     n_paid: int = 0
     n_in_a_row: int = 0
+    n_locked_in_a_row: int = 0
     is_stopped: bool = False
     fatal: Exception | None = None
 
@@ -276,26 +278,37 @@ class _Purchase:
             )
             if url in _failing:
                 self.n_in_a_row = _MOST_FAILURES_IN_A_ROW - 1
-            queue = list(reversed(wanted))
+            queue = deque(wanted)
             # One request alone first: the service may have to load the model.
             while queue and not self.is_stopped and not self.bought:
-                await self._buy(client, *queue.pop(), bar)
+                await self._buy_next(client, queue, bar)
             client = replace(client, max_retries=max_retries)
 
             async def worker() -> None:
                 while queue and not self.is_stopped:
-                    await self._buy(client, *queue.pop(), bar)
+                    await self._buy_next(client, queue, bar)
 
             async with anyio.create_task_group() as group:
                 for _ in range(min(n_concurrent, len(queue))):
                     group.start_soon(worker)
 
-    async def _buy(self, client: Client, key: str, position: int, bar: tqdm) -> None:
-        """Buy a window, unless another process has. What goes wrong is noted: others are under way."""
+    async def _buy_next(self, client: Client, queue: deque[tuple[str, int]], bar: tqdm) -> None:
+        """Buy the next window, unless another process has or is about to: then look again later.
+
+        What goes wrong is noted: others are under way.
+        """
+        key, position = queue.popleft()
         try:
             lock = self.store.lock(key)
-            if not await self._acquire(lock):
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                queue.append((key, position))
+                self.n_locked_in_a_row += 1
+                if self.n_locked_in_a_row >= len(queue):
+                    await anyio.sleep(_LOCK_POLL_SECONDS)
                 return
+            self.n_locked_in_a_row = 0
             try:
                 window = self.store.get(key)  # another process may have paid meanwhile
                 if window is None:
@@ -314,16 +327,6 @@ class _Purchase:
             self.bought[key] = window
             self.n_in_a_row = 0
             bar.update()
-
-    async def _acquire(self, lock: FileLock) -> bool:
-        """Wait for a lock of the file system without holding up the requests under way."""
-        while not self.is_stopped:
-            try:
-                lock.acquire(blocking=False)
-                return True
-            except Timeout:
-                await anyio.sleep(_LOCK_POLL_SECONDS)
-        return False
 
     async def _request(self, client: Client, body: bytes) -> NDArray:
         most = self.api.max_new_windows

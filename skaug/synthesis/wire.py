@@ -304,8 +304,8 @@ def decode(content: bytes, size: int, features: Sequence[str]) -> NDArray[np.flo
                 f"The answer has {len(column)} rows of '{feature}_synthetic' instead of rows 0 to "
                 f"{size - 1}: window_size must be the model's own length."
             )
-        columns.append([_number(column[row], feature) for row in rows])
-    return np.array(columns, dtype=np.float64).T.copy()
+        columns.append(_samples([column[row] for row in rows], feature))
+    return np.stack(columns, axis=1)
 
 
 def _parse(content: bytes) -> Any:
@@ -322,18 +322,19 @@ def _parse(content: bytes) -> Any:
     )
 
 
-def _number(value: Any, feature: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadResponse(
-            f"The answer holds a {_kind(value)} in '{feature}_synthetic', not a number."
-        )
+def _samples(values: list[Any], feature: str) -> NDArray[np.float64]:
+    for value in values:
+        if type(value) is not float and type(value) is not int:
+            raise BadResponse(
+                f"The answer holds a {_kind(value)} in '{feature}_synthetic', not a number."
+            )
     try:
-        number = float(value)
-    except OverflowError:
-        number = np.inf
-    if not np.isfinite(number):
+        samples = np.array(values, dtype=np.float64)
+    except OverflowError:  # of a whole number
+        samples = np.array(np.inf)
+    if not np.isfinite(samples).all():
         raise BadResponse(f"The answer holds a number beyond all bounds in '{feature}_synthetic'.")
-    return number
+    return samples
 
 
 def _refuse_constant(name: str) -> float:
