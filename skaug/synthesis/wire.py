@@ -73,7 +73,8 @@ class Encoder:
         if windows.labels.subject in names:
             _check_one_subject(context[windows.labels.subject], rows, windows)
         samples = windows.to_numpy()
-        keys = pa.array([f'"{row}":' for row in range(size)] * len(windows))
+        numbers = [f'"{row}":' for row in range(size)]
+        keys, whole_column = pa.array(numbers * len(windows)), ",".join(f"{n}\0" for n in numbers)
         offsets = pa.array(np.arange(len(windows) + 1, dtype=np.int32) * size)
         encoded = []
         for name in names:
@@ -82,8 +83,11 @@ class Encoder:
                 texts = _numbers(_filled_samples(column, name, windows), name, windows)
             else:
                 texts = _context_texts(context[name], rows, windows)
-            pairs = pc.binary_join_element_wise(keys, texts, "")
-            joined = pc.binary_join(pa.ListArray.from_arrays(offsets, pairs), ",")
+            if len(texts) == len(windows):  # constant in each window, such as an age: written once
+                joined = pa.array([whole_column.replace("\0", text) for text in texts.to_pylist()])
+            else:
+                pairs = pc.binary_join_element_wise(keys, texts, "")
+                joined = pc.binary_join(pa.ListArray.from_arrays(offsets, pairs), ",")
             start, end = json.dumps(name) + ":{", "}"
             encoded.append(pc.binary_join_element_wise(start, joined, end, ""))
         whole = pc.binary_join_element_wise(*encoded, ",")
@@ -124,7 +128,7 @@ def _filled_samples(values: NDArray, name: str, windows: Windows) -> NDArray:
 
 
 def _context_texts(column: pd.Series, rows: NDArray[np.intp], windows: Windows) -> pa.Array:
-    """Give a column of the context as JSON texts, window after window."""
+    """Give a column of the context as JSON texts, window after window; see `_numbers`."""
     name, kind = str(column.name), column.dtype.kind
     missing = column.isna().to_numpy()
     if kind == "f":  # where NaN is a number, as in Arrow, it is not counted
@@ -133,9 +137,10 @@ def _context_texts(column: pd.Series, rows: NDArray[np.intp], windows: Windows) 
         rows = rows[:, :1] + _stand_ins(missing[rows], name, windows)
     if isinstance(column.dtype, pd.CategoricalDtype):  # as contexts hold text
         categories = [_label(value) for value in column.cat.categories]
-        return pa.array(categories, pa.string()).take(
-            pa.array(column.cat.codes.to_numpy()[rows.ravel()])
-        )
+        codes = column.cat.codes.to_numpy()[rows]
+        if (codes == codes[:, :1]).all():
+            codes = codes[:, 0]
+        return pa.array(categories, pa.string()).take(pa.array(codes.ravel()))
     there = column.iloc[rows.ravel()]
     if kind == "M":
         of_windows = np.array([*there], dtype=object).reshape(rows.shape)
@@ -183,9 +188,13 @@ def _times(times: NDArray) -> list[str]:
 
 
 def _numbers(values: NDArray, name: str, windows: Windows) -> pa.Array:
-    """Give numbers of shape (n_windows, window_size) as JSON texts, window after window."""
+    """Give numbers of shape (n_windows, window_size) as JSON texts, window after window.
+
+    One text for each window if they are constant in all of them.
+    """
     if values.dtype.kind != "f":
-        return pc.cast(pa.array(values.ravel()), pa.string())
+        constant = (values == values[:, :1]).all()
+        return pc.cast(pa.array(values[:, 0] if constant else values.ravel()), pa.string())
     values = np.ascontiguousarray(values, dtype=np.float64)
     finite = np.isfinite(values)
     if not finite.all():
@@ -195,9 +204,8 @@ def _numbers(values: NDArray, name: str, windows: Windows) -> pa.Array:
             "correct or drop it."
         )
     bits = values.view(np.int64)  # -0.0 equals 0.0, but is another number to write
-    if (bits == bits[:, :1]).all():  # such as an age: written once
-        once = _floats(values[:, 0])
-        return once.take(pa.array(np.repeat(np.arange(len(values)), values.shape[1])))
+    if (bits == bits[:, :1]).all():
+        return _floats(values[:, 0])
     return _floats(values.ravel())
 
 
