@@ -52,14 +52,18 @@ for name, model in models.items():
         StandardScaler(),
         model,
     )
-    comparison = compare_protocols(pipe, windows, protocols=("TRTR", "TRSTR", "TSTR"))
-    summary = comparison.summary()
+    comparison = compare_protocols(pipe, windows, protocols=("TRTR", "TRSTR", "TSTR", "TRRTR"))
+    summary = comparison.summary().droplevel("metric")
     errors = pd.DataFrame(
         {
             "MAE": -summary["mean"],
             "sd": summary["sd"],
-            "difference to TRTR": -summary["difference_to_TRTR"],  # below zero: better
+            "difference to TRTR": -summary["difference"],  # below zero: better
+            "from": -summary["ci_high"],
+            "to": -summary["ci_low"],
+            "p": summary["p_holm"],
         }
     )
     print(f"\n{name}: MAE of {options.target}, over left-out subjects")
-    print((errors.round(2) + 0.0).to_string())
+    print((errors.astype(float).round(2) + 0.0).to_string(na_rep=""))
+    print(comparison.verdict())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any, Self
@@ -48,6 +49,9 @@ class SynthefyAugmenter(WindowStep):
     random_state : int, default=0
         Decides which windows are conditions. A larger request holds the smaller one, and the choice
         among a subject's windows does not depend on the other subjects.
+    first_draw : int, default=0
+        The draw of each condition that is asked for first: another number gives other synthetic
+        windows of the same conditions, as `skaug.evaluation.compare_protocols` does to repeat itself.
 
     Attributes
     ----------
@@ -59,6 +63,8 @@ class SynthefyAugmenter(WindowStep):
         These.
     synthesizer_ : Synthesizer or None
         The fitted synthesizer; None if nothing was asked for.
+    synthesis_seconds_ : float
+        What fitting the synthesizer and synthesising took.
 
     Examples
     --------
@@ -84,6 +90,7 @@ class SynthefyAugmenter(WindowStep):
         subjects: Sequence[Any] | None = None,
         variations: Sequence[Variation] | None = None,
         random_state: int = 0,
+        first_draw: int = 0,
     ) -> None:
         self.synthesizer = synthesizer
         self.n_synthetic = n_synthetic
@@ -91,6 +98,7 @@ class SynthefyAugmenter(WindowStep):
         self.subjects = subjects
         self.variations = variations
         self.random_state = random_state
+        self.first_draw = first_draw
 
     def fit(self, X: Windows | ArrayLike, y: ArrayLike | None = None) -> Self:
         """Synthesise windows conditioned on these.
@@ -185,8 +193,10 @@ class SynthefyAugmenter(WindowStep):
         self.n_real_ = len(real)
         self.synthesizer_: Synthesizer | None = None
         self.synthetic_windows_ = real[:0]
+        began = time.perf_counter()
         if self.train_on != "real":
             self.synthetic_windows_ = self._synthesize(real)
+        self.synthesis_seconds_ = time.perf_counter() - began
         self.n_synthetic_ = len(self.synthetic_windows_)
         if self.train_on == "synthetic" and self.n_synthetic_ == 0:
             raise ValueError(
@@ -215,6 +225,8 @@ class SynthefyAugmenter(WindowStep):
                 f"random_state={self.random_state!r} must be a whole number: the choice of conditions "
                 "is the same in every fold, so that a paid window serves all of them."
             )
+        if not isinstance(self.first_draw, Integral) or self.first_draw < 0:
+            raise ValueError(f"first_draw={self.first_draw!r} must be a whole number, 0 or more.")
 
     def _synthesize(self, real: Windows) -> Windows:
         synthesizer = SurrogateSynthesizer() if self.synthesizer is None else self.synthesizer
@@ -244,7 +256,7 @@ class SynthefyAugmenter(WindowStep):
                 f"{type(synthesizer).__name__} knows none of the subjects to fit on: no condition is left."
             )
         windows, draws = choose_conditions(candidates, self.n_synthetic, int(self.random_state))
-        conditions = candidates[windows].drawn(draws)
+        conditions = candidates[windows].drawn(draws + int(self.first_draw))
         if self.variations is None or len(conditions) == 0:
             return conditions
         return Windows.concatenate([vary(conditions, variation) for variation in self.variations])

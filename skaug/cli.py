@@ -1,4 +1,4 @@
-"""The command line: ``skaug demo``, ``skaug compare`` and ``skaug serve``."""
+"""The command line: ``skaug demo``, ``compare``, ``windows`` and ``serve``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import pandas as pd
+from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import KNeighborsRegressor
@@ -28,8 +30,15 @@ from skaug import (
     WindowStatistics,
     make_pipeline,
 )
+from skaug.aggregation import AGGREGATIONS
 from skaug.datasets import simulate_ppg
-from skaug.evaluation import ProtocolComparison, compare_protocols
+from skaug.evaluation import (
+    ProtocolComparison,
+    compare_protocols,
+    learning_curve,
+    synthetic_quality,
+)
+from skaug.evaluation.inference import FEWEST_SUBJECTS
 from skaug.evaluation.protocols import PROTOCOLS
 from skaug.synthesis import SurrogateSynthesizer, SynthefyAPI, SynthefyError, Synthesizer
 from skaug.windower import ALIGNMENTS, MISSING
@@ -41,6 +50,7 @@ MODELS = {
     ),
     "neighbours": lambda: KNeighborsRegressor(),
 }
+DEFAULT_PROTOCOLS = ("TRTR", "TRSTR", "TSTR")
 REPRESENTATIONS = ("spectrum", "statistics", "flatten")
 
 #: What reading a file or checking the user's table raises: told in one line, without a traceback.
@@ -100,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="have a local service synthesise, over HTTP, as the Synthefy service would",
     )
+    _add_report(demo)
 
     compare = commands.add_parser(
         "compare",
@@ -109,44 +120,16 @@ def _parser() -> argparse.ArgumentParser:
         "that were left out. Synthetic windows are phase-randomised surrogates, made on this machine.",
     )
     compare.set_defaults(run=_compare)
-    table = compare.add_argument_group("the table")
-    table.add_argument(
+    compare.add_argument(
         "table", type=Path, help="a .parquet, .csv or .csv.gz file, one row a sample"
     )
-    table.add_argument(
-        "--feature",
-        action="append",
-        metavar="COLUMN",
-        help="a channel; repeat for more (default: every numeric column that has no other role)",
-    )
-    table.add_argument("--target", required=True, metavar="COLUMN", help="what to predict")
-    table.add_argument(
-        "--subject",
-        default="subject",
-        metavar="COLUMN",
-        help="whose each row is (default: subject)",
-    )
-    table.add_argument(
-        "--boundary",
-        action="append",
-        default=[],
-        metavar="COLUMN",
-        help="a column whose change ends a recording; repeat for more",
-    )
-    table.add_argument("--time", metavar="COLUMN", help="the time of each row")
-    table.add_argument("--max-gap", metavar="GAP", help="longest step in time within a window")
-    cutting = compare.add_argument_group("the windows")
-    cutting.add_argument(
-        "--window-size", type=int, default=512, metavar="ROWS", help="default: 512"
-    )
-    cutting.add_argument("--stride", type=int, metavar="ROWS", help="default: the window size")
+    cutting = _add_table(compare, "what to predict", needs_target=True)
     cutting.add_argument(
         "--alignment",
         choices=ALIGNMENTS,
         default="subject",
         help="start at each recording's first row, or on the table's grid (default: subject)",
     )
-    cutting.add_argument("--missing", choices=MISSING, default="raise", help="default: raise")
     model = compare.add_argument_group("the model")
     model.add_argument(
         "--representation", choices=REPRESENTATIONS, default="spectrum", help="default: spectrum"
@@ -165,7 +148,16 @@ def _parser() -> argparse.ArgumentParser:
         "--protocol",
         action="append",
         choices=tuple(PROTOCOLS),
-        help="repeat for more (default: all of them)",
+        help=f"repeat for more (default: {', '.join(DEFAULT_PROTOCOLS)})",
+    )
+    comparison.add_argument(
+        "--repeats", type=int, default=1, help="draws of the synthetic windows (default: 1)"
+    )
+    comparison.add_argument(
+        "--rope",
+        type=float,
+        metavar="WIDTH",
+        help="a difference of the MAE that is not larger does not matter",
     )
     comparison.add_argument(
         "--n-synthetic",
@@ -180,6 +172,35 @@ def _parser() -> argparse.ArgumentParser:
     comparison.add_argument("--jobs", type=int, default=1, help="fits at a time (default: 1)")
     comparison.add_argument(
         "--output", type=Path, metavar="CSV", help="write the score of each fold"
+    )
+    _add_report(comparison)
+
+    windows = commands.add_parser(
+        "windows",
+        help="cut a table that is larger than memory into windows on disk",
+        description="Cut a folder of .parquet files, each of which holds whole recordings, into windows: "
+        "a shard a file, on the processors of this machine or on a Dask cluster. A run that was stopped "
+        "goes on where it was when it is started again.",
+    )
+    windows.set_defaults(run=_windows)
+    windows.add_argument(
+        "table", type=Path, metavar="TABLE_DIR", help="the folder of .parquet files"
+    )
+    windows.add_argument("folder", type=Path, metavar="OUT_DIR", help="where the shards go")
+    cutting = _add_table(windows, "what windows are labelled with", needs_target=False)
+    cutting.add_argument("--target-agg", choices=AGGREGATIONS, default="mean", help="default: mean")
+    cutting.add_argument(
+        "--dtype", choices=("float64", "float32"), default="float64", help="default: float64"
+    )
+    cluster = windows.add_argument_group("the cluster")
+    cluster.add_argument(
+        "--workers", type=int, metavar="N", help="processes (default: a core each)"
+    )
+    cluster.add_argument(
+        "--memory", default="auto", metavar="SIZE", help="of each, such as 2GiB (default: a share)"
+    )
+    cluster.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a cluster that is running already"
     )
 
     local = commands.add_parser(
@@ -208,6 +229,51 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_table(parser: Any, target: str, *, needs_target: bool) -> Any:
+    """Add what says how a table is cut; give the group of options about windows."""
+    table = parser.add_argument_group("the table")
+    table.add_argument(
+        "--feature",
+        action="append",
+        metavar="COLUMN",
+        help="a channel; repeat for more (default: every numeric column that has no other role)",
+    )
+    table.add_argument("--target", required=needs_target, metavar="COLUMN", help=target)
+    table.add_argument(
+        "--subject",
+        default="subject",
+        metavar="COLUMN",
+        help="whose each row is (default: subject)",
+    )
+    table.add_argument(
+        "--boundary",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="a column whose change ends a recording; repeat for more",
+    )
+    table.add_argument("--time", metavar="COLUMN", help="the time of each row")
+    table.add_argument("--max-gap", metavar="GAP", help="longest step in time within a window")
+    cutting = parser.add_argument_group("the windows")
+    cutting.add_argument(
+        "--window-size", type=int, default=512, metavar="ROWS", help="default: 512"
+    )
+    cutting.add_argument("--stride", type=int, metavar="ROWS", help="default: the window size")
+    cutting.add_argument("--missing", choices=MISSING, default="raise", help="default: raise")
+    return cutting
+
+
+def _add_report(parser: Any) -> None:
+    parser.add_argument(
+        "--report",
+        type=Path,
+        nargs="?",
+        const=Path("report.html"),
+        metavar="HTML",
+        help="write a page: verdict, plots, tables, and how they were made (default name: report.html)",
+    )
+
+
 def _ratio_or_count(text: str) -> float | int:
     try:
         return int(text)
@@ -221,6 +287,7 @@ def _ratio_or_count(text: str) -> float | int:
 
 
 def _demo(options: argparse.Namespace) -> None:
+    _check_can_write(options.report)
     recordings = simulate_ppg(options.subjects, options.minutes, random_state=options.seed)
     windower = SubjectWindower(512, 256, features=["BVP", "ECG"], target="heart_rate")
     windows = windower.fit_transform(recordings)
@@ -229,26 +296,21 @@ def _demo(options: argparse.Namespace) -> None:
     representation = WindowSpectrum(low=0.5, high=4.0, sampling_rate=64)
     with _local_service() if options.service else contextlib.nullcontext() as synthesizer:
         pipeline = _pipeline(synthesizer, representation, "ridge", 1.0, 0)
-        comparison = compare_protocols(pipeline, windows, protocols=tuple(PROTOCOLS), progress=True)
-    _print_comparison(comparison, "heart_rate")
+        comparison = compare_protocols(
+            pipeline, windows, protocols=DEFAULT_PROTOCOLS, progress=True
+        )
+        _print_comparison(comparison, "heart_rate")
+        if options.report is not None:
+            _write_report(
+                options.report, comparison, pipeline, windows, sampling_rate=64.0, rate="BVP"
+            )
 
 
 def _compare(options: argparse.Namespace) -> None:
-    if options.output is not None and not options.output.absolute().parent.is_dir():
-        raise FileNotFoundError(f"There is no folder for {str(options.output)!r}: make it first.")
+    _check_can_write(options.output)
+    _check_can_write(options.report)
     recordings = read_table(options.table)
-    windower = SubjectWindower(
-        options.window_size,
-        options.stride,
-        features=options.feature,
-        target=options.target,
-        subject=options.subject,
-        boundaries=options.boundary,
-        time=options.time,
-        max_gap=_gap(options.max_gap),
-        alignment=options.alignment,
-        missing=options.missing,
-    )
+    windower = _windower(options, alignment=options.alignment)
     windows = windower.fit_transform(recordings)
     _print_windows(windows)
     representation = {
@@ -263,8 +325,10 @@ def _compare(options: argparse.Namespace) -> None:
     comparison = compare_protocols(
         pipeline,
         windows,
-        protocols=options.protocol or tuple(PROTOCOLS),
+        protocols=options.protocol or DEFAULT_PROTOCOLS,
+        n_repeats=options.repeats,
         n_jobs=options.jobs,
+        rope=options.rope,
         progress=True,
     )
     if options.output is not None:
@@ -273,6 +337,92 @@ def _compare(options: argparse.Namespace) -> None:
     _print_comparison(comparison, options.target)
     if options.output is not None:
         print(f"The score of each fold is in {options.output}.")
+    if options.report is not None:
+        _write_report(
+            options.report,
+            comparison,
+            pipeline,
+            windows,
+            sampling_rate=options.sampling_rate,
+            n_jobs=options.jobs,
+        )
+
+
+def _windower(options: argparse.Namespace, **parameters: Any) -> SubjectWindower:
+    return SubjectWindower(
+        options.window_size,
+        options.stride,
+        features=options.feature,
+        target=options.target,
+        subject=options.subject,
+        boundaries=options.boundary,
+        time=options.time,
+        max_gap=_gap(options.max_gap),
+        missing=options.missing,
+        **parameters,
+    )
+
+
+def _windows(options: argparse.Namespace) -> None:
+    try:
+        from skaug.shards import cut_on_cluster
+    except ImportError as error:  # the extra is not installed
+        raise ValueError(f'{error}: pip install "skaug[dask]"') from error
+    manifest = cut_on_cluster(
+        options.table,
+        options.folder,
+        _windower(options, target_agg=options.target_agg, dtype=options.dtype),
+        scheduler=options.scheduler,
+        n_workers=options.workers,
+        memory=options.memory,
+    )
+    print(
+        f"{manifest['windows']} windows of {options.window_size} samples of "
+        f"{', '.join(manifest['parameters']['features'])}, of {len(manifest['subjects'])} subjects, in "
+        f"{len(manifest['shards'])} shards in {options.folder}."
+    )
+
+
+def _check_can_write(path: Path | None) -> None:
+    if path is not None and not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"There is no folder for {str(path)!r}: make it first.")
+
+
+def _write_report(
+    path: Path,
+    comparison: ProtocolComparison,
+    pipeline: Pipeline,
+    windows: Windows,
+    *,
+    sampling_rate: float,
+    rate: str | None = None,
+    n_jobs: int = 1,
+) -> None:
+    """Add what only a page can show: the learning curve, and what the synthetic windows are like."""
+    curve = learning_curve(pipeline, windows, n_jobs=n_jobs, progress=True)
+    held_out, rest = _divide(windows)
+    synthetic = clone(pipeline.steps[0][1]).fit(rest).synthetic_windows_
+    quality = synthetic_quality(
+        rest, synthetic, holdout=held_out, sampling_rate=sampling_rate, rate_channel=rate
+    )
+    comparison.to_html(
+        path,
+        learning_curve=curve,
+        windows=(rest, synthetic),
+        sampling_rate=sampling_rate,
+        quality=quality,
+    )
+    print(f"The page is {path}.")
+
+
+def _divide(windows: Windows) -> tuple[Windows | None, Windows]:
+    """Set a third of the subjects aside to compare the others with, three if there are twice as many."""
+    subjects = list(dict.fromkeys(windows.groups))  # type: ignore[arg-type]
+    n_aside = max(len(subjects) // 3, 3 if len(subjects) >= 6 else 0)
+    if n_aside == 0:
+        return None, windows
+    aside = np.isin(windows.groups, subjects[-n_aside:])  # type: ignore[arg-type]
+    return windows[aside], windows[~aside]
 
 
 @contextlib.contextmanager
@@ -385,13 +535,17 @@ def _print_windows(windows: Windows) -> None:
 
 
 def _print_comparison(comparison: ProtocolComparison, target: str) -> None:
-    summary = comparison.summary()
+    summary = comparison.summary().droplevel("metric")
     counts = comparison.scores.groupby("protocol")[["n_real", "n_synthetic"]].mean()
-    n_folds = comparison.scores["fold"].nunique()
-    print(f"\nMAE of {target}, mean ± sd over {n_folds} folds of left-out subjects:\n")
+    n_subjects = int(summary["n_subjects"].max())
+    print(f"\nMAE of {target}, mean ± sd over {n_subjects} left-out subjects:\n")
     is_compared = "TRTR" in summary.index and len(summary) > 1
-    heading = f"{'difference to TRTR':>21}" if is_compared else ""
-    print(f"{'protocol':9}{'trained on':>26}{'MAE':>18}{heading}")
+    has_p_values = is_compared and n_subjects >= FEWEST_SUBJECTS
+    heading = (
+        f"{'difference to TRTR':>21}{'95 % interval':>18}{'better for':>12}" if is_compared else ""
+    )
+    heading += f"{'p':>8}" if has_p_values else ""
+    print(f"{'protocol':9}{'trained on':>26}{'MAE':>16}{heading}")
     for protocol, row in summary.iterrows():
         trained = " + ".join(
             f"{count:.0f} {kind}"
@@ -402,11 +556,19 @@ def _print_comparison(comparison: ProtocolComparison, target: str) -> None:
             if count
         )
         error = f"{-row['mean']:.2f} ± {row['sd']:.2f}"
-        difference = -row["difference_to_TRTR"]
-        shown = f"{difference:>+21.2f}" if is_compared and protocol != "TRTR" else ""
-        print(f"{protocol:9}{trained:>26}{error:>18}{shown}")
+        shown = ""
+        if is_compared and not pd.isna(row["difference"]):
+            interval = f"{-row['ci_high']:+.2f} to {-row['ci_low']:+.2f}"
+            better = f"{row['n_better']} of {row['n_subjects']}"
+            shown = f"{-row['difference']:>+21.2f}{interval:>18}{better:>12}"
+            shown += f"{row['p_holm']:>8.3f}" if has_p_values else ""
+        print(f"{protocol:9}{trained:>26}{error:>16}{shown}")
     print("\nWindows trained on are means over folds.", end="")
-    print(" A difference below zero: better than real windows alone." if is_compared else "")
+    if is_compared:
+        print(" A difference below zero: better than real windows alone.", end="")
+    if has_p_values:
+        print(" p: exact sign flips over subjects, adjusted for the protocols compared.", end="")
+    print(f"\n{comparison.verdict()}" if is_compared else "")
 
 
 def _one_line(error: BaseException) -> str:

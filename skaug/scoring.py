@@ -20,7 +20,7 @@ from skaug.windows import Windows
 Scorer = Callable[..., float]
 
 
-class _WindowScorer(BaseEstimator):
+class WindowScorer(BaseEstimator):
     """Score the predictions of windows, given windows or the table that they are cut from."""
 
     def __init__(self, metric: Any) -> None:
@@ -42,7 +42,7 @@ class _WindowScorer(BaseEstimator):
         -------
         float
         """
-        return _as_scorer(self.metric)(estimator, X, _window_labels(estimator, X, y).y, **kwargs)
+        return as_scorer(self.metric)(estimator, X, window_labels(estimator, X, y).y, **kwargs)
 
 
 def window_scorer(metric: str | Callable) -> Scorer:
@@ -72,11 +72,11 @@ def window_scorer(metric: str | Callable) -> Scorer:
     ValueError
         If the name is none that scikit-learn knows.
     """
-    _as_scorer(metric)
-    return _WindowScorer(metric)
+    as_scorer(metric)
+    return WindowScorer(metric)
 
 
-class _RowScorer(BaseEstimator):
+class RowScorer(BaseEstimator):
     """Score predictions that are laid back onto the rows of the table."""
 
     def __init__(self, metric: Any) -> None:
@@ -117,7 +117,7 @@ class _RowScorer(BaseEstimator):
                 f"y has {len(truth)} labels for {lie_in.n_rows} rows: pass one for each row."
             )
         rows = _RowPredictions(estimator, lie_in, pd.isna(truth) & (y is None))
-        return _as_scorer(self.metric)(rows, X, truth[rows.covered], **kwargs)
+        return as_scorer(self.metric)(rows, X, truth[rows.covered], **kwargs)
 
 
 def row_scorer(metric: str | Callable) -> Scorer:
@@ -143,8 +143,8 @@ def row_scorer(metric: str | Callable) -> Scorer:
     ValueError
         If the name is none that scikit-learn knows.
     """
-    _as_scorer(metric)
-    return _RowScorer(metric)
+    as_scorer(metric)
+    return RowScorer(metric)
 
 
 class _RowPredictions(BaseEstimator):
@@ -194,7 +194,16 @@ class _RowPredictions(BaseEstimator):
         return get_tags(self.estimator)
 
 
-def _as_scorer(metric: Any) -> Scorer:
+def as_scorer(metric: Any) -> Scorer:
+    """Give a scorer of one prediction a window (or, made by `row_scorer`, one a row).
+
+    Raises
+    ------
+    ValueError
+        If it is no metric that scikit-learn knows.
+    """
+    if isinstance(metric, WindowScorer):
+        return as_scorer(metric.metric)
     if isinstance(metric, str) or hasattr(metric, "get_metadata_routing"):
         return get_scorer(metric)
     if not callable(metric):
@@ -204,7 +213,14 @@ def _as_scorer(metric: Any) -> Scorer:
     return make_scorer(metric)
 
 
-def _window_labels(estimator: Any, X: Any, y: Any) -> Labels:
+def window_labels(estimator: Any, X: Any, y: Any) -> Labels:
+    """Give the labels of the windows that a fitted estimator predicts.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
     if isinstance(X, LabelledArray):
         labels = X.labels.relabel(y)
     else:

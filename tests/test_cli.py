@@ -47,6 +47,30 @@ def rows_of(output: str) -> dict[str, list[float]]:
     }
 
 
+@pytest.mark.parametrize("command", ["demo", "compare"])
+def test_a_page_may_be_asked_for(
+    command: str, tmp_path: Path, recordings: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("jinja2")
+    page, table = tmp_path / "page.html", tmp_path / "table.parquet"
+    recordings[COLUMNS].to_parquet(table)
+    arguments = {
+        "demo": ["demo", "--subjects", "3", "--minutes", "1"],
+        "compare": ["compare", str(table), "--target", "heart_rate", *CUT],
+    }[command]
+    assert main([*arguments, "--report", str(page)]) == 0
+    out = capsys.readouterr().out
+    assert f"The page is {page}." in out
+    (verdict,) = [line for line in out.splitlines() if "on average" in line]
+    assert verdict in page.read_text()
+
+
+def test_a_page_that_cannot_be_written_is_told_before_anything_is_fitted(tmp_path: Path) -> None:
+    done = run("demo", "--report", tmp_path / "nowhere" / "page.html")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "There is no folder" in done.stderr
+
+
 def test_the_demo_compares_three_protocols_and_shows_progress() -> None:
     done = run("demo", "--subjects", "3", "--minutes", "1")
     assert done.returncode == 0, done.stderr
@@ -101,11 +125,15 @@ def test_compare_prints_and_writes_the_scores_of_python(
     written = pd.read_csv(scores)
     assert written["protocol"].tolist() == expected.scores["protocol"].tolist()
     assert_allclose(written["MAE"], -expected.scores["score"], rtol=1e-6)
-    rows = rows_of(capsys.readouterr().out)
-    assert rows["TRTR"][1] == pytest.approx(-expected.summary().loc["TRTR", "mean"], abs=0.006)
-    assert rows["TRSTR"][-1] == pytest.approx(
-        -expected.summary().loc["TRSTR", "difference_to_TRTR"], abs=0.006
-    )
+    out = capsys.readouterr().out
+    rows, summary = rows_of(out), expected.summary().droplevel("metric")
+    assert rows["TRTR"][1] == pytest.approx(-summary.loc["TRTR", "mean"], abs=0.006)
+    both = summary.loc["TRSTR"]
+    shown = [-both["difference"], -both["ci_high"], -both["ci_low"]]
+    assert rows["TRSTR"][4:7] == pytest.approx(shown, abs=0.006)
+    assert rows["TRSTR"][-1] == pytest.approx(both["p_holm"], abs=0.0006)
+    assert f"{both['n_better']} of 6" in out
+    assert out.rstrip().splitlines()[-2] == expected.verdict()
 
 
 def test_a_count_is_not_a_ratio(table: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import pipeline as sklearn_pipeline
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import make_scorer, max_error, mean_absolute_error, r2_score
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.preprocessing import StandardScaler
 
@@ -21,8 +23,11 @@ from skaug import (
     WindowSpectrum,
     make_pipeline,
 )
+from skaug.datasets import simulate_ppg
 from skaug.evaluation import compare_protocols
-from skaug.model_selection import LeaveOneSubjectOut, SubjectKFold, window_scorer
+from skaug.model_selection import LeaveOneSubjectOut, SubjectKFold, row_scorer, window_scorer
+from skaug.server import running
+from skaug.synthesis import SynthefyAPI, Synthesizer
 
 MAE = "neg_mean_absolute_error"
 
@@ -60,35 +65,15 @@ def test_each_fold_tells_what_was_trained_on_and_who_was_tested(windows: Windows
         cv=SubjectKFold(3),
         progress=False,
     ).scores
-    assert scores["protocol"].tolist() == ["TRTR"] * 3 + ["TRSTR"] * 3 + ["TSTR"] * 3
-    assert scores["fold"].tolist() == [0, 1, 2] * 3
+    assert scores["protocol"].tolist() == ["TRTR"] * 6 + ["TRSTR"] * 6 + ["TSTR"] * 6
+    assert scores["fold"].tolist() == [0, 0, 1, 1, 2, 2] * 3
     of_subject = pd.Series(windows.groups).value_counts()
-    for row in scores.itertuples():
-        tested = row.subjects.split(", ")
-        assert len(tested) == 2
-        n_real = len(windows) - of_subject[tested].sum()
-        assert row.n_real == (0 if row.protocol == "TSTR" else n_real)
-        assert row.n_synthetic == (0 if row.protocol == "TRTR" else 10)
-
-
-def test_the_summary_pairs_folds(windows: Windows) -> None:
-    comparison = compare_protocols(pipeline(), windows, cv=SubjectKFold(3), progress=False)
-    real, both = (
-        comparison.scores.loc[comparison.scores["protocol"] == name, "score"].to_numpy()
-        for name in ("TRTR", "TRSTR")
-    )
-    summary = comparison.summary()
-    assert summary.index.tolist() == ["TRTR", "TRSTR"]
-    assert_allclose(summary["mean"], [real.mean(), both.mean()])
-    assert_allclose(summary["sd"], [real.std(ddof=1), both.std(ddof=1)])
-    assert_allclose(summary["difference_to_TRTR"], [0.0, (both - real).mean()])
-
-
-def test_without_trtr_there_is_no_difference(windows: Windows) -> None:
-    comparison = compare_protocols(
-        pipeline(), windows, protocols=("TSTR",), cv=SubjectKFold(2), progress=False
-    )
-    assert comparison.summary()["difference_to_TRTR"].isna().all()
+    for (protocol, _), rows in scores.groupby(["protocol", "fold"]):
+        n_real = len(windows) - of_subject[rows["subject"]].sum()
+        assert (rows["n_real"] == (0 if protocol == "TSTR" else n_real)).all()
+        assert (rows["n_synthetic"] == (0 if protocol == "TRTR" else 10)).all()
+    for _, of_protocol in scores.groupby("protocol"):
+        assert sorted(of_protocol["subject"]) == sorted(of_subject.index)
 
 
 def test_tables_and_windows_both_doors_and_searches_score_alike(
@@ -118,7 +103,8 @@ def test_two_processes_give_the_scores_of_one(windows: Windows) -> None:
         compare_protocols(pipeline(), windows, cv=SubjectKFold(2), n_jobs=n, progress=False).scores
         for n in (1, 2)
     )
-    pd.testing.assert_frame_equal(one.drop(columns="fit_seconds"), two.drop(columns="fit_seconds"))
+    times = ["fit_seconds", "synthesis_seconds"]
+    pd.testing.assert_frame_equal(one.drop(columns=times), two.drop(columns=times))
 
 
 def test_more_than_twenty_subjects_are_tested_in_ten_folds() -> None:
@@ -138,7 +124,7 @@ def test_a_table_may_call_its_subjects_otherwise(recordings: pd.DataFrame) -> No
     table = recordings.rename(columns={"subject": "wearer"})
     windower = SubjectWindower(256, features=["BVP"], target="heart_rate", subject="wearer")
     scores = compare_protocols(pipeline(windower), table, progress=False).scores
-    assert scores.loc[scores["protocol"] == "TRTR", "subjects"].tolist() == [
+    assert scores.loc[scores["protocol"] == "TRTR", "subject"].tolist() == [
         f"S{i}" for i in range(1, 7)
     ]
 
@@ -146,7 +132,7 @@ def test_a_table_may_call_its_subjects_otherwise(recordings: pd.DataFrame) -> No
 def test_groups_may_be_passed(windows: Windows) -> None:
     pairs = (pd.factorize(windows.groups)[0] // 2).astype(str)
     scores = compare_protocols(pipeline(), windows, groups=pairs, progress=False).scores
-    assert sorted(set(scores["subjects"])) == ["0", "1", "2"]
+    assert sorted(set(scores["subject"])) == ["0", "1", "2"]
 
 
 def test_a_subject_on_both_sides_is_refused(windows: Windows) -> None:
@@ -166,10 +152,256 @@ def test_one_augmenter_is_needed(windows: Windows) -> None:
 
 @pytest.mark.parametrize("protocols", [(), ("TRTR", "RTTR")])
 def test_unknown_protocols_are_refused(windows: Windows, protocols: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match="TRTR, TRSTR, TSTR"):
+    with pytest.raises(ValueError, match="TRTR, TRSTR, TSTR, TRTS, TRRTR"):
         compare_protocols(pipeline(), windows, protocols=protocols)
 
 
 def test_an_error_in_a_fit_is_the_users_to_see(windows: Windows) -> None:
     with pytest.raises(ValueError, match="n_synthetic=-1"):
         compare_protocols(pipeline(n_synthetic=-1), windows, progress=False)
+
+
+def test_scores_of_a_subject_are_of_its_own_windows(windows: Windows) -> None:
+    comparison = compare_protocols(
+        pipeline(), windows, cv=SubjectKFold(2), scoring=[MAE, "r2"], progress=False
+    )
+    predictions = dict(list(comparison.predictions.groupby(["protocol", "subject"])))
+    for row in comparison.scores.itertuples():
+        of = predictions[row.protocol, row.subject]
+        error = -mean_absolute_error(of["y_true"], of["y_pred"])
+        fit = r2_score(of["y_true"], of["y_pred"])
+        assert_allclose(row.score, {MAE: error, "r2": fit}[row.metric])
+
+
+def test_predictions_are_of_each_window_once(windows: Windows) -> None:
+    predictions = compare_protocols(
+        pipeline(), windows, protocols=["TRTR"], cv=SubjectKFold(3), progress=False
+    ).predictions
+    origins = windows.origins.assign(y_true=windows.y).drop(columns="draw")
+    found = predictions[["subject", "first_row", "y_true"]]
+    keys = ["subject", "first_row"]
+    pd.testing.assert_frame_equal(
+        found.sort_values(keys, ignore_index=True), origins.sort_values(keys, ignore_index=True)
+    )
+
+
+def test_metrics_may_be_named_as_one_likes(windows: Windows) -> None:
+    worst = make_scorer(max_error, greater_is_better=False)
+    scores = compare_protocols(
+        pipeline(),
+        windows,
+        protocols=["TRTR"],
+        scoring={"mae": window_scorer(MAE), "worst": worst, "best": r2_score},
+        progress=False,
+    ).scores
+    by_metric = {name: of["score"].to_numpy() for name, of in scores.groupby("metric")}
+    assert list(by_metric) == ["best", "mae", "worst"]
+    assert (by_metric["worst"] <= by_metric["mae"]).all()
+    real = pipeline().set_params(synthefyaugmenter__train_on="real")
+    expected = cross_val_score(real, windows, windows.y, cv=LeaveOneSubjectOut(), scoring="r2")
+    assert_allclose(by_metric["best"], expected)
+
+
+def test_rows_may_be_scored(recordings: pd.DataFrame) -> None:
+    windower = SubjectWindower(256, 128, features=["BVP"], target="heart_rate")
+    scores = compare_protocols(
+        pipeline(windower),
+        recordings,
+        protocols=["TRTR"],
+        scoring=row_scorer(MAE),
+        progress=False,
+    ).scores
+    expected = cross_val_score(
+        pipeline(windower).set_params(synthefyaugmenter__train_on="real"),
+        recordings,
+        cv=LeaveOneSubjectOut(),
+        scoring=row_scorer(MAE),
+    )
+    assert_allclose(scores["score"], expected)
+
+
+class Recorder(Synthesizer):
+    """Notes what it was fitted on and asked for, in `seen`, and gives the conditions less 1."""
+
+    seen: ClassVar[list[tuple[str, list[str], list[int]]]] = []
+
+    def fit(self, windows: Windows) -> Recorder:
+        self._note("fit", windows)
+        return self
+
+    def synthesize(self, conditions: Windows) -> Windows:
+        self._note("synthesize", conditions)
+        return conditions.synthesized(conditions.to_numpy() - 1)
+
+    def _note(self, what: str, windows: Windows) -> None:
+        self.seen.append((what, sorted(set(windows.groups)), windows.origins["draw"].tolist()))
+
+
+def test_synthetic_test_windows_are_made_of_the_test_subjects_alone(windows: Windows) -> None:
+    Recorder.seen.clear()
+    estimator = pipeline().set_params(synthefyaugmenter__synthesizer=Recorder())
+    comparison = compare_protocols(
+        estimator, windows, protocols=["TRTS"], cv=SubjectKFold(3), progress=False
+    )
+    assert [who for what, who, _ in Recorder.seen if what == "synthesize"] == [
+        [subject] for subject in comparison.scores["subject"]
+    ]
+    assert all(len(who) == 1 for _, who, _ in Recorder.seen)
+    assert comparison.predictions["is_synthetic"].all()
+    assert (comparison.scores["n_synthetic"] == 0).all()
+    fitted = pipeline().set_params(synthefyaugmenter__train_on="real")
+    test = windows.groups == comparison.scores["subject"][0]
+    fold = comparison.scores["fold"] == 0
+    train = ~np.isin(windows.groups, comparison.scores.loc[fold, "subject"])
+    fitted.fit(windows[train])
+    expected = fitted.predict(windows[test].to_numpy() - 1)
+    found = comparison.predictions.query("subject == @comparison.scores['subject'][0]")
+    order = windows[test].origins["first_row"].argsort()
+    assert_allclose(found.sort_values("first_row")["y_pred"], expected[order])
+
+
+def test_a_search_validates_on_real_windows_before_it_is_tested_on_synthetic_ones(
+    windows: Windows,
+) -> None:
+    search = GridSearchCV(
+        pipeline().set_params(synthefyaugmenter__synthesizer=Recorder()),
+        {"ridge__alpha": [1.0, 10.0]},
+        cv=SubjectKFold(2),
+        scoring=window_scorer(MAE),
+    )
+    Recorder.seen.clear()
+    compare_protocols(search, windows, protocols=["TRTS"], cv=SubjectKFold(2), progress=False)
+    assert sum(what == "synthesize" for what, _, _ in Recorder.seen) == 6  # subjects
+
+
+def test_passed_labels_are_those_of_synthetic_test_windows(windows: Windows) -> None:
+    y = windows.y + 100
+    predictions = compare_protocols(
+        pipeline(), windows, y, protocols=["TRTS"], progress=False
+    ).predictions
+    assert predictions["y_true"].min() > 100
+
+
+def test_the_control_repeats_as_many_real_windows(windows: Windows) -> None:
+    comparison = compare_protocols(
+        pipeline(n_synthetic=0.5), windows, protocols=["TRSTR", "TRRTR"], progress=False
+    )
+    synthetic, repeated = (of for _, of in comparison.scores.groupby("protocol", sort=False))
+    assert_array_equal(
+        repeated["n_real"].to_numpy(), (synthetic["n_real"] + synthetic["n_synthetic"]).to_numpy()
+    )
+    assert (repeated["n_synthetic"] == 0).all()
+
+    doubled = pipeline(n_synthetic=1.0)
+    weighted = compare_protocols(doubled, windows, protocols=["TRRTR"], progress=False).scores
+    for subject, score in zip(weighted["subject"], weighted["score"], strict=True):
+        train = windows[windows.groups != subject]
+        twice = Windows.concatenate([train, train])
+        alone = make_pipeline(WindowSpectrum(0.5, 4.0, 32), StandardScaler(), Ridge()).fit(twice)
+        test = windows[windows.groups == subject]
+        assert_allclose(-mean_absolute_error(test.y, alone.predict(test)), score)
+
+
+def test_duplicates_are_of_windows_that_synthetic_ones_could_be_made_of(windows: Windows) -> None:
+    class OfOne(Recorder):
+        def can_condition(self, windows: Windows) -> np.ndarray:
+            return windows.groups == "S1"
+
+    estimator = pipeline(n_synthetic=2.0).set_params(synthefyaugmenter__synthesizer=OfOne())
+    counts = compare_protocols(
+        estimator,
+        windows,
+        protocols=["TRTR", "TRSTR", "TRRTR"],
+        cv=[(np.flatnonzero(windows.groups != "S2"), np.flatnonzero(windows.groups == "S2"))],
+        progress=False,
+    ).scores.set_index("protocol")
+    added = 2 * (windows.groups == "S1").sum()
+    assert counts.loc["TRSTR", "n_synthetic"] == added
+    assert counts.loc["TRRTR", "n_real"] - counts.loc["TRTR", "n_real"] == added
+
+
+@pytest.mark.parametrize("n_synthetic", [0.5, 1.0, 1.5, 7])
+def test_repeats_ask_for_further_draws(windows: Windows, n_synthetic: float | int) -> None:
+    Recorder.seen.clear()
+    estimator = pipeline(n_synthetic=n_synthetic)
+    estimator.set_params(synthefyaugmenter__synthesizer=Recorder())
+    compare_protocols(
+        estimator, windows, protocols=["TSTR"], cv=SubjectKFold(2), n_repeats=3, progress=False
+    )
+    draws = [set(draw) for what, _, draw in Recorder.seen if what == "synthesize"]
+    first, second, third = (set().union(*draws[i : i + 2]) for i in (0, 2, 4))
+    assert 0 in first
+    assert max(first) < min(second) <= max(second) < min(third)
+
+
+def test_repeats_score_other_synthetic_windows_on_the_same_folds(windows: Windows) -> None:
+    scores = compare_protocols(
+        pipeline(), windows, cv=SubjectKFold(3), n_repeats=2, progress=False
+    ).scores
+    by_repeat = scores.pivot_table(
+        index=["protocol", "fold", "subject"], columns="repeat", values="score"
+    )
+    assert_array_equal(*by_repeat.loc["TRTR"].to_numpy().T)
+    assert (by_repeat.loc["TRSTR"][0] != by_repeat.loc["TRSTR"][1]).all()
+
+
+def test_an_undefined_metric_is_missing_for_that_subject(windows: Windows) -> None:
+    above = windows.y > np.median(windows.y)
+    above[windows.groups == "S1"] = True
+    classifier = make_pipeline(
+        SynthefyAugmenter(), WindowSpectrum(0.5, 4.0, 32), StandardScaler(), LogisticRegression()
+    )
+    comparison = compare_protocols(
+        classifier, windows, above, scoring=["accuracy", "roc_auc"], progress=False
+    )
+    missing = comparison.scores.query("score.isna()")
+    assert set(missing["metric"]) == {"roc_auc"}
+    assert set(missing["subject"]) == set(comparison.left_out("roc_auc")) >= {"S1"}
+    n_subjects = comparison.summary()["n_subjects"]
+    assert (n_subjects.xs("accuracy", level="metric") == 6).all()
+    assert (n_subjects.xs("roc_auc", level="metric") < 6).all()
+
+
+def test_shared_subjects_may_be_allowed(windows: Windows) -> None:
+    cv = KFold(2, shuffle=True, random_state=0)
+    comparison = compare_protocols(
+        pipeline(), windows, cv=cv, allow_shared_subjects=True, progress=False
+    )
+    assert comparison.details["shared_subjects"]
+    assert not compare_protocols(pipeline(), windows, progress=False).details["shared_subjects"]
+
+
+def test_what_was_paid_is_told(windows: Windows, tmp_path: Path, monkeypatch: Any) -> None:
+    windower = SubjectWindower(256, features=["BVP", "ECG"], target="heart_rate")
+    table = simulate_ppg(n_subjects=3, minutes=0.5, sampling_rate=32, random_state=3)
+    monkeypatch.setenv("SYNTHEFY_API_KEY", "key")
+    with running(256, api_key="key") as service:
+        api = SynthefyAPI("u", "d", "j", base_url=service.base_url, store=tmp_path / "store")
+        estimator = pipeline(windower).set_params(synthefyaugmenter__synthesizer=api)
+        first, again = (
+            compare_protocols(estimator, table, progress=False).details for _ in range(2)
+        )
+        n_windows = len(windower.fit_transform(table))
+        assert (first["windows_requested"], first["windows_paid"]) == (2 * n_windows, n_windows)
+        assert (again["windows_requested"], again["windows_paid"]) == (2 * n_windows, 0)
+        assert service.computed == n_windows
+        assert "key" not in first["estimator"].replace("api_key_env", "")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"n_repeats": 0}, "n_repeats=0"),
+        ({"random_state": -1}, "random_state=-1"),
+        ({"rope": -1.0}, "rope=-1.0"),
+        ({"rope": {"r2": 0.1}}, "'r2', which is not scored"),
+        ({"rope": 1.0, "scoring": [MAE, "r2"]}, "pass a dict"),
+        ({"scoring": []}, "no metric"),
+        ({"scoring": "mae"}, "mae"),
+    ],
+)
+def test_wrong_parameters_are_told_before_anything_is_fitted(
+    windows: Windows, wrong: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ValueError, match=told):
+        compare_protocols(pipeline(n_synthetic=-1), windows, **wrong)

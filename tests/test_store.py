@@ -613,4 +613,4 @@ def test_an_empty_store_is_used_nevertheless(tmp_path: Path) -> None:
     # It has no entries, so it counts as false where it is not compared with None.
     store = WindowStore(tmp_path)
     assert not store
-    assert SynthefyAPI("u", "d", "j", store=store)._window_store() is store
+    assert SynthefyAPI("u", "d", "j", store=store).window_store() is store

@@ -1,65 +1,38 @@
-"""TRTR, TRSTR and TSTR on the same folds of subjects."""
+"""TRTR, TRSTR, TSTR, TRTS and TRRTR on the same folds of subjects."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import clone
-from sklearn.model_selection import check_cv, cross_validate
-from tqdm.auto import tqdm
 
 from skaug.augmenter import SynthefyAugmenter
-from skaug.model_selection import LeaveOneSubjectOut, SubjectKFold, subjects_of, window_scorer
+from skaug.evaluation.comparison import ProtocolComparison
+from skaug.evaluation.provenance import fingerprint, n_stored, now, versions
+from skaug.evaluation.stand_ins import duplicating, synthesizing_test_set
+from skaug.evaluation.trials import (
+    Samples,
+    Scoring,
+    Trial,
+    augmenter_path,
+    named_scorers,
+    run_trials,
+)
 
-#: What each protocol trains on. All of them are tested on real windows.
-PROTOCOLS = {"TRTR": "real", "TRSTR": "real+synthetic", "TSTR": "synthetic"}
-
-# Up to so many subjects each is left out in turn, beyond they are tested in 10 groups.
-_MOST_LEFT_OUT_ONE_BY_ONE = 20
-
-
-@dataclass(frozen=True)
-class ProtocolComparison:
-    """Scores of protocols on the same folds.
-
-    Attributes
-    ----------
-    scores : DataFrame
-        One row per protocol and fold: ``protocol``, ``fold``, ``subjects`` (tested on), ``metric``,
-        ``score`` (the greater the better, as in scikit-learn), ``n_real`` and ``n_synthetic`` (windows
-        trained on), ``fit_seconds``.
-    """
-
-    scores: pd.DataFrame
-
-    def summary(self) -> pd.DataFrame:
-        """Give mean and standard deviation over folds for each protocol.
-
-        Returns
-        -------
-        DataFrame
-            Indexed by protocol: ``mean`` and ``sd`` of the score over folds, and
-            ``difference_to_TRTR``, the mean over folds of the difference (above zero: better than
-            real windows alone; missing where TRTR was not compared).
-        """
-        by_fold = self.scores.pivot(index="fold", columns="protocol", values="score")
-        protocols = list(dict.fromkeys(self.scores["protocol"]))
-        by_fold = by_fold[protocols]
-        reference = by_fold["TRTR"] if "TRTR" in protocols else np.nan
-        return pd.DataFrame(
-            {
-                "mean": by_fold.mean(),
-                "sd": by_fold.std(ddof=1),
-                "difference_to_TRTR": by_fold.sub(reference, axis=0).mean(),
-            }
-        )
+#: What each protocol trains on, and what it is tested on.
+PROTOCOLS = {
+    "TRTR": "train on real, test on real windows",
+    "TRSTR": "train on real and synthetic, test on real windows",
+    "TSTR": "train on synthetic, test on real windows",
+    "TRTS": "train on real, test on synthetic windows",
+    "TRRTR": "train on real windows and duplicates of them, test on real windows",
+}
 
 
 def compare_protocols(
@@ -70,14 +43,18 @@ def compare_protocols(
     protocols: Sequence[str] = ("TRTR", "TRSTR"),
     cv: Any = None,
     groups: ArrayLike | None = None,
-    scoring: str | Callable = "neg_mean_absolute_error",
+    scoring: Scoring = "neg_mean_absolute_error",
+    n_repeats: int = 1,
     n_jobs: int | None = None,
+    random_state: int = 0,
+    rope: float | Mapping[str, float] | None = None,
     progress: bool | None = None,
+    allow_shared_subjects: bool = False,
 ) -> ProtocolComparison:
     """Compare training on real, on real and synthetic, and on synthetic windows.
 
-    Every protocol is fitted and scored on the same folds, and always tested on real windows of
-    subjects it was not fitted on.
+    Every protocol is fitted and scored on the same folds with the same seeds, on subjects that it was
+    not fitted on.
 
     Parameters
     ----------
@@ -87,18 +64,32 @@ def compare_protocols(
         Recordings, or windows.
     y : array-like, optional
         Labels of rows or windows; the target column, or the windows' own, by default.
-    protocols : sequence of {"TRTR", "TRSTR", "TSTR"}, default=("TRTR", "TRSTR")
-        Train on real, on real and synthetic, on synthetic windows; test on real ones.
+    protocols : sequence of str, default=("TRTR", "TRSTR")
+        Trained on real windows (TRTR), on real and synthetic ones (TRSTR), on synthetic ones (TSTR), on
+        real ones and as many duplicates of them as TRSTR has synthetic ones (TRRTR, the control: what
+        mere repetition does); all tested on real windows. TRTS is trained on real windows, and tested on
+        synthetic ones that are made of the test subjects' windows by a synthesizer fitted on them.
     cv : splitter or iterable of (train, test), optional
         By default each subject is left out in turn, or, of more than 20 subjects, a tenth of them.
     groups : array-like, optional
         The subject of each row or window, if `X` does not tell.
-    scoring : str or callable, default="neg_mean_absolute_error"
-        A metric as for `window_scorer`.
+    scoring : str, callable, list of str or dict of str to either, default="neg_mean_absolute_error"
+        One metric or several, each as for `window_scorer`.
+    n_repeats : int, default=1
+        How often the comparison is made, each time with further draws of the synthetic windows. (An
+        `AgentArchive` has none: it gives the same windows again.)
     n_jobs : int, optional
         Fits at a time, as in joblib.
+    random_state : int, default=0
+        Of the sign flips that are drawn of more than 16 subjects. What is random in the pipeline has
+        seeds of its own.
+    rope : float or dict of metric to float, optional
+        Region of practical equivalence: a difference that is not larger does not matter, in units of the
+        metric.
     progress : bool, optional
         Whether to show a progress bar; by default if this is a terminal.
+    allow_shared_subjects : bool, default=False
+        Whether a subject may be on both sides of a fold. Scores then say little about new subjects.
 
     Returns
     -------
@@ -107,8 +98,8 @@ def compare_protocols(
     Raises
     ------
     ValueError
-        If the estimator does not hold exactly one augmenter, a protocol is unknown, or a fold has a
-        subject on both sides.
+        If the estimator does not hold exactly one augmenter, a protocol or metric is unknown, or a fold
+        has a subject on both sides.
 
     Examples
     --------
@@ -123,146 +114,126 @@ def compare_protocols(
     ...     Ridge(),
     ... )
     >>> recordings = simulate_ppg(n_subjects=3, minutes=1)
-    >>> compare_protocols(pipe, recordings, progress=False).summary().index.tolist()
-    ['TRTR', 'TRSTR']
+    >>> comparison = compare_protocols(pipe, recordings, progress=False)
+    >>> comparison.summary()["verdict"].tolist()
+    ['reference', 'undecided: too few subjects']
     """
-    path = _augmenter_path(estimator)
-    unknown = [name for name in protocols if name not in PROTOCOLS]
-    if unknown or not len(protocols):
-        raise ValueError(
-            f"protocols={list(protocols)!r} must name some of {', '.join(PROTOCOLS)}, and no others."
+    path = augmenter_path(estimator)
+    protocols = list(dict.fromkeys(protocols))
+    scorers = named_scorers(scoring)
+    _check(protocols, n_repeats, random_state, rope, list(scorers))
+    samples = Samples.of(estimator, X, y, groups)
+    folds = samples.folds(cv, may_share=allow_shared_subjects)
+    trials = [
+        Trial(
+            {"protocol": protocol, "repeat": repeat, "fold": fold},
+            under_protocol(estimator, path, protocol, repeat),
+            train,
+            test,
         )
-    subjects, names = _subjects(estimator, X, groups)
-    folds = _folds(X, y, cv, subjects, names)
-    tasks = [
-        (protocol, fold, train, test)
+        for repeat in range(int(n_repeats))
         for fold, (train, test) in enumerate(folds)
-        for protocol in dict.fromkeys(protocols)
+        for protocol in protocols
     ]
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_fit_and_score)(
-            clone(estimator).set_params(**{f"{path}__train_on": PROTOCOLS[protocol]}),
-            X,
-            y,
-            (train, test),
-            scoring,
-            path,
-        )
-        for protocol, _, train, test in tasks
+    synthesizer = estimator.get_params(deep=True)[path].synthesizer
+    stored_before = n_stored(synthesizer)
+    scores, predictions = run_trials(
+        trials,
+        samples,
+        scorers,
+        path,
+        n_jobs=n_jobs,
+        progress=progress,
+        may_share=allow_shared_subjects,
     )
-    rows = []
-    bar = None
-    try:
-        for (protocol, fold, _, test), result in zip(tasks, results, strict=True):
-            # Only now, so that what ends the first fit stands on a line of its own.
-            bar = bar or tqdm(
-                total=len(tasks), disable=None if progress is None else not progress, unit="fit"
-            )
-            bar.update()
-            tested = [str(names[code]) for code in dict.fromkeys(subjects[test].tolist())]
-            metric = scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score")
-            rows.append(
-                {
-                    "protocol": protocol,
-                    "fold": fold,
-                    "subjects": ", ".join(tested),
-                    "metric": metric,
-                    **result,
-                }
-            )
-    finally:
-        if bar is not None:
-            bar.close()
-    order = {protocol: i for i, protocol in enumerate(dict.fromkeys(protocols))}
-    scores = pd.DataFrame(rows)
-    by_protocol = scores["protocol"].map(order)
-    return ProtocolComparison(
-        scores.iloc[by_protocol.argsort(kind="stable")].reset_index(drop=True)
-    )
-
-
-def _augmenter_path(estimator: Any) -> str:
-    """Give the name of the parameter that is the one augmenter."""
-    params = estimator.get_params(deep=True)
-    paths = [name for name, value in params.items() if isinstance(value, SynthefyAugmenter)]
-    if len(paths) != 1:
-        found = "none" if not paths else f"{len(paths)}: {', '.join(paths)}"
-        raise ValueError(
-            "The estimator must hold one SynthefyAugmenter, whose train_on makes the protocols; found "
-            f"{found}. Build it with skaug.make_pipeline(..., SynthefyAugmenter(), ...)."
-        )
-    return paths[0]
-
-
-def _subjects(estimator: Any, X: Any, groups: ArrayLike | None) -> tuple[NDArray[np.intp], NDArray]:
-    """Give the subject of each sample, as a code and by name."""
-    columns = [
-        value
-        for name, value in estimator.get_params(deep=True).items()
-        if name.rpartition("__")[2] == "subject" and isinstance(value, str)
-    ]
-    column = columns[0] if columns else "subject"
-    return subjects_of(X, groups, column)
-
-
-def _folds(
-    X: Any, y: Any, cv: Any, subjects: NDArray[np.intp], names: NDArray
-) -> list[tuple[NDArray, NDArray]]:
-    n_subjects = len(names)
-    if cv is None:
-        cv = LeaveOneSubjectOut() if n_subjects <= _MOST_LEFT_OUT_ONE_BY_ONE else SubjectKFold(10)
-    with warnings.catch_warnings():
-        # Of splitters that heed no groups: what they do to subjects is looked at below.
-        warnings.filterwarnings("ignore", message="The groups parameter is ignored by")
-        folds = [
-            (np.asarray(train), np.asarray(test))
-            for train, test in check_cv(cv).split(X, y, groups=subjects)
-        ]
-    for train, test in folds:
-        shared = np.intersect1d(subjects[train], subjects[test])
-        if len(shared):
-            raise ValueError(
-                f"cv={cv!r} puts subject {names[shared[0]]!r} on both sides of a fold, so that the "
-                "scores would say little about new subjects: split with SubjectKFold or "
-                "LeaveOneSubjectOut."
-            )
-    return folds
-
-
-def _fit_and_score(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    fold: tuple[NDArray, NDArray],
-    scoring: str | Callable,
-    path: str,
-) -> dict[str, float]:
-    result = cross_validate(
-        estimator,
-        X,
-        y,
-        cv=[fold],
-        scoring=window_scorer(scoring),
-        return_estimator=True,
-        error_score="raise",
-    )
-    augmenter = _fitted_augmenter(result["estimator"][0], path)
-    return {
-        "score": float(result["test_score"][0]),
-        "n_real": 0 if augmenter.train_on == "synthetic" else augmenter.n_real_,
-        "n_synthetic": augmenter.n_synthetic_,
-        "fit_seconds": float(result["fit_time"][0]),
+    stored = n_stored(synthesizer)
+    fits = scores.drop_duplicates(["protocol", "repeat", "fold"])
+    tested = [len(np.unique(samples.codes[test])) for _, test in folds]
+    shared = any(np.isin(samples.codes[test], samples.codes[train]).any() for train, test in folds)
+    details = {
+        "created": now(),
+        "estimator": estimator.__repr__(N_CHAR_MAX=10**6),
+        "n_windows": len(predictions.drop_duplicates(["subject", "first_row"])),
+        "n_subjects": len(samples.subjects),
+        "data_sha256": fingerprint(X, y),
+        "cv": "one subject left out in turn"
+        if max(tested) == 1
+        else repr(cv or "SubjectKFold(10)"),
+        "n_folds": len(folds),
+        "test_share": float(np.mean([len(b) / (len(a) + len(b)) for a, b in folds])),
+        "shared_subjects": bool(shared),
+        "n_repeats": int(n_repeats),
+        "random_state": int(random_state),
+        "rope": dict(rope) if isinstance(rope, Mapping) else rope,
+        "synthesizer": "SurrogateSynthesizer()" if synthesizer is None else repr(synthesizer),
+        "windows_requested": int(fits["n_synthetic"].sum() + predictions["is_synthetic"].sum()),
+        "windows_paid": None if stored is None else stored - (stored_before or 0),
+        "versions": versions(),
     }
+    order = {protocol: i for i, protocol in enumerate(protocols)}
+    return ProtocolComparison(_sorted(scores, order), _sorted(predictions, order), details)
 
 
-def _fitted_augmenter(estimator: Any, path: str) -> SynthefyAugmenter:
-    """Follow a parameter's path through a fitted estimator, into what a search found best."""
-    for name in path.split("__"):
-        fitted = {"estimator": ("best_estimator_", "estimator_"), "regressor": ("regressor_",)}
-        for attribute in (*fitted.get(name, ()), name):
-            if hasattr(estimator, attribute):
-                estimator = getattr(estimator, attribute)
-                break
-        else:
-            estimator = estimator.named_steps[name]
-    return estimator
+def under_protocol(estimator: Any, path: str, protocol: str, repeat: int = 0) -> Any:
+    """Give an estimator that trains, and is tested, as a protocol says.
+
+    Parameters
+    ----------
+    estimator : estimator
+        It is not changed.
+    path : str
+        Its parameter that is the augmenter.
+    protocol : str
+        One of `PROTOCOLS`.
+    repeat : int, default=0
+        Which draws of the synthetic windows: those after the ones that earlier repeats asked for.
+
+    Returns
+    -------
+    estimator
+    """
+    estimator = clone(estimator)
+    augmenter: SynthefyAugmenter = estimator.get_params(deep=True)[path]
+    draws_a_repeat = max(1, math.ceil(augmenter.n_synthetic))
+    augmenter.set_params(first_draw=augmenter.first_draw + repeat * draws_a_repeat)
+    train_on = {"TRTR": "real", "TRSTR": "real+synthetic", "TSTR": "synthetic"}
+    if protocol in train_on:
+        augmenter.set_params(train_on=train_on[protocol])
+        return estimator
+    stand_in = {"TRTS": synthesizing_test_set, "TRRTR": duplicating}[protocol]
+    return estimator.set_params(**{path: stand_in(augmenter)})
+
+
+def _check(
+    protocols: list[str], n_repeats: Any, random_state: Any, rope: Any, metrics: list[str]
+) -> None:
+    unknown = [name for name in protocols if name not in PROTOCOLS]
+    if unknown or not protocols:
+        raise ValueError(
+            f"protocols={protocols!r} must name some of {', '.join(PROTOCOLS)}, and no others."
+        )
+    if not isinstance(n_repeats, int | np.integer) or isinstance(n_repeats, bool) or n_repeats < 1:
+        raise ValueError(f"n_repeats={n_repeats!r} must be a whole number, 1 or more.")
+    if not isinstance(random_state, int | np.integer) or random_state < 0:
+        raise ValueError(
+            f"random_state={random_state!r} must be a whole number, 0 or more: the same seed gives the "
+            "same numbers."
+        )
+    ropes = rope if isinstance(rope, Mapping) else {} if rope is None else {metrics[0]: rope}
+    for metric, width in ropes.items():
+        if metric not in metrics:
+            raise ValueError(
+                f"rope names {metric!r}, which is not scored: {', '.join(metrics)} are."
+            )
+        if not isinstance(width, Real) or not 0 < float(width) < math.inf:
+            raise ValueError(f"rope={width!r} must be a number above 0, in units of {metric}.")
+    if isinstance(rope, Real) and len(metrics) > 1:
+        raise ValueError(
+            f"rope={rope!r} is one width for {len(metrics)} metrics of their own units: pass a dict, "
+            f"{{{metrics[0]!r}: {rope!r}}}."
+        )
+
+
+def _sorted(table: pd.DataFrame, order: dict[str, int]) -> pd.DataFrame:
+    by_protocol = table["protocol"].map(order)
+    return table.iloc[by_protocol.argsort(kind="stable")].reset_index(drop=True)

@@ -147,7 +147,7 @@ class SynthefyAPI(Synthesizer):
             keys.append(key)
             if (position + 1) * len(body) <= _KEPT_BYTES:  # the others are encoded again
                 bodies[position] = body
-        store = self._window_store()
+        store = self.window_store()
         stored = {key: store.get(key) for key in dict.fromkeys(keys)}
         found = {key: window for key, window in stored.items() if window is not None}
         missing = [key for key in stored if key not in found]
@@ -178,6 +178,15 @@ class SynthefyAPI(Synthesizer):
         """
         return [key for key, _ in self._requests(conditions)]
 
+    def window_store(self) -> WindowStore:
+        """Give the store of paid windows.
+
+        Returns
+        -------
+        WindowStore
+        """
+        return self.store if isinstance(self.store, WindowStore) else WindowStore(self.store)
+
     def _requests(self, conditions: Windows) -> Iterator[tuple[str, bytes]]:
         """Give the key and the body of the request for each condition."""
         encoder, labels = self._encoder(conditions), conditions.labels
@@ -197,9 +206,6 @@ class SynthefyAPI(Synthesizer):
 
     def _url(self) -> str:
         return stream_url(self.base_url, self.user_id, self.dataset_name, self.training_job_id)
-
-    def _window_store(self) -> WindowStore:
-        return self.store if isinstance(self.store, WindowStore) else WindowStore(self.store)
 
     def _encoder(self, conditions: Windows) -> Encoder:
         whole = {"max_concurrency": 1, "max_retries": 0, "max_new_windows": 0}

@@ -278,7 +278,7 @@ class _Recorder(Synthesizer):
         self.keys: list[_Key] = []
 
     def synthesize(self, conditions: Windows) -> Windows:
-        folder = self.api._window_store().folder
+        folder = self.api.window_store().folder
         self.keys += [(folder, key) for key in self.api.keys(conditions)]
         return conditions.synthesized(conditions.to_numpy())
 

@@ -9,8 +9,12 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from skaug.keyed_random import combine, text_key, uniform
+from skaug.slicing import in_halves
 from skaug.synthesis.base import Synthesizer
 from skaug.windows import Windows
+
+# Rows that are worked on at once: few enough for windows and spectra to stay in the cache.
+_BLOCK_ROWS = 1 << 16
 
 
 class SurrogateSynthesizer(Synthesizer):
@@ -87,10 +91,15 @@ class SurrogateSynthesizer(Synthesizer):
             )
         keys = self._keys(conditions)
         surrogates = np.empty(conditions.shape, dtype=conditions.dtype)
-        for which, block in conditions.blocks():
-            values = block.to_numpy()
-            _check_finite(values, block)
-            surrogates[which] = _randomise_phases(values, keys[which])
+
+        def work(half: slice) -> None:
+            windows, its_keys, its_surrogates = conditions[half], keys[half], surrogates[half]
+            for which, block in windows.blocks(_BLOCK_ROWS):
+                values = block.to_numpy()
+                _check_finite(values, block)
+                its_surrogates[which] = _randomise_phases(values, its_keys[which])
+
+        in_halves(work, len(conditions), surrogates.nbytes)
         return conditions.synthesized(surrogates)
 
     def _keys(self, conditions: Windows) -> NDArray[np.uint64]:
@@ -105,9 +114,21 @@ def _randomise_phases(values: NDArray, keys: NDArray[np.uint64]) -> NDArray:
     size = values.shape[1]
     spectrum = scipy.fft.rfft(values, axis=1, overwrite_x=True)
     last = (size - 1) // 2  # the highest frequency below Nyquist
-    phases = (2 * np.pi) * uniform(keys, last)
-    spectrum[:, 1 : last + 1] *= np.exp(1j * phases)[:, :, None]
+    rotations = _unit_numbers(uniform(keys, last))
+    for channel in range(values.shape[2]):
+        spectrum[:, 1 : last + 1, channel] *= rotations
     return scipy.fft.irfft(spectrum, n=size, axis=1, overwrite_x=True)
+
+
+def _unit_numbers(turns: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """Give exp(2 pi i turns), of modulus 1 up to rounding."""
+    # From the tangent of half the angle, which takes a fifth of the time of a complex exponential.
+    tangent = np.tan(np.pi * turns)
+    square = tangent * tangent
+    numbers = np.empty(turns.shape, dtype=np.complex128)
+    np.divide(1 - square, 1 + square, out=numbers.real)
+    np.divide(2 * tangent, 1 + square, out=numbers.imag)
+    return numbers
 
 
 def _check_finite(values: NDArray, windows: Windows) -> None:

@@ -1,0 +1,257 @@
+"""How often each test finds a difference between protocols where there is none.
+
+    python benchmarks/inference.py [number of runs, 1,000 by default]
+
+Subjects differ in the level of their features, in what these mean for the label, and in a level of their
+own that no model sees. A subject's windows follow one another: features and noise are correlated (AR(1)).
+Three ridge regressions, a reference and two others, are trained without the subjects they are tested on,
+and scored by the mean absolute error of each subject. The null hypothesis holds exactly, by symmetry:
+
+A   each model sees another of three exchangeable blocks of features;
+B   one model is trained on the real windows and one of three exchangeable draws of synthetic ones: another
+    stretch of each recording, with errors of the generator in features and labels.
+
+Every comparison has five repeats: in A each model trains on another random half of the windows, in B each
+protocol takes another draw. 10 and 15 subjects are left out one by one, 30 one by one and in 10 groups.
+The rope is half the standard deviation of a subject's difference; power is that for a true difference of one.
+
+The tests over subjects take the trained models as they are. Where two models differ by the luck of their
+training sets or draws, they find that: the last table shows when it matters, and that the corrected t, which
+allows for other training sets, mostly does not mind.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from skaug.evaluation.inference import ALPHA, corrected_t, holm, infer, sign_flip_p
+
+SETTINGS = [(10, 10), (15, 15), (30, 30), (30, 10)]  # subjects, folds
+N_WINDOWS = 20
+PENALTY = 1.0
+RUNS_AT_A_TIME = 50
+
+
+@dataclass(frozen=True)
+class World:
+    """What is simulated.
+
+    Attributes
+    ----------
+    null : {"A", "B"}
+    n_features : int
+        That a model sees.
+    generator_error : float
+        Standard deviation of what the generator gets wrong within a subject, where that of the features
+        and of the noise is 1; in B only.
+    n_models, n_repeats : int
+        The reference is the first of the models.
+    """
+
+    null: str
+    n_features: int = 6
+    generator_error: float = 0.7
+    n_models: int = 3
+    n_repeats: int = 5
+
+    def absolute_errors(
+        self, rng: np.random.Generator, n_runs: int, fold: NDArray[np.intp]
+    ) -> NDArray:
+        """Give errors of shape (n_runs, n_models, n_repeats, n_subjects, N_WINDOWS)."""
+        size, blocks = self.n_features, self.n_models if self.null == "A" else 1
+        subjects = (n_runs, blocks, 1, len(fold))
+        draws = (n_runs, self.n_models, self.n_repeats, len(fold))
+        level = _levels(rng, (*subjects, size))
+        slopes = (1 + 0.5 * rng.normal(size=(*subjects, size, 1))) / np.sqrt(size)
+        unseen = _levels(rng, (n_runs, 1, 1, len(fold), 1))
+        x = level + _series(rng, (*subjects, size))
+        y = (
+            (x @ slopes).sum(axis=1, keepdims=True)
+            + unseen
+            + _series(rng, (n_runs, 1, 1, len(fold), 1))
+        )
+        if self.null == "A":
+            seen = rng.random((*draws, N_WINDOWS, 1)) < 0.5
+            return _leave_out(_with_intercept(x) * seen, y * seen, _with_intercept(x), y, fold)
+        drawn_x = level + _series(rng, (*draws, size))
+        drawn_y = drawn_x @ slopes + unseen + _series(rng, (*draws, 1))
+        drawn_x += self.generator_error * (
+            _levels(rng, (*draws, size)) + _series(rng, (*draws, size))
+        )
+        drawn_y += self.generator_error * (_levels(rng, (*draws, 1)) + _series(rng, (*draws, 1)))
+        train_x = np.concatenate([np.broadcast_to(x, drawn_x.shape), drawn_x], axis=-2)
+        train_y = np.concatenate([np.broadcast_to(y, drawn_y.shape), drawn_y], axis=-2)
+        return _leave_out(_with_intercept(train_x), train_y, _with_intercept(x), y, fold)
+
+
+def _levels(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
+    """Draw a level for each series of a subject, with room for its windows."""
+    return 0.7 * rng.normal(size=(*shape[:-1], 1, shape[-1]))
+
+
+def _series(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
+    """Draw series of windows with variance 1 and a correlation of 0.6 between neighbours."""
+    series = rng.normal(size=(*shape[:-1], N_WINDOWS, shape[-1]))
+    for i in range(1, N_WINDOWS):
+        series[..., i, :] = 0.6 * series[..., i - 1, :] + 0.8 * series[..., i, :]
+    return series
+
+
+def _with_intercept(x: NDArray) -> NDArray:
+    return np.concatenate([x, np.ones((*x.shape[:-1], 1))], axis=-1)
+
+
+def _leave_out(
+    train_x: NDArray, train_y: NDArray, test_x: NDArray, test_y: NDArray, fold: NDArray[np.intp]
+) -> NDArray:
+    """Leave each fold out: its subjects' normal equations are taken from those of all subjects."""
+    in_fold = np.eye(fold.max() + 1)[:, fold]
+    both = np.concatenate([train_x, np.broadcast_to(train_y, (*train_x.shape[:-1], 1))], axis=-1)
+    products = np.swapaxes(train_x, -1, -2) @ both
+    kept = products.sum(axis=-3, keepdims=True) - np.einsum("fs,...sij->...fij", in_fold, products)
+    gram = kept[..., :-1] + PENALTY * np.eye(train_x.shape[-1])
+    coefficients = np.linalg.solve(gram, kept[..., -1:])[..., fold, :, :]
+    return np.abs(test_x @ coefficients - test_y)[..., 0]
+
+
+def main(n_runs: int) -> None:
+    """Print false-positive rates, what they depend on, and power."""
+    began = time.perf_counter()
+    error = np.sqrt(ALPHA * (1 - ALPHA) / n_runs)
+    print(f"{n_runs:,} runs; the standard error of a rate of {ALPHA} is {error:.4f}.\n")
+    for world in (World("A"), World("B")):
+        rates = {_title(n, k): _rates(world, n, k, n_runs) for n, k in SETTINGS}
+        print(f"Null {world.null}", _table(rates, n_runs), sep="\n", end="\n\n")
+    rates = {}
+    for n, k in SETTINGS:
+        for title, world in EXTREMES.items():
+            world = replace(world, n_models=2, n_repeats=1)
+            which = rates.setdefault(_title(n, k), {})
+            for test, rate in _rates_of_two(world, n, k, n_runs).items():
+                which[f"{title}: {test}"] = rate
+    print("What it depends on", _table(rates, n_runs), sep="\n", end="\n\n")
+    print(f"{time.perf_counter() - began:.0f} s")
+
+
+EXTREMES = {
+    "A, 2 features": World("A", n_features=2),
+    "A, 24 features": World("A", n_features=24),
+    "B, 24 features": World("B", n_features=24),
+    "B, generator without error": World("B", generator_error=0.0),
+    "B, generator with errors of 1.5": World("B", generator_error=1.5),
+}
+
+
+def _title(n_subjects: int, n_folds: int) -> str:
+    return f"{n_subjects} subjects" + ("" if n_folds == n_subjects else f", {n_folds} folds")
+
+
+def _table(rates: dict[str, dict[str, float]], n_runs: int) -> str:
+    frame = pd.DataFrame(rates)
+    error = np.sqrt(frame * (1 - frame) / n_runs)
+    shown = frame.map("{:.3f}".format) + error.map(" ±{:.3f}".format)
+    return shown.to_string()
+
+
+def _runs(
+    world: World, n_subjects: int, n_folds: int, n_runs: int
+) -> Iterator[tuple[NDArray, NDArray[np.intp]]]:
+    """Yield the absolute errors of one run after another, and in which fold each subject was tested."""
+    rng = np.random.default_rng([n_subjects, n_folds])
+    fold = np.arange(n_subjects) % n_folds
+    for start in range(0, n_runs, RUNS_AT_A_TIME):
+        for errors in world.absolute_errors(rng, min(RUNS_AT_A_TIME, n_runs - start), fold):
+            yield errors, fold
+
+
+def _by_fold(differences: NDArray, fold: NDArray[np.intp]) -> NDArray:
+    """Average the differences of the subjects of each fold."""
+    in_fold = np.eye(fold.max() + 1)[:, fold]
+    return differences @ (in_fold / in_fold.sum(axis=1, keepdims=True)).T
+
+
+def _rates(world: World, n_subjects: int, n_folds: int, n_runs: int) -> dict[str, float]:
+    """Give the share of runs in which each test found something."""
+    spread = _spread_of_a_difference(world, n_subjects, n_folds)
+    found = [
+        _found(errors, fold, spread) for errors, fold in _runs(world, n_subjects, n_folds, n_runs)
+    ]
+    return pd.DataFrame(found).mean().to_dict()
+
+
+def _spread_of_a_difference(world: World, n_subjects: int, n_folds: int) -> float:
+    runs = _runs(world, n_subjects, n_folds, RUNS_AT_A_TIME)
+    return float(
+        np.mean([np.std(np.diff(errors[:2, 0].mean(axis=-1), axis=0)) for errors, _ in runs])
+    )
+
+
+def _found(errors: NDArray, fold: NDArray[np.intp], spread: float) -> dict[str, bool]:
+    scores = -errors.mean(axis=-1)
+    share = 1 / (fold.max() + 1)
+    rope, effect = spread / 2, spread
+    repeats = scores[1] - scores[0]
+    both = [
+        infer(d, _by_fold(d, fold), share, rope=rope)
+        for d in (repeats[0], scores[2, 0] - scores[0, 0])
+    ]
+    first = both[0]
+    adjusted = holm([inference.p_value for inference in both])
+    repeats_by_fold = _by_fold(repeats, fold)
+    averaged = infer(repeats.mean(axis=0), repeats_by_fold.mean(axis=0), share)
+    moved = replace(first, mean=first.mean + rope)
+    better = infer(repeats[0] + effect, _by_fold(repeats[0] + effect, fold), share)
+    return {
+        "sign flips: decides": first.p_sign_flip < ALPHA,
+        "Wilcoxon's signed ranks": first.p_wilcoxon < ALPHA,
+        "95 % t interval without zero": first.ci_low > 0 or first.ci_high < 0,
+        "corrected t": first.p_corrected < ALPHA,
+        "posterior: worse or better, over 0.95": max(first.p_worse, first.p_better) > 0.95,
+        "verdict, no rope: helped or harmed": _decided(replace(first, rope=None).verdict()),
+        "verdict, rope: helped or harmed": _decided(first.verdict()),
+        "either of 2 protocols, Holm: helped or harmed": any(
+            _decided(replace(inference, rope=None).verdict(p))
+            for inference, p in zip(both, adjusted, strict=True)
+        ),
+        "5 repeats: sign flips of their means": averaged.p_sign_flip < ALPHA,
+        "5 repeats: corrected t of their means": averaged.p_corrected < ALPHA,
+        "true difference of one rope: no difference": moved.verdict().startswith("no difference"),
+        "WRONG pooled windows: t": _t(errors[0, 0] - errors[1, 0]) < ALPHA,
+        "WRONG 5 repeats as subjects: t": _t(repeats) < ALPHA,
+        "WRONG 5 repeats as folds: corrected t": (
+            corrected_t(repeats_by_fold.ravel(), share).p_value < ALPHA
+        ),
+        "WRONG either of 2 protocols, not adjusted": min(i.p_value for i in both) < ALPHA,
+        "POWER sign flips": better.p_sign_flip < ALPHA,
+        "POWER corrected t": better.p_corrected < ALPHA,
+    }
+
+
+def _decided(verdict: str) -> bool:
+    return verdict in ("helped", "harmed")
+
+
+def _t(differences: NDArray) -> float:
+    return stats.ttest_1samp(differences, 0, axis=None).pvalue
+
+
+def _rates_of_two(world: World, n_subjects: int, n_folds: int, n_runs: int) -> dict[str, float]:
+    """Give the rates of the test that decides and of the stricter one."""
+    found = []
+    for errors, fold in _runs(world, n_subjects, n_folds, n_runs):
+        d = np.diff(-errors[:2, 0].mean(axis=-1), axis=0)[0]
+        strict = corrected_t(_by_fold(d, fold), 1 / (fold.max() + 1)).p_value
+        found.append({"sign flips": sign_flip_p(d) < ALPHA, "corrected t": strict < ALPHA})
+    return pd.DataFrame(found).mean().to_dict()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000)

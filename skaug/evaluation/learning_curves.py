@@ -1,0 +1,216 @@
+"""Where synthetic data pays: the score against how much of it there is, or against real subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+
+from skaug.evaluation.inference import t_interval
+from skaug.evaluation.protocols import under_protocol
+from skaug.evaluation.trials import (
+    Samples,
+    Scoring,
+    Trial,
+    augmenter_path,
+    named_scorers,
+    run_trials,
+)
+
+if TYPE_CHECKING:
+    from skaug.evaluation.displays import LearningCurveDisplay
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """Scores at several amounts of training data, as `learning_curve` gives them.
+
+    Attributes
+    ----------
+    scores : DataFrame
+        One row per amount, protocol, fold, subject and metric. The amount is ``ratio`` (synthetic
+        windows per real one) or ``n_training_subjects``; the other columns are as in
+        `ProtocolComparison`.
+    """
+
+    scores: pd.DataFrame
+
+    @property
+    def amount(self) -> str:
+        """The column that varies: "ratio" or "n_training_subjects"."""
+        return str(self.scores.columns[0])
+
+    def summary(self) -> pd.DataFrame:
+        """Give the mean over subjects at each amount, and the difference that synthetic windows make.
+
+        Returns
+        -------
+        DataFrame
+            Indexed by metric, amount and protocol: ``mean`` and ``sd`` over subjects, ``difference`` to
+            real windows alone (of as many subjects; above zero: better) and its 95 % t interval
+            ``ci_low``, ``ci_high``. The intervals are of each amount by itself: of several, one that does
+            not hold zero is less surprising.
+        """
+        rows = []
+        for metric, of_metric in self.scores.groupby("metric", sort=False):
+            by_subject = of_metric.pivot_table(
+                index="subject", columns=[self.amount, "protocol"], values="score", sort=False
+            ).dropna()
+            for amount, protocol in by_subject.columns:
+                baseline = (0.0 if self.amount == "ratio" else amount, "TRTR")
+                row = {"metric": metric, self.amount: amount, "protocol": protocol}
+                row |= _statistics(by_subject[amount, protocol])
+                if protocol != "TRTR" and baseline in by_subject.columns:
+                    difference = by_subject[amount, protocol] - by_subject[baseline]
+                    row["difference"] = difference.mean()
+                    row["ci_low"], row["ci_high"] = t_interval(difference)
+                rows.append(row)
+        columns = ["mean", "sd", "difference", "ci_low", "ci_high"]
+        table = pd.DataFrame(rows).set_index(["metric", self.amount, "protocol"])
+        return table.reindex(columns=columns)
+
+    def plot(self, metric: str | None = None, **kwargs: Any) -> LearningCurveDisplay:
+        """Draw the curve: mean over subjects, and the difference that synthetic windows make.
+
+        Parameters
+        ----------
+        metric : str, optional
+            The first one by default.
+        **kwargs : dict
+            As `LearningCurveDisplay.plot` takes them.
+
+        Returns
+        -------
+        LearningCurveDisplay
+
+        Raises
+        ------
+        ImportError
+            Without the extra ``plot``.
+        """
+        from skaug.evaluation.displays import LearningCurveDisplay
+
+        return LearningCurveDisplay.from_curve(self, metric, **kwargs)
+
+
+def learning_curve(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike | None = None,
+    *,
+    ratios: Sequence[float] = (0, 0.25, 0.5, 1, 2, 4),
+    n_subjects: Sequence[int] | None = None,
+    cv: Any = None,
+    groups: ArrayLike | None = None,
+    scoring: Scoring = "neg_mean_absolute_error",
+    n_jobs: int | None = None,
+    random_state: int = 0,
+    progress: bool | None = None,
+) -> LearningCurve:
+    """Score a pipeline with more and more synthetic windows, or with more and more real subjects.
+
+    Larger amounts hold the smaller ones, in every fold: the conditions of a larger ratio include those
+    of a smaller one, and more training subjects include fewer.
+
+    Parameters
+    ----------
+    estimator : pipeline
+        As for `compare_protocols`.
+    X : DataFrame or Windows
+        Recordings, or windows.
+    y : array-like, optional
+        Labels of rows or windows; the target column, or the windows' own, by default.
+    ratios : sequence of float, default=(0, 0.25, 0.5, 1, 2, 4)
+        Synthetic windows per real one. Not used with `n_subjects`.
+    n_subjects : sequence of int, optional
+        Numbers of real training subjects, chosen by seed in each fold; each with real windows alone, and
+        with as many synthetic ones as the pipeline's augmenter adds.
+    cv, groups, scoring, n_jobs, progress
+        As for `compare_protocols`.
+    random_state : int, default=0
+        Decides which subjects are trained on.
+
+    Returns
+    -------
+    LearningCurve
+
+    Raises
+    ------
+    ValueError
+        If a ratio is below zero, or a fold has fewer training subjects than are asked for.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from skaug import SubjectWindower, SynthefyAugmenter, WindowSpectrum, make_pipeline
+    >>> from skaug.datasets import simulate_ppg
+    >>> from skaug.evaluation import learning_curve
+    >>> pipe = make_pipeline(
+    ...     SubjectWindower(features=["BVP"], target="heart_rate"),
+    ...     SynthefyAugmenter(),
+    ...     WindowSpectrum(low=0.5, high=4, sampling_rate=64),
+    ...     Ridge(),
+    ... )
+    >>> recordings = simulate_ppg(n_subjects=3, minutes=1)
+    >>> curve = learning_curve(pipe, recordings, ratios=(0, 1), progress=False)
+    >>> curve.scores.groupby("ratio")["n_synthetic"].mean().tolist()
+    [0.0, 14.0]
+    """
+    path = augmenter_path(estimator)
+    scorers = named_scorers(scoring)
+    samples = Samples.of(estimator, X, y, groups)
+    folds = samples.folds(cv)
+    if n_subjects is None:
+        trials = list(_by_ratio(estimator, path, ratios, folds))
+    else:
+        trials = list(_by_subjects(estimator, path, n_subjects, folds, samples, random_state))
+    scores, _ = run_trials(trials, samples, scorers, path, n_jobs=n_jobs, progress=progress)
+    keys = [scores.columns[0], "protocol"]
+    return LearningCurve(scores.sort_values(keys, kind="stable", ignore_index=True))
+
+
+def _by_ratio(
+    estimator: Any, path: str, ratios: Sequence[float], folds: list[tuple[NDArray, NDArray]]
+) -> Any:
+    for ratio in ratios:
+        if not isinstance(ratio, Real) or not 0 <= ratio < np.inf:
+            raise ValueError(f"ratios={list(ratios)!r} must be numbers, 0 or more.")
+    for fold, (train, test) in enumerate(folds):
+        for ratio in dict.fromkeys(map(float, ratios)):
+            protocol = "TRSTR" if ratio else "TRTR"
+            varied = clone(estimator).set_params(**{f"{path}__n_synthetic": ratio})
+            labels = {"ratio": ratio, "protocol": protocol, "fold": fold}
+            yield Trial(labels, under_protocol(varied, path, protocol), train, test)
+
+
+def _by_subjects(
+    estimator: Any,
+    path: str,
+    n_subjects: Sequence[int],
+    folds: list[tuple[NDArray, NDArray]],
+    samples: Samples,
+    random_state: int,
+) -> Any:
+    for fold, (train, test) in enumerate(folds):
+        present = np.unique(samples.codes[train])
+        order = np.random.default_rng([random_state, fold]).permutation(present)
+        for n in dict.fromkeys(n_subjects):
+            if not isinstance(n, Integral) or not 1 <= n <= len(order):
+                raise ValueError(
+                    f"n_subjects={list(n_subjects)!r} must be whole numbers from 1 to {len(order)}, as "
+                    f"many as fold {fold} can train on."
+                )
+            chosen = train[np.isin(samples.codes[train], order[:n])]
+            for protocol in ("TRTR", "TRSTR"):
+                labels = {"n_training_subjects": int(n), "protocol": protocol, "fold": fold}
+                yield Trial(labels, under_protocol(estimator, path, protocol), chosen, test)
+
+
+def _statistics(scores: pd.Series) -> dict[str, float]:
+    return {"mean": scores.mean(), "sd": scores.std(ddof=1)}

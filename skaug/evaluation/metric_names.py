@@ -1,0 +1,46 @@
+"""Metrics as a reader knows them: the mean absolute error, not its negative."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_KNOWN = {
+    "neg_mean_absolute_error": "MAE",
+    "neg_root_mean_squared_error": "RMSE",
+    "neg_mean_squared_error": "MSE",
+    "neg_median_absolute_error": "median absolute error",
+    "neg_mean_absolute_percentage_error": "MAPE",
+    "neg_log_loss": "log loss",
+    "neg_brier_score": "Brier score",
+    "r2": "R²",
+    "roc_auc": "ROC AUC",
+}
+
+
+@dataclass(frozen=True)
+class ReadableMetric:
+    """How a metric is shown.
+
+    Parameters
+    ----------
+    name : str
+        As scikit-learn calls it: the greater the better.
+    """
+
+    name: str
+
+    @property
+    def label(self) -> str:
+        """What a reader calls it."""
+        plain = self.name.removeprefix("neg_").replace("_", " ")
+        return _KNOWN.get(self.name, plain)
+
+    @property
+    def is_error(self) -> bool:
+        """Whether smaller values are better, as they are shown."""
+        return self.name.startswith("neg_")
+
+    @property
+    def sign(self) -> int:
+        """What a score is multiplied by to be shown."""
+        return -1 if self.is_error else 1

@@ -1,0 +1,248 @@
+"""What a comparison says: summary, verdict, and what is saved of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
+
+from skaug.evaluation import ProtocolComparison
+from skaug.evaluation.inference import corrected_t, holm, sign_flip_p
+
+MAE = "neg_mean_absolute_error"
+DETAILS = {
+    "created": "2026-01-01T00:00:00+00:00",
+    "estimator": "Pipeline()",
+    "n_windows": 40,
+    "n_subjects": 8,
+    "data_sha256": "0" * 64,
+    "cv": "one subject left out in turn",
+    "n_folds": 8,
+    "test_share": 0.125,
+    "shared_subjects": False,
+    "n_repeats": 1,
+    "random_state": 0,
+    "rope": None,
+    "synthesizer": "SurrogateSynthesizer()",
+    "windows_requested": 40,
+    "windows_paid": None,
+    "versions": {"skaug": "0"},
+}
+
+
+def comparison_of(
+    scores: dict[str, Any], *, metric: str = MAE, n_folds: int | None = None, **details: Any
+) -> ProtocolComparison:
+    """A comparison with these scores of subjects; of each protocol an array, or a list of repeats."""
+    rows = []
+    for protocol, values in scores.items():
+        for repeat, of_repeat in enumerate(np.atleast_2d(values)):
+            for subject, score in enumerate(of_repeat):
+                rows.append(
+                    {
+                        "protocol": protocol,
+                        "repeat": repeat,
+                        "fold": subject % (n_folds or len(of_repeat)),
+                        "subject": f"S{subject}",
+                        "metric": metric,
+                        "score": score,
+                        "n_real": 0 if protocol == "TSTR" else 30,
+                        "n_synthetic": 0 if protocol == "TRTR" else 30,
+                        "fit_seconds": 0.1,
+                        "synthesis_seconds": 0.0,
+                    }
+                )
+    table = pd.DataFrame(rows)
+    predictions = table[["protocol", "repeat", "fold", "subject"]].assign(
+        first_row=0, is_synthetic=False, y_true=60.0, y_pred=61.0
+    )
+    n = table["subject"].nunique()
+    made = DETAILS | {"n_subjects": n, "test_share": 1 / (n_folds or n)} | details
+    return ProtocolComparison(table, predictions, made)
+
+
+@pytest.fixture
+def real() -> np.ndarray:
+    return -np.array([4.0, 5.5, 3.2, 8.1, 4.4, 6.0, 5.1, 4.9])
+
+
+@pytest.fixture
+def gain() -> np.ndarray:
+    return np.array([0.4, 0.2, -0.3, 1.1, 0.5, 0.6, 0.1, 0.35])
+
+
+def test_the_summary_is_of_subjects(real: np.ndarray, gain: np.ndarray) -> None:
+    summary = comparison_of({"TRTR": real, "TRSTR": real + gain}).summary()
+    assert summary.index.tolist() == [("TRTR", MAE), ("TRSTR", MAE)]
+    reference, row = summary.loc[("TRTR", MAE)], summary.loc[("TRSTR", MAE)]
+    assert_allclose([reference["mean"], reference["sd"]], [real.mean(), real.std(ddof=1)])
+    assert reference["verdict"] == "reference"
+    assert pd.isna(reference["difference"])
+    assert_allclose(row["difference"], gain.mean())
+    interval = stats.ttest_1samp(gain, 0).confidence_interval()
+    assert_allclose([row["ci_low"], row["ci_high"]], interval)
+    assert (row["n_subjects"], row["n_better"], row["n_worse"]) == (8, 7, 1)
+    assert_allclose(row["p_value"], sign_flip_p(gain))
+    assert_allclose(row["p_wilcoxon"], stats.wilcoxon(gain, method="exact").pvalue)
+    assert_allclose(row["p_corrected"], corrected_t(gain, 1 / 8).p_value)
+    assert np.isnan(row["p_rope_within"])
+
+
+def test_repeats_are_averaged_before_they_are_tested(real: np.ndarray, gain: np.ndarray) -> None:
+    noise = np.array([[1], [-1]]) * np.linspace(0, 3, 8)
+    once = comparison_of({"TRTR": real, "TRSTR": real + gain}).summary()
+    twice = comparison_of({"TRTR": [real, real], "TRSTR": real + gain + noise}).summary()
+    columns = once.columns.drop("verdict")
+    assert_allclose(
+        twice[columns].astype(float).to_numpy(), once[columns].astype(float).to_numpy(), atol=1e-12
+    )
+
+
+def test_p_values_are_adjusted_for_the_protocols_compared(
+    real: np.ndarray, gain: np.ndarray
+) -> None:
+    summary = comparison_of(
+        {"TRTR": real, "TRSTR": real + gain, "TSTR": real - 2 + gain, "TRTS": real, "TRRTR": real}
+    ).summary()
+    judged = ["TRSTR", "TSTR", "TRRTR"]
+    rows = summary.droplevel("metric").loc[judged]
+    assert_allclose(rows["p_holm"], holm(rows["p_value"]))
+    assert rows.loc["TRRTR", "p_value"] == 1
+    trts = summary.loc[("TRTS", MAE)]
+    assert trts["verdict"] == "not judged: tested on synthetic windows"
+    assert pd.isna(trts["p_value"])
+
+
+def test_the_corrected_test_is_over_folds(real: np.ndarray, gain: np.ndarray) -> None:
+    row = comparison_of({"TRTR": real, "TRSTR": real + gain}, n_folds=4).summary().iloc[1]
+    of_folds = gain.reshape(2, 4).mean(axis=0)
+    assert_allclose(row["p_corrected"], corrected_t(of_folds, 1 / 4).p_value)
+    assert_allclose(row["p_value"], sign_flip_p(gain))
+
+
+def test_another_reference_may_be_asked_for(real: np.ndarray, gain: np.ndarray) -> None:
+    comparison = comparison_of({"TRTR": real, "TRSTR": real + gain, "TRRTR": real + 0.5})
+    summary = comparison.summary(reference="TRRTR").droplevel("metric")
+    assert_allclose(summary.loc["TRSTR", "difference"], gain.mean() - 0.5)
+    assert summary.loc["TRRTR", "verdict"] == "reference"
+    with pytest.raises(
+        ValueError, match=r"'TSTR' was not compared: take one of TRTR, TRSTR, TRRTR"
+    ):
+        comparison.summary(reference="TSTR")
+
+
+def test_without_trtr_there_is_no_difference(real: np.ndarray) -> None:
+    comparison = comparison_of({"TSTR": real})
+    assert comparison.summary()["difference"].isna().all()
+    assert "nothing to judge" in comparison.verdict()
+
+
+def test_five_subjects_get_no_p_value(real: np.ndarray, gain: np.ndarray) -> None:
+    few = comparison_of({"TRTR": real[:5], "TRSTR": real[:5] + 3})
+    row = few.summary().loc[("TRSTR", MAE)]
+    assert row["verdict"] == "undecided: too few subjects"
+    assert row[["p_value", "p_holm", "p_wilcoxon", "p_corrected"]].isna().all()
+    six = comparison_of({"TRTR": real[:6], "TRSTR": real[:6] + gain[:6]})
+    assert six.summary().loc[("TRSTR", MAE), "p_value"] > 0
+
+
+def test_a_subject_without_a_score_is_left_out_under_all_protocols(
+    real: np.ndarray, gain: np.ndarray
+) -> None:
+    holed = real + gain
+    holed[3] = np.nan
+    summary = comparison_of({"TRTR": real, "TRSTR": holed}).summary()
+    assert (summary["n_subjects"] == 7).all()
+    assert_allclose(summary["difference"].iloc[1], np.delete(gain, 3).mean())
+    assert_allclose(summary["mean"].iloc[0], np.delete(real, 3).mean())
+    nobody = comparison_of({"TRTR": real, "TRSTR": np.full(8, np.nan)})
+    assert nobody.summary()["n_subjects"].tolist() == [0, 0]
+    assert "defined for none" in nobody.verdict()
+
+
+@pytest.mark.parametrize(
+    ("difference", "rope", "verdict", "sentence"),
+    [
+        (1.0, None, "helped", "Adding synthetic windows helped: MAE -1 on average"),
+        (-1.0, None, "harmed", "Adding synthetic windows harmed: MAE +1 on average"),
+        (0.0, None, "undecided", "no difference that can be told from chance"),
+        (0.0, 0.5, "no difference within the rope", "made no practical difference"),
+        (1.0, 0.5, "helped", "helped"),
+    ],
+)
+def test_the_verdict_is_a_sentence(
+    real: np.ndarray, difference: float, rope: float | None, verdict: str, sentence: str
+) -> None:
+    spread = np.array([0.2, -0.2, 0.1, -0.1, 0.3, -0.3, 0.25, -0.25])
+    comparison = comparison_of({"TRTR": real, "TRSTR": real + difference + spread}, rope=rope)
+    assert comparison.summary()["verdict"].iloc[1] == verdict
+    assert sentence in comparison.verdict()
+    assert comparison.verdict() in comparison._repr_html_()
+
+
+def test_the_verdict_of_a_score_that_should_be_great(real: np.ndarray) -> None:
+    comparison = comparison_of({"TRTR": real, "TSTR": real + 1}, metric="r2")
+    assert comparison.verdict().startswith(
+        "Training on synthetic windows alone helped: R² +1 on average (95 % interval +1 to +1), better "
+        "for 8 of 8 subjects"
+    )
+
+
+def test_a_rope_may_be_of_one_metric(real: np.ndarray, gain: np.ndarray) -> None:
+    first = comparison_of({"TRTR": real, "TRSTR": real + gain}, rope={"r2": 5.0})
+    second = comparison_of({"TRTR": real, "TRSTR": real + gain}, metric="r2")
+    both = ProtocolComparison(
+        pd.concat([first.scores, second.scores]), first.predictions, first.details
+    )
+    verdicts = both.summary()["verdict"]
+    assert verdicts["TRSTR", "r2"] == "no difference within the rope"
+    assert verdicts["TRSTR", MAE] != "no difference within the rope"
+
+
+def test_what_is_saved_comes_back(tmp_path: Path, real: np.ndarray, gain: np.ndarray) -> None:
+    comparison = comparison_of({"TRTR": real, "TRSTR": real + gain}, rope={MAE: 0.5})
+    comparison.save(tmp_path / "made" / "here")
+    found = ProtocolComparison.load(tmp_path / "made" / "here")
+    pd.testing.assert_frame_equal(found.scores, comparison.scores)
+    pd.testing.assert_frame_equal(found.predictions, comparison.predictions)
+    pd.testing.assert_frame_equal(found.to_frame(), comparison.to_frame())
+    assert found.details == comparison.details
+    assert sorted(path.suffix for path in (tmp_path / "made" / "here").iterdir()) == [
+        ".json",
+        ".parquet",
+        ".parquet",
+    ]
+
+
+def test_a_format_of_the_future_is_refused(tmp_path: Path, real: np.ndarray) -> None:
+    comparison_of({"TRTR": real}).save(tmp_path)
+    path = tmp_path / "comparison.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
+    with pytest.raises(ValueError, match="cannot read"):
+        ProtocolComparison.load(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        ProtocolComparison.load(tmp_path / "nowhere")
+
+
+def test_a_metric_that_was_not_scored_is_told(real: np.ndarray) -> None:
+    comparison = comparison_of({"TRTR": real, "TRSTR": real + 1})
+    with pytest.raises(ValueError, match=f"'r2' was not scored: take one of {MAE}"):
+        comparison.by_subject("r2")
+    assert_array_equal(comparison.differences()["TRSTR"], (real + 1) - real)
+
+
+def test_folds_are_of_the_subjects_that_are_compared(real: np.ndarray, gain: np.ndarray) -> None:
+    holed = real + gain
+    holed[1] = np.nan
+    comparison = comparison_of({"TRTR": real, "TRSTR": holed}, n_folds=4)
+    assert comparison.left_out() == ["S1"]
+    # Subjects 1 and 5 share a fold: with 1 left out, it has the difference of 5 alone.
+    of_folds = [gain[[0, 4]].mean(), gain[5], gain[[2, 6]].mean(), gain[[3, 7]].mean()]
+    found = comparison.summary().loc[("TRSTR", MAE), "p_corrected"]
+    assert_allclose(found, corrected_t(of_folds, 1 / 4).p_value)

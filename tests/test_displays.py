@@ -1,0 +1,106 @@
+"""Plots of comparisons and learning curves show the numbers they are of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from skaug.evaluation import LearningCurve, LearningCurveDisplay, ProtocolComparisonDisplay
+
+pyplot = pytest.importorskip("matplotlib.pyplot")
+
+MAE = "neg_mean_absolute_error"
+SCORES = pd.DataFrame(
+    {
+        "TRTR": [-4.0, -5.0, -6.0, -3.0],
+        "TRSTR": [-3.5, -5.2, -5.0, -2.9],
+        "TRTS": [-9.0, -9.0, -9.0, -9.0],
+    },
+    index=["S1", "S2", "S3", "S4"],
+)
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    pyplot.close("all")
+
+
+def test_subjects_are_joined_in_pairs_and_errors_are_positive() -> None:
+    display = ProtocolComparisonDisplay(SCORES, MAE).plot()
+    scores, _ = display.axes_
+    assert [label.get_text() for label in scores.get_xticklabels()] == ["TRTR", "TRSTR"]
+    pairs = [line.get_ydata() for line in scores.lines]
+    assert_allclose(pairs, -SCORES[["TRTR", "TRSTR"]])
+    assert scores.get_ylabel() == "MAE"
+
+
+def test_differences_have_an_interval_and_say_which_way_is_better() -> None:
+    display = ProtocolComparisonDisplay(SCORES, MAE).plot()
+    _, differences = display.axes_
+    gain = SCORES["TRSTR"] - SCORES["TRTR"]
+    dots = differences.collections[0].get_offsets()[:, 1]
+    assert_allclose(sorted(dots), sorted(-gain))
+    assert "below zero: better" in differences.get_title()
+    (mean,) = [line for line in differences.lines if line.get_marker() == "o"]
+    assert_allclose(np.asarray(mean.get_ydata(), dtype=float), -gain.mean())
+    greater = ProtocolComparisonDisplay(SCORES, "r2").plot()
+    assert "above zero: better" in greater.axes_[1].get_title()
+    assert_allclose(sorted(greater.axes_[1].collections[0].get_offsets()[:, 1]), sorted(gain))
+
+
+def test_without_a_reference_scores_alone_are_drawn() -> None:
+    assert len(ProtocolComparisonDisplay(SCORES[["TRSTR"]], MAE).plot().axes_) == 1
+    assert len(ProtocolComparisonDisplay(SCORES[["TRTS"]], MAE).plot().axes_) == 1
+
+
+def test_a_plot_may_go_where_one_likes() -> None:
+    figure, axes = pyplot.subplots(1, 2)
+    display = ProtocolComparisonDisplay(SCORES, MAE).plot(axes=axes)
+    assert display.figure_ is figure
+    with pytest.raises(ValueError, match="must hold 2 Axes, got 1"):
+        ProtocolComparisonDisplay(SCORES, MAE).plot(axes=axes[0])
+
+
+def curve_of(amount: str, amounts: list[float], protocols: list[str]) -> LearningCurve:
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            amount: x,
+            "protocol": p,
+            "fold": s,
+            "subject": f"S{s}",
+            "metric": MAE,
+            "score": -rng.random(),
+        }
+        for x in amounts
+        for p in (protocols if amount != "ratio" else ["TRSTR" if x else "TRTR"])
+        for s in range(5)
+    ]
+    return LearningCurve(pd.DataFrame(rows))
+
+
+def test_a_curve_over_ratios_is_one_line_from_real_windows_alone() -> None:
+    curve = curve_of("ratio", [0.0, 0.5, 2.0], [])
+    display = curve.plot()
+    assert isinstance(display, LearningCurveDisplay)
+    means, differences = display.axes_
+    (line,) = means.lines
+    summary = curve.summary().loc[MAE]
+    assert_allclose(line.get_ydata(), -summary["mean"])
+    assert [label.get_text() for label in means.get_xticklabels()] == ["0", "0.5", "2"]
+    (bars,) = differences.containers
+    ends = np.array([segment[:, 1] for segment in bars[2][0].get_segments()])
+    known = summary.dropna()
+    assert_allclose(np.sort(ends), np.sort(-known[["ci_low", "ci_high"]]))
+
+
+def test_a_curve_over_subjects_has_a_line_with_and_one_without() -> None:
+    display = curve_of("n_training_subjects", [2, 4], ["TRTR", "TRSTR"]).plot()
+    means, _ = display.axes_
+    assert [text.get_text() for text in means.get_legend().get_texts()] == ["TRTR", "TRSTR"]
+    assert means.get_xlabel() == "real subjects trained on"

@@ -1,0 +1,119 @@
+"""Learning curves over the share of synthetic windows, and over real subjects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
+from sklearn.linear_model import Ridge
+
+from skaug import SynthefyAugmenter, Windows, WindowSpectrum, make_pipeline
+from skaug.evaluation import compare_protocols, learning_curve
+from skaug.model_selection import SubjectKFold
+from skaug.synthesis import Synthesizer
+
+
+def pipeline(synthesizer: Synthesizer | None = None, n_synthetic: float = 1.0) -> Any:
+    augmenter = SynthefyAugmenter(synthesizer, n_synthetic=n_synthetic)
+    return make_pipeline(augmenter, WindowSpectrum(0.5, 4.0, 32), Ridge())
+
+
+def test_each_ratio_scores_as_a_comparison_with_that_ratio(windows: Windows) -> None:
+    curve = learning_curve(
+        pipeline(), windows, ratios=(0, 0.5, 2), cv=SubjectKFold(3), progress=False
+    )
+    assert curve.scores["ratio"].unique().tolist() == [0, 0.5, 2]
+    for ratio in (0.5, 2.0):
+        scores = compare_protocols(
+            pipeline(n_synthetic=ratio), windows, cv=SubjectKFold(3), progress=False
+        ).scores.set_index("protocol")
+        at = curve.scores.set_index("ratio")
+        assert_array_equal(at.loc[ratio, "score"], scores.loc["TRSTR", "score"])
+        assert_array_equal(at.loc[0, "score"], scores.loc["TRTR", "score"])
+        assert_array_equal(at.loc[ratio, "n_synthetic"], scores.loc["TRSTR", "n_synthetic"])
+
+
+class WhoWasThere(Synthesizer):
+    """Notes the training subjects of each fit in `seen`."""
+
+    seen: list[set[str]] = []
+
+    def fit(self, windows: Windows) -> WhoWasThere:
+        self.seen.append(set(windows.groups))
+        return self
+
+    def synthesize(self, conditions: Windows) -> Windows:
+        return conditions.synthesized(conditions.to_numpy())
+
+
+def test_more_training_subjects_include_fewer(windows: Windows) -> None:
+    WhoWasThere.seen.clear()
+    curve = learning_curve(
+        pipeline(WhoWasThere()), windows, n_subjects=(1, 3, 5), progress=False, random_state=1
+    )
+    assert len(WhoWasThere.seen) == 6 * 3
+    for fold in range(6):
+        one, three, five = WhoWasThere.seen[3 * fold : 3 * fold + 3]
+        assert (len(one), len(three), len(five)) == (1, 3, 5)
+        assert one < three < five
+    whole = compare_protocols(pipeline(WhoWasThere()), windows, progress=False).scores
+    of_five = curve.scores.query("n_training_subjects == 5").set_index("protocol")
+    for protocol in ("TRTR", "TRSTR"):
+        expected = whole.loc[whole["protocol"] == protocol, "score"]
+        assert_allclose(of_five.loc[protocol, "score"], expected)
+
+
+def test_another_seed_trains_on_other_subjects(windows: Windows) -> None:
+    chosen = []
+    for seed in (0, 0, 1):
+        WhoWasThere.seen.clear()
+        learning_curve(
+            pipeline(WhoWasThere()), windows, n_subjects=(2,), random_state=seed, progress=False
+        )
+        chosen.append(list(WhoWasThere.seen))
+    assert chosen[0] == chosen[1] != chosen[2]
+
+
+def test_the_summary_is_of_subjects(windows: Windows) -> None:
+    curve = learning_curve(pipeline(), windows, ratios=(0, 1), progress=False)
+    metric = "neg_mean_absolute_error"
+    zero, one = (of["score"].to_numpy() for _, of in curve.scores.groupby("ratio"))
+    summary = curve.summary()
+    row = summary.loc[(metric, 1.0, "TRSTR")]
+    assert_allclose([row["mean"], row["sd"]], [one.mean(), one.std(ddof=1)])
+    assert_allclose(row["difference"], (one - zero).mean())
+    interval = stats.ttest_1samp(one - zero, 0).confidence_interval()
+    assert_allclose([row["ci_low"], row["ci_high"]], interval)
+    assert np.isnan(summary.loc[(metric, 0.0, "TRTR"), "difference"])
+
+
+def test_without_real_windows_alone_there_is_no_difference(windows: Windows) -> None:
+    curve = learning_curve(pipeline(), windows, ratios=(0.5,), cv=SubjectKFold(2), progress=False)
+    assert curve.summary()["difference"].isna().all()
+
+
+def test_two_processes_give_the_scores_of_one(windows: Windows) -> None:
+    one, two = (
+        learning_curve(
+            pipeline(), windows, ratios=(0, 1), cv=SubjectKFold(2), n_jobs=n, progress=False
+        ).scores["score"]
+        for n in (1, 2)
+    )
+    assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"ratios": (0, -1)}, "0 or more"),
+        ({"n_subjects": (2, 9)}, "from 1 to 5"),
+        ({"n_subjects": (0,)}, "from 1 to 5"),
+        ({"n_subjects": (1.5,)}, "whole numbers"),
+    ],
+)
+def test_wrong_amounts_are_told(windows: Windows, wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        learning_curve(pipeline(), windows, progress=False, **wrong)

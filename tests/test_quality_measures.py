@@ -1,0 +1,713 @@
+"""Each measure of synthetic windows against a formula, an oracle or a law that it has to obey."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+import scipy.linalg
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from skaug import WindowFlattener, Windows
+from skaug.evaluation.measures.adherence import (
+    adherence,
+    are_classes,
+    rate_adherence,
+    spectral_peaks,
+)
+from skaug.evaluation.measures.discrimination import discriminate
+from skaug.evaluation.measures.diversity import near_duplicates, prdc
+from skaug.evaluation.measures.embedding import (
+    SpectrumAutocorrelation,
+    WaveformStatistics,
+    autocorrelation,
+    fitted_embedding,
+)
+from skaug.evaluation.measures.fidelity import (
+    frechet_distance,
+    kolmogorov_smirnov,
+    log_spectral_distance,
+    maximum_mean_discrepancy,
+    mean_difference,
+    median_distance,
+    swap_p,
+    wasserstein_distance,
+)
+from skaug.evaluation.measures.measure import Measure
+from skaug.evaluation.measures.memorisation import (
+    closer_if_left_out,
+    closer_to_training,
+    clustered_auc,
+    exact_copies,
+    memorisation,
+)
+from skaug.evaluation.measures.sample import Sample
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    # Of many small searches for neighbours, threads that wait for each other take most of the time.
+    with threadpool_limits(1):
+        yield
+
+
+def sample(
+    X: NDArray,
+    groups: Sequence | None = None,
+    y: Sequence | None = None,
+    like: NDArray | None = None,
+) -> Sample:
+    windows = Windows.from_arrays(X)
+    embedding, _ = fitted_embedding(
+        "spectrum+acf", windows if like is None else Windows.from_arrays(like)
+    )
+    return Sample(
+        windows,
+        embedding,
+        None if groups is None else np.asarray(groups, dtype=object),
+        None if y is None else np.asarray(y),
+    )
+
+
+def points(X: NDArray, groups: Sequence | None = None) -> Sample:
+    """Give points as windows of one channel that are their own embedding."""
+    windows = Windows.from_arrays(X[:, :, None])
+    return Sample(
+        windows,
+        WindowFlattener().fit(windows),
+        None if groups is None else np.asarray(groups, dtype=object),
+    )
+
+
+def rhythms(rng: np.random.Generator, rates: NDArray, n: int = 256, noise: float = 0.3) -> NDArray:
+    """Give windows of 8 s at 32 Hz with these rates per minute."""
+    t = np.arange(n) / 32
+    start = rng.uniform(0, 2 * np.pi, (len(rates), 1))
+    waves = np.sin(2 * np.pi * rates[:, None] / 60 * t + start)
+    return (waves + noise * rng.normal(size=waves.shape))[:, :, None]
+
+
+def rises(values: Sequence[float]) -> bool:
+    return bool((np.diff(values) > 0).all())
+
+
+def people(
+    rng: np.random.Generator, n: int, n_windows: int = 30, name: str = "", d: int = 6
+) -> Sample:
+    """Give points around a centre of each of n people."""
+    centres = rng.normal(size=(n, 1, d))
+    X = (centres + rng.normal(size=(n, n_windows, d))).reshape(-1, d)
+    return points(X, np.repeat([f"{name}{i}" for i in range(n)], n_windows))
+
+
+# Distances of samples and of second order
+
+
+def test_a_shift_moves_the_samples_by_itself_over_the_standard_deviation() -> None:
+    x = np.random.default_rng(0).normal(size=1000)
+    assert_allclose(wasserstein_distance(x, x + 3), 3 / x.std())
+    assert_allclose(wasserstein_distance(100 * x, 100 * (x + 3)), 3 / x.std())
+    assert wasserstein_distance(np.ones(9), np.full(9, 3.0)) == 2
+
+
+def test_the_distribution_functions_of_shifted_uniforms_differ_by_the_shift() -> None:
+    x = np.linspace(0, 1, 1001)
+    assert_allclose(kolmogorov_smirnov(x, x + 0.25), 0.25, atol=0.002)
+    assert kolmogorov_smirnov(x, x) == 0
+
+
+def test_twice_the_amplitude_is_six_decibels() -> None:
+    X = np.random.default_rng(0).normal(size=(20, 64, 2))
+    single, double = sample(X), sample(2 * X)
+    assert_allclose(
+        log_spectral_distance(single.log_power, double.log_power), 20 * np.log10(2), rtol=1e-9
+    )
+
+
+def test_the_autocorrelation_is_that_of_the_definition() -> None:
+    x = np.random.default_rng(0).normal(size=33)
+    centred = x - x.mean()
+    expected = np.correlate(centred, centred, mode="full")[32 : 32 + 17] / (centred**2).sum()
+    assert_allclose(autocorrelation(x[None, :, None])[0, :, 0], expected, atol=1e-12)
+    assert_allclose(autocorrelation(np.full((1, 33, 1), 0.1))[0, :, 0], [1, *[0] * 16])
+
+
+def test_the_correlation_is_within_windows_and_passes_over_flat_ones() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3, 50, 3))
+    X[2, :, 1] = 0.1
+    given = sample(X).correlation
+    for window in (0, 1):
+        expected = np.corrcoef(X[window].T)[np.triu_indices(3, k=1)]
+        assert_allclose(given[window], expected)
+    assert np.isnan(given[2]).tolist() == [True, False, True]
+    assert_allclose(
+        mean_difference(given, np.zeros((1, 3))), np.abs(np.nanmean(given, axis=0)).mean()
+    )
+    assert np.isnan(mean_difference(given, np.full((2, 3), np.nan)))
+
+
+# Distances in the embedding
+
+
+def test_the_frechet_distance_of_one_dimension_is_its_formula() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(50, 1)), 2 + 3 * rng.normal(size=(70, 1))
+    expected = (x.mean() - y.mean()) ** 2 + (x.std(ddof=1) - y.std(ddof=1)) ** 2
+    assert_allclose(frechet_distance(x, y), expected)
+
+
+def test_the_frechet_distance_agrees_with_the_matrix_root() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(50, 4)) @ rng.normal(size=(4, 4)), rng.normal(size=(60, 4))
+    a, b = np.cov(x.T), np.cov(y.T)
+    expected = ((x.mean(0) - y.mean(0)) ** 2).sum()
+    expected += np.trace(a + b - 2 * scipy.linalg.sqrtm(a @ b).real)
+    assert_allclose(frechet_distance(x, y), expected)
+    assert frechet_distance(x, x) < 1e-9
+
+
+def test_mmd_is_the_sum_over_all_pairs() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(7, 3)), rng.normal(size=(5, 3))
+
+    def mean(a: NDArray, b: NDArray) -> float:
+        kernel = [[np.exp(-((p - q) ** 2).sum() / (2 * 1.5**2)) for q in b] for p in a]
+        return float(np.mean(kernel))
+
+    expected = np.sqrt(mean(x, x) + mean(y, y) - 2 * mean(x, y))
+    assert_allclose(maximum_mean_discrepancy(x, y, 1.5), expected)
+    assert_allclose(median_distance(np.array([[0.0], [1.0], [4.0]])), 3)
+    assert median_distance(np.zeros((3, 2))) == 1
+
+
+def test_the_p_of_swapped_subjects_holds_its_level_where_that_of_windows_does_not() -> None:
+    # Two recordings of each of 7 subjects; what is peculiar to a recording makes its windows alike.
+    n_subjects, n_windows, n_runs = 7, 20, 120
+    small = 0
+    for run in range(n_runs):
+        rng = np.random.default_rng(run)
+        subject = rng.normal(size=(n_subjects, 1, 4))
+
+        def record(rng: np.random.Generator = rng, subject: NDArray = subject) -> Sample:
+            recording = 0.5 * rng.normal(size=(n_subjects, 1, 4))
+            X = subject + recording + rng.normal(size=(n_subjects, n_windows, 4))
+            return points(X.reshape(-1, 4), np.repeat(np.arange(n_subjects), n_windows))
+
+        real, other = record(), record()
+        p = swap_p(real, other, median_distance(real.embedded), run)
+        assert p is not None
+        small += p <= 0.05
+    # Of 64 swaps, 3 / 64 or less is 0.05 or less; three standard deviations of a binomial above it.
+    level = 3 / 64
+    assert small / n_runs <= level + 3 * np.sqrt(level * (1 - level) / n_runs)
+
+
+def test_where_all_subjects_differ_no_swap_is_as_far_apart() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(70, 3))
+    groups = np.repeat(np.arange(7), 10)
+    assert swap_p(points(X, groups), points(X + 3, groups), 2.0, 0) == 1 / 64
+    assert swap_p(points(X, groups), points(X, groups), 2.0, 0) == 1
+    many = np.repeat(np.arange(14), 5)
+    assert swap_p(points(X, many), points(X + 3, many), 2.0, 0) == pytest.approx(1 / 1000)
+
+
+def test_the_p_counts_the_swaps_with_as_large_an_mmd() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(12, 3)), 0.2 + rng.normal(size=(12, 3))
+    groups = np.repeat(np.arange(6), 2)
+    discrepancies = []
+    for swaps in product((False, True), repeat=6):
+        swapped = np.repeat(swaps, 2)[:, None]
+        sets = np.where(swapped, y, x), np.where(swapped, x, y)
+        discrepancies.append(maximum_mean_discrepancy(*sets, 1.5))
+    expected = (np.array(discrepancies) >= discrepancies[0] - 1e-9).mean()
+    assert 1 / 32 < expected < 1
+    assert_allclose(swap_p(points(x, groups), points(y, groups), 1.5, 0), expected)
+
+
+def test_five_subjects_have_no_p() -> None:
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    five = np.repeat(np.arange(5), 10)
+    assert swap_p(points(X, five), points(X, five), 1.0, 0) is None
+    assert swap_p(points(X), points(X, five), 1.0, 0) is None
+
+
+# Discrimination
+
+
+def test_windows_of_one_kind_are_not_told_apart_and_others_are() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(6), 12)
+    X, Y = rng.normal(size=(2, 72, 32, 1)).cumsum(axis=2)
+    real = sample(X, groups)
+    alike = discriminate(real, sample(Y, groups, like=X), 0)
+    noise = discriminate(real, sample(rng.normal(size=X.shape), groups, like=X), 0)
+    assert alike is not None
+    assert noise is not None
+    assert abs(alike.auc - 0.5) < 0.2
+    assert noise.score > 0.45
+    assert noise.auc == 1
+
+
+def test_who_is_known_again_does_not_count_as_told_apart() -> None:
+    # Each subject has a wave of its own, so that windows split at random would be told apart.
+    aucs = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        waves = np.repeat(rng.normal(size=(12, 32, 1)), 8, axis=0)
+        X = waves + 0.1 * rng.normal(size=(96, 32, 1))
+        groups = np.repeat(np.arange(12), 8)
+        parts = [sample(X[part], groups[part], like=X) for part in (groups < 6, groups >= 6)]
+        told = discriminate(*parts, seed)
+        assert told is not None
+        aucs.append(told.auc)
+    assert min(aucs) < 0.9
+
+
+def test_unknown_or_single_subjects_give_no_discriminative_score() -> None:
+    X = np.random.default_rng(0).normal(size=(12, 16, 1))
+    groups = ["a", "b"] * 6
+    assert discriminate(sample(X), sample(X, groups), 0) is None
+    assert discriminate(sample(X, groups), sample(X, ["a"] * 12), 0) is None
+
+
+# Diversity
+
+
+def test_precision_recall_density_and_coverage_are_those_of_the_definition() -> None:
+    rng = np.random.default_rng(0)
+    x, y, k = rng.normal(size=(30, 3)), 0.5 + rng.normal(size=(25, 3)), 5
+
+    def reach(points: NDArray) -> NDArray:
+        distances = np.linalg.norm(points[:, None] - points, axis=2)
+        return np.sort(distances, axis=1)[:, k]
+
+    distances = np.linalg.norm(x[:, None] - y, axis=2)
+    in_real = [[distances[i, j] <= reach(x)[i] for j in range(25)] for i in range(30)]
+    in_other = [[distances[i, j] <= reach(y)[j] for j in range(25)] for i in range(30)]
+    given = prdc(x, y, k)
+    assert_allclose(given.precision, np.any(in_real, axis=0).mean())
+    assert_allclose(given.recall, np.any(in_other, axis=1).mean())
+    assert_allclose(given.density, np.sum(in_real) / (k * 25))
+    assert_allclose(given.coverage, np.any(in_real, axis=1).mean())
+
+
+def test_two_draws_of_one_distribution_have_the_expected_density_and_coverage() -> None:
+    # Naeem et al. 2020, Lemma 2: 1 - (n - 1)...(n - k) / ((2n - 1)...(2n - k)) for equal sizes.
+    rng = np.random.default_rng(0)
+    n, k, n_runs = 40, 5, 30
+    runs = [prdc(rng.normal(size=(n, 2)), rng.normal(size=(n, 2)), k) for _ in range(n_runs)]
+    i = np.arange(1, k + 1)
+    expected = 1 - np.prod((n - i) / (2 * n - i))
+    coverage = [run.coverage for run in runs]
+    density = [run.density for run in runs]
+    assert abs(np.mean(coverage) - expected) < 4 * np.std(coverage) / np.sqrt(n_runs)
+    assert abs(np.mean(density) - 1) < 4 * np.std(density) / np.sqrt(n_runs)
+
+
+def test_one_real_window_in_twenty_has_a_near_duplicate_and_every_one_of_a_repeated_window() -> (
+    None
+):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 3))
+    assert_allclose(near_duplicates(x, x), 0.05, atol=0.005)
+    assert near_duplicates(x, np.repeat(x[:1], 400, axis=0)) == 1
+    assert near_duplicates(x, 10 * x) < 0.01
+
+
+def test_mode_collapse_lowers_recall_and_coverage_and_makes_duplicates() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(200, 4)), rng.normal(size=(200, 4))
+    recall, coverage, duplicates = [], [], []
+    for n_modes in (200, 150, 100, 50):
+        collapsed = y[rng.integers(n_modes, size=200)] if n_modes < 200 else y
+        given = prdc(x, collapsed)
+        recall.append(-given.recall)
+        coverage.append(-given.coverage)
+        duplicates.append(near_duplicates(x, collapsed))
+    assert rises(recall)
+    assert rises(coverage)
+    assert rises(duplicates)
+
+
+# Growing noise
+
+
+def test_growing_noise_worsens_every_measure_of_fidelity() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(6), 12)
+    X = rhythms(rng, rng.uniform(50, 120, 72), noise=0.05)
+    both = np.concatenate([X, np.roll(X, 5, axis=1)], axis=2)
+    white = rng.normal(size=both.shape)
+    real = sample(both, groups)
+    width = median_distance(real.embedded)
+    rows: list[list[float]] = []
+    for level in (0.1, 0.4, 1.5):
+        noisy = sample(both + level * white, groups, like=both)
+        rows.append(
+            [
+                wasserstein_distance(both.ravel(), noisy.values.ravel()),
+                kolmogorov_smirnov(both.ravel(), noisy.values.ravel()),
+                log_spectral_distance(real.log_power, noisy.log_power),
+                mean_difference(real.autocorrelation, noisy.autocorrelation),
+                mean_difference(real.correlation, noisy.correlation),
+                frechet_distance(real.embedded, noisy.embedded),
+                maximum_mean_discrepancy(real.embedded, noisy.embedded, width),
+            ]
+        )
+    for values in zip(*rows, strict=True):
+        assert rises(values)
+
+
+def test_growing_noise_makes_windows_easier_to_tell_and_less_like_their_label() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(6), 12)
+    rates = rng.uniform(50, 120, 72)
+    X = rhythms(rng, rates, noise=0.3)
+    real = sample(X, groups, rates)
+    aucs, errors = [], []
+    for level in (0.0, 0.2, 3.0):
+        other = rhythms(rng, rates, noise=0.3) + level * rng.normal(size=X.shape)
+        noisy = sample(other, groups, rates, like=X)
+        told = discriminate(real, noisy, 0)
+        assert told is not None
+        aucs.append(told.auc)
+        (measure,), _ = adherence(real, noisy, "mean", 0)
+        errors.append(measure.value)
+    assert rises(aucs)
+    assert rises(errors)
+
+
+def test_growing_noise_lowers_precision_and_density() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(200, 4)), rng.normal(size=(200, 4))
+    noisy = [prdc(x, y + level * rng.normal(size=y.shape)) for level in (0, 1, 3)]
+    assert rises([-given.precision for given in noisy])
+    assert rises([-given.density for given in noisy])
+
+
+# Adherence
+
+
+def test_corrupted_labels_raise_the_error_towards_that_of_shuffled_ones() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(6), 12)
+    rates = rng.uniform(50, 120, 72)
+    real = sample(rhythms(rng, rates), groups, rates)
+    X = rhythms(rng, rates)
+    of_rates, of_peaks = [], []
+    order = rng.permutation(72)
+    for n_corrupted in (0, 24, 72):
+        y = rates.copy()
+        y[order[:n_corrupted]] = rng.permutation(y[order[:n_corrupted]])
+        synthetic = sample(X, groups, y, like=real.values)
+        (error,), _ = adherence(real, synthetic, "mean", 0)
+        (peak,) = rate_adherence(real, synthetic, "x0", 32.0)
+        of_rates.append(error.value)
+        of_peaks.append(peak.value)
+        assert error.ceiling < 10 < error.floor
+        assert peak.ceiling < 3 < 10 < peak.floor
+    assert rises(of_rates)
+    assert rises(of_peaks)
+    assert_allclose(of_rates[-1], error.floor, rtol=0.25)
+
+
+def test_the_error_of_classes_is_the_share_of_wrong_ones() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(4), 10)
+    fast = rng.integers(2, size=40).astype(bool)
+    X = rhythms(rng, np.where(fast, 150.0, 50.0))
+    names = np.where(fast, "run", "sit")
+    real = sample(X, groups, names)
+    right, _ = adherence(real, real, "mean", 0)
+    wrong, _ = adherence(real, sample(X, groups, names[::-1], like=X), "mean", 0)
+    assert right[0].value == right[0].ceiling == 0
+    assert wrong[0].value == (names != names[::-1]).mean()
+    share = fast.mean()
+    assert_allclose(right[0].floor, 2 * share * (1 - share))
+    assert "wrong classes" in right[0].meaning
+
+
+def test_synthetic_windows_are_judged_by_models_of_other_subjects() -> None:
+    # A model that had seen the subject would know its label by its level.
+    rng = np.random.default_rng(0)
+    y = np.repeat(rng.permutation(6) * 10.0, 10)
+    X = 100 * y[:, None, None] + rng.normal(size=(60, 32, 1))
+    groups = np.repeat(np.arange(6), 10)
+    real = sample(X, groups, y + 0.5)
+    (measure,), _ = adherence(real, real, "mean", 0)
+    assert measure.value == measure.ceiling > 5
+
+
+def test_the_real_windows_of_the_same_subjects_are_the_ceiling() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(4), 10)
+    rates = rng.uniform(50, 120, 40)
+    real = sample(rhythms(rng, rates), groups, rates)
+    first = real.take(np.arange(10))
+    (measure,), _ = adherence(real, first, "mean", 0)
+    assert measure.value == measure.ceiling
+
+
+def test_shuffled_means_all_permutations() -> None:
+    rng = np.random.default_rng(0)
+    rates = rng.uniform(50, 120, 20)
+    X = rhythms(rng, rates)
+    both = sample(X, y=rates)
+    (measure,) = rate_adherence(both, both, "x0", 32.0)
+    peaks = spectral_peaks(X[:, :, 0], 32.0, rates.min() / 1.25, rates.max() * 1.25)
+    some = [np.abs(peaks - rng.permutation(rates)).mean() for _ in range(3000)]
+    assert_allclose(measure.floor, np.mean(some), rtol=0.01)
+
+
+@settings(max_examples=25, deadline=None)
+@given(rate=st.floats(45, 180), rate_of_samples=st.sampled_from([25.0, 64.0, 100.0]))
+def test_the_spectral_peak_of_a_sine_is_its_rate(rate: float, rate_of_samples: float) -> None:
+    t = np.arange(int(20 * rate_of_samples)) / rate_of_samples
+    wave = np.sin(2 * np.pi * rate / 60 * t)[None]
+    assert abs(spectral_peaks(wave, rate_of_samples, 40, 200)[0] - rate) < 0.5
+
+
+def test_few_whole_numbers_text_truth_and_what_the_mode_gave_are_classes() -> None:
+    assert are_classes(np.array(["a", "b"], dtype=object))
+    assert are_classes(np.array([True, False]))
+    assert are_classes(np.array([0.0, 8.0]))
+    assert not are_classes(np.arange(40))
+    X = np.random.default_rng(0).normal(size=(24, 16, 1))
+    many = sample(X, ["a", "b"] * 12, np.arange(24.0))
+    for target_agg, kind in (("mean", "mean absolute"), ("mode", "wrong classes")):
+        (measure,), _ = adherence(many, many, target_agg, 0)
+        assert kind in measure.meaning
+    assert not are_classes(np.array([60.5, 61.0]))
+
+
+def test_windows_without_a_label_do_not_count() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(4), 10)
+    rates = rng.uniform(50, 120, 40)
+    X = rhythms(rng, rates)
+    gaps = rates.copy()
+    gaps[::3] = np.nan
+    (given,), _ = adherence(sample(X, groups, gaps), sample(X, groups, gaps), "mean", 0)
+    known = np.flatnonzero(~np.isnan(gaps))
+    part = sample(X[known], groups[known], rates[known], like=X)
+    (expected,), _ = adherence(part, part, "mean", 0)
+    assert given.value == expected.value
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ((None, np.zeros(12)), "real windows have no labels"),
+        ((np.zeros(12), None), "synthetic windows have no labels"),
+        ((np.zeros((12, 2)), np.zeros(12)), "2 labels each"),
+        ((np.full(12, np.nan), np.zeros(12)), "every label is missing"),
+        ((np.zeros(12), np.array(["a"] * 12)), "text"),
+    ],
+)
+def test_labels_that_cannot_be_compared_are_left_out_with_the_reason(
+    labels: tuple, reason: str
+) -> None:
+    X = np.random.default_rng(0).normal(size=(12, 16, 1))
+    measures, notes = adherence(*(sample(X, ["a", "b"] * 6, y) for y in labels), "mean", 0)
+    assert measures == []
+    assert reason in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("channel", "rate", "labels", "message"),
+    [
+        ("BVP", 64.0, [60.0] * 12, "none of the channels x0"),
+        ("x0", 64.0, [-1.0] * 12, "above zero"),
+        ("x0", 64.0, ["a"] * 12, "above zero"),
+        ("x0", 1.0, [60.0] * 12, "pass the sampling rate"),
+        ("x0", 64.0, None, "no labels"),
+    ],
+)
+def test_labels_that_are_no_rates_are_refused(
+    channel: str, rate: float, labels: list | None, message: str
+) -> None:
+    both = sample(np.random.default_rng(0).normal(size=(12, 16, 1)), y=labels)
+    with pytest.raises(ValueError, match=message):
+        rate_adherence(both, both, channel, rate)
+
+
+# Memorisation
+
+
+def test_the_more_is_copied_the_more_is_given_away() -> None:
+    rng = np.random.default_rng(0)
+    real, holdout, new = (people(rng, 6, name=name) for name in ("r", "h", "s"))
+    closer, copies, aucs = [], [], []
+    for share in (0.0, 0.3, 0.7, 1.0):
+        X = new.embedded.copy()
+        n = round(share * len(X))
+        X[:n] = real.embedded[rng.permutation(len(X))[:n]]
+        measures = {m.name: m.value for m in memorisation(real, points(X), holdout, 1000, 0)[0]}
+        closer.append(measures["closer to training: embedding"])
+        copies.append(measures["exact copies"])
+        aucs.append(measures["membership inference AUC: embedding"])
+        assert copies[-1] == pytest.approx(share)
+    for values in (closer, copies, aucs):
+        assert rises(values)
+    assert (closer[-1], copies[-1], aucs[-1]) == (1, 1, 1)
+
+
+def test_noise_on_top_of_copies_does_not_hide_them() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(5), 10)
+    X, H = (rhythms(rng, rng.uniform(50, 120, 50), noise=0.01) for _ in range(2))
+    real, holdout = sample(X, groups), sample(H, groups + 5, like=X)
+    copies = sample(X + 0.2 * rng.normal(size=X.shape), like=X)
+    values = {m.name: m.value for m in memorisation(real, copies, holdout, 1000, 0)[0]}
+    assert values["exact copies"] == 0
+    assert values["membership inference AUC: embedding"] < 0.7
+    assert values["membership inference AUC: samples"] > 0.95
+    assert values["closer to training: samples"] == 1
+
+
+def test_people_who_are_on_neither_side_are_the_ceiling_of_closeness() -> None:
+    # 8 training subjects are nearer to anybody than 2 held-out ones, and one half is no reference.
+    differences, shares = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        real, holdout, new = people(rng, 8, 10, "r"), people(rng, 2, 10, "h"), people(rng, 5, 10)
+        shares.append(closer_to_training(new, real, holdout))
+        differences.append(shares[-1] - closer_if_left_out(real, real, holdout))
+    assert np.mean(shares) > 0.65
+    assert abs(np.mean(differences)) < 0.06
+
+
+def test_closeness_of_unknown_or_single_subjects_has_no_ceiling() -> None:
+    rng = np.random.default_rng(0)
+    one, nobody = people(rng, 1), points(rng.normal(size=(20, 6)))
+    assert np.isnan(closer_if_left_out(one, one, people(rng, 2)))
+    assert np.isnan(closer_if_left_out(nobody, nobody, people(rng, 2)))
+
+
+def test_copies_are_found_in_spite_of_rounding_but_not_when_shifted() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(loc=50, scale=[1, 100], size=(300, 32, 2))
+    real = Windows.from_arrays(X)
+    asked = np.concatenate([X[:20].round(6), X[20:40].astype(np.float32), np.roll(X[40:60], 1, 1)])
+    assert exact_copies(real, Windows.from_arrays(asked)) == 2 / 3
+    flat = Windows.from_arrays(np.zeros((5, 8, 1)))
+    assert exact_copies(flat, flat) == 1
+    assert exact_copies(flat, Windows.from_arrays(np.ones((5, 8, 1)))) == 0
+
+
+def test_the_auc_is_that_of_scikit_learn_with_ties() -> None:
+    rng = np.random.default_rng(0)
+    positive, negative = rng.integers(5, size=30).astype(float), rng.integers(4, size=20)
+    expected = roc_auc_score([1] * 30 + [0] * 20, np.concatenate([positive, negative]))
+    assert_allclose(clustered_auc(positive, negative.astype(float), None, None).auc, expected)
+
+
+def test_of_single_windows_the_variance_is_that_of_delong() -> None:
+    rng = np.random.default_rng(0)
+    positive, negative = 1 + rng.normal(size=12), rng.normal(size=9)
+    above = (positive[:, None] > negative).astype(float)
+    variance = above.mean(axis=1).var(ddof=1) / 12 + above.mean(axis=0).var(ddof=1) / 9
+    given = clustered_auc(positive, negative, np.arange(12), np.arange(9))
+    freedom = variance**2 / (
+        (above.mean(axis=1).var(ddof=1) / 12) ** 2 / 11
+        + (above.mean(axis=0).var(ddof=1) / 9) ** 2 / 8
+    )
+    assert_allclose(given.auc - given.low, scipy.stats.t.ppf(0.975, freedom) * np.sqrt(variance))
+
+
+def test_the_interval_holds_one_half_as_often_as_it_says() -> None:
+    # 10 and 5 subjects of 20 windows each, who differ as much as their windows do.
+    held = 0
+    for run in range(300):
+        rng = np.random.default_rng(run)
+        scores = [rng.normal(size=(n, 1)) + rng.normal(size=(n, 20)) for n in (10, 5)]
+        groups = [np.repeat(np.arange(len(part)), 20) for part in scores]
+        attack = clustered_auc(scores[0].ravel(), scores[1].ravel(), *groups)
+        held += attack.low <= 0.5 <= attack.high
+    assert 0.91 < held / 300 < 0.99
+
+
+def test_two_subjects_or_complete_separation_have_no_interval() -> None:
+    scores = np.arange(6.0)
+    three, two = [0, 0, 1, 1, 2, 2], [0, 0, 0, 1, 1, 1]
+    assert np.isnan(clustered_auc(scores, scores, np.array(three), np.array(two)).low)
+    apart = clustered_auc(scores + 9, scores, np.array(three), np.array(three))
+    assert apart.auc == 1
+    assert np.isnan(apart.low)
+
+
+# The embedding
+
+
+def test_bands_hold_the_mean_power_of_their_frequencies() -> None:
+    X = np.random.default_rng(0).normal(size=(3, 64, 1))
+    embedding = SpectrumAutocorrelation(n_bands=4, n_lags=3).fit(X)
+    centred = X[:, :, 0] - X[:, :, 0].mean(axis=1, keepdims=True)
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(64) / 64)
+    power = 2 * np.abs(np.fft.rfft(centred * hann, axis=1)) ** 2 / (hann**2).sum()
+    power[:, 32] /= 2
+    edges = [1, 2, 6, 14, 33]  # 33 ** (0, 1/4, 2/4, 3/4, 1), rounded
+    bands = [power[:, a:b].mean(axis=1) for a, b in pairwise(edges)]
+    assert_allclose(embedding.transform(X)[:, :4], np.log(bands).T)
+    assert embedding.get_feature_names_out().tolist() == [
+        *("x0_band1", "x0_band2", "x0_band6", "x0_band14"),
+        *("x0_lag1", "x0_lag6", "x0_lag32"),
+    ]
+
+
+def test_statistics_of_the_waveform_are_those_of_scipy_and_see_the_direction_of_time() -> None:
+    X = np.random.default_rng(0).gamma(2.0, size=(4, 100, 1))
+    x, steps = X[:, :, 0], np.diff(X[:, :, 0], axis=1)
+    expected = [x.mean(axis=1), x.std(axis=1)]
+    expected += [scipy.stats.skew(x, axis=1), scipy.stats.kurtosis(x, axis=1, fisher=False)]
+    expected += [steps.std(axis=1), scipy.stats.skew(steps, axis=1)]
+    expected += [scipy.stats.kurtosis(steps, axis=1, fisher=False)]
+    given = WaveformStatistics().fit_transform(X)
+    assert_allclose(given, np.stack(expected, axis=1))
+    backwards = WaveformStatistics().fit_transform(X[:, ::-1])
+    assert_allclose(backwards[:, 5], -given[:, 5])
+
+
+def test_an_embedding_is_cloned_and_fitted_to_the_training_windows() -> None:
+    windows = Windows.from_arrays(np.random.default_rng(0).normal(size=(9, 16, 2)))
+    own = make_pipeline(WindowFlattener(), StandardScaler())
+    fitted, name = fitted_embedding(own, windows)
+    assert not hasattr(own[-1], "mean_")
+    assert fitted[-1].mean_.shape == (32,)
+    assert "StandardScaler" in name
+
+
+# Where a value lies
+
+
+@pytest.mark.parametrize(
+    ("numbers", "better", "is_distance", "position"),
+    [
+        ((0.3, 0.1, 0.5), "lower", False, 0.5),
+        ((0.75, 1.0, 0.5), "higher", False, 0.5),
+        ((10.0, 1.0, 100.0), "lower", True, 0.5),
+        ((0.0, 1.0, 100.0), "lower", True, np.inf),
+        ((0.3, 0.5, 1.0), "0.5", False, 0.6),
+        ((0.3, 0.5, 0.1), "lower", False, np.nan),
+        ((0.3, np.nan, 0.1), "lower", False, np.nan),
+        ((0.3, 0.0, 1.0), "lower", True, np.nan),
+    ],
+)
+def test_the_place_of_a_value_is_counted_from_floor_to_ceiling(
+    numbers: tuple, better: str, is_distance: bool, position: float
+) -> None:
+    measure = Measure("family", "name", *numbers, better, "", is_distance=is_distance)
+    assert_allclose(measure.position(), position)

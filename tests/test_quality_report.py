@@ -1,0 +1,145 @@
+"""The table, the page and the picture of a quality report."""
+
+from __future__ import annotations
+
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from skaug.evaluation.measures.measure import Measure
+from skaug.evaluation.quality_report import QualityReport
+
+
+def measure(name: str, *numbers: float, family: str = "fidelity", **more: object) -> Measure:
+    return Measure(family, name, *numbers, **{"better": "lower", "meaning": "So much."} | more)  # type: ignore[arg-type]
+
+
+def report(*measures: Measure) -> QualityReport:
+    return QualityReport(
+        measures=measures,
+        embedding="spectrum+acf",
+        n_compared=1234,
+        windows={"real": "1,234 windows of 3 subjects", "synthetic": "2,000 windows of 3 subjects"},
+        ceiling="one <half> & another",
+        notes=("No adherence: <none>.",),
+    )
+
+
+MEASURES = (
+    measure("Wasserstein distance: <b>BVP</b> & co", 0.3, 0.1, 0.5),
+    measure("MMD, permutation p", 0.01, np.nan, 0.002, better=""),
+    measure("Frechet distance", 2e6, 1.0, 100.0, is_distance=True),
+    measure("recall", 0.9, 0.3, 0.0, family="diversity", better="higher"),
+    measure(
+        *("membership inference AUC", 0.7, 0.5, 1.0),
+        family="memorisation",
+        better="0.5",
+        low=0.61,
+        high=0.79,
+    ),
+)
+
+
+class Page(HTMLParser):
+    """Collects the tags of a page, and fails where they are not closed in order."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.open: list[str] = []
+        self.text: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1] != "style":
+            self.text.append(data)
+
+
+def test_the_frame_has_one_row_a_measure() -> None:
+    frame = report(*MEASURES).to_frame()
+    assert frame.columns.tolist() == [
+        *("family", "measure", "value", "ceiling", "floor", "low", "high", "better", "meaning")
+    ]
+    assert frame["value"].tolist() == [0.3, 0.01, 2e6, 0.9, 0.7]
+    assert frame.loc[4, ["low", "high"]].tolist() == [0.61, 0.79]
+    assert np.isnan(frame.loc[1, "ceiling"])
+
+
+def test_it_prints_as_a_table_with_its_notes() -> None:
+    lines = repr(report(*MEASURES)).splitlines()
+    assert lines[0].split() == ["value", "ceiling", "floor"]
+    assert lines[1] == "fidelity"
+    assert lines[3].split() == ["MMD,", "permutation", "p", "0.010", "-", "0.002"]
+    assert lines[4].split()[2] == "2.0e+06"
+    assert lines[8].endswith("0.5 is best; value 0.610 to 0.790")
+    assert "Embedding: spectrum+acf." in lines[-3]
+    assert lines[-1] == "No adherence: <none>."
+
+
+def test_the_page_is_a_table_that_a_screen_reader_can_follow() -> None:
+    page = Page(report(*MEASURES)._repr_html_())
+    headers = [attributes.get("scope") for tag, attributes in page.tags if tag == "th"]
+    assert headers == [*["col"] * 5, "rowgroup", *["row"] * 3, "rowgroup", "row", "rowgroup", "row"]
+    assert "caption" in [tag for tag, _ in page.tags]
+    assert all(attributes["aria-hidden"] for tag, attributes in page.tags if tag == "svg")
+    text = " ".join(page.text)
+    assert "Wasserstein distance: <b>BVP</b> & co" in text
+    assert "one <half> & another" in text
+    assert "Lower is better." in text
+    assert "0.610 to 0.790" in text
+
+
+def test_the_page_needs_nothing_from_elsewhere_and_promises_nothing() -> None:
+    page = report(*MEASURES)._repr_html_()
+    tags = {tag for tag, _ in Page(page).tags}
+    assert tags.isdisjoint({"script", "link", "img", "iframe"})
+    assert "http" not in page
+    for shown in (page, repr(report(*MEASURES))):
+        assert "private" not in shown.lower()
+
+
+def test_the_picture_has_a_dot_for_each_measure_with_a_ceiling_and_a_floor() -> None:
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    ax = report(*MEASURES).plot()
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == [m.name for m in MEASURES if m.name != "MMD, permutation p"]
+    dots = [line for line in ax.lines if line.get_marker() in ("o", "<", ">")]
+    assert [float(np.atleast_1d(dot.get_xdata())[0]) for dot in dots] == pytest.approx(
+        [0.5, -0.25, 1.25, 0.6]
+    )
+    assert [dot.get_marker() for dot in dots] == ["o", "<", ">", "o"]
+    assert "floor" in ax.get_xlabel()
+    pyplot.close(ax.figure)
+
+
+def test_it_draws_where_it_is_told() -> None:
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    figure, ax = pyplot.subplots()
+    assert report(*MEASURES).plot(ax=ax) is ax
+    pyplot.close(figure)
+
+
+def test_without_ceilings_there_is_no_picture() -> None:
+    pytest.importorskip("matplotlib")
+    with pytest.raises(ValueError, match="held-out subjects"):
+        report(MEASURES[1]).plot()
+
+
+def test_without_matplotlib_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r'pip install "skaug\[plot\]"'):
+        report(*MEASURES).plot()

@@ -1,0 +1,254 @@
+"""The page of a comparison: it says what was found, needs nothing else, and reads well."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import struct
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import KFold
+
+from skaug import SynthefyAugmenter, Windows, WindowSpectrum, make_pipeline
+from skaug.evaluation import (
+    ProtocolComparison,
+    compare_protocols,
+    learning_curve,
+    synthetic_quality,
+)
+
+pytest.importorskip("jinja2")
+pytest.importorskip("matplotlib")
+
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+MAE = "neg_mean_absolute_error"
+
+
+def pipeline() -> Any:
+    return make_pipeline(SynthefyAugmenter(), WindowSpectrum(0.5, 4.0, 32), Ridge())
+
+
+@pytest.fixture(scope="module")
+def comparison(windows: Windows) -> ProtocolComparison:
+    return compare_protocols(
+        pipeline(),
+        windows,
+        protocols=["TRTR", "TRSTR", "TSTR", "TRTS", "TRRTR"],
+        scoring=[MAE, "r2"],
+        rope={MAE: 0.5},
+        progress=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def page(comparison: ProtocolComparison, windows: Windows, tmp_path_factory: Any) -> Path:
+    """A page with all its parts."""
+    path: Path = tmp_path_factory.mktemp("page") / "report.html"
+    aside = np.isin(windows.groups, ["S5", "S6"])
+    real = windows[~aside]
+    synthetic = SynthefyAugmenter().fit(real).synthetic_windows_
+    comparison.to_html(
+        path,
+        learning_curve=learning_curve(pipeline(), windows, ratios=(0, 1), progress=False),
+        windows=(real, synthetic),
+        sampling_rate=32,
+        quality=synthetic_quality(real, synthetic, holdout=windows[aside], sampling_rate=32),
+    )
+    return path
+
+
+class Outline(HTMLParser):
+    """Collects the elements and the text of a page, and that every element is closed."""
+
+    VOID = ("meta", "link", "br", "hr", "img", "input", "col", "wbr")
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] != "style":
+            self.text += data
+
+
+def test_the_verdict_stands_first_and_the_numbers_are_those_of_the_summary(
+    page: Path, comparison: ProtocolComparison
+) -> None:
+    text = Outline(page.read_text()).text
+    assert text.index(comparison.verdict()) < text.index("protocol")
+    for _, row in comparison.summary().xs(MAE, level="metric").iterrows():
+        assert f"{-row['mean']:.3g} ± {row['sd']:.2g}" in text
+        assert row["verdict"] in text
+        if not np.isnan(row["p_corrected"]) and row["p_corrected"] >= 0.001:
+            assert f"{row['p_corrected']:.3f}" in text
+    for subject in comparison.by_subject().index:
+        assert subject in text
+    for told in ("data_sha256", "synthesizer", "created", "cv"):
+        assert str(comparison.details[told]) in text
+    for part in ("Where synthetic data pays", "Real and synthetic windows", "Subject by subject"):
+        assert part in text
+
+
+def test_nothing_is_referred_to_outside_the_page(page: Path) -> None:
+    html = page.read_text()
+    outline = Outline(html)
+    assert outline.open == []
+    for tag, attributes in outline.elements:
+        assert tag != "script"
+        assert not any(name.startswith("on") for name in attributes)
+        for name in ("src", "href", "xlink:href", "action", "data"):
+            target = attributes.get(name) or "#"
+            assert target.startswith("#") or target == "data:,", (tag, target)
+    assert not re.search(r"url\((?!#)|@import", html)
+
+
+def test_the_parts_of_plots_have_names_of_their_own(page: Path) -> None:
+    html = page.read_text()
+    names = re.findall(r'\bid="([^"]+)"', html)
+    assert len(names) == len(set(names)) > 100
+    assert set(re.findall(r"(?:url\(|href=\")#([^\")]+)", html)) <= set(names)
+
+
+def test_plots_are_described_and_tables_have_headings(page: Path) -> None:
+    outline = Outline(page.read_text())
+    figures = [attributes for tag, attributes in outline.elements if tag == "figure"]
+    assert len(figures) >= 4
+    for attributes in figures:
+        assert attributes["role"] == "img"
+        assert len(str(attributes["aria-label"])) > 40
+    headings = [attributes for tag, attributes in outline.elements if tag == "th"]
+    assert len(headings) > 20
+    assert all(attributes.get("scope") in ("col", "row", "rowgroup") for attributes in headings)
+    tags = [tag for tag, _ in outline.elements]
+    assert tags.count("h1") == 1
+    assert tags.count("caption") >= 4
+
+
+def test_few_subjects_are_told_why_there_is_no_p_value(windows: Windows, tmp_path: Path) -> None:
+    few = windows[np.isin(windows.groups, ["S1", "S2", "S3", "S4"])]
+    compare_protocols(pipeline(), few, progress=False).to_html(tmp_path / "few.html")
+    text = " ".join(Outline((tmp_path / "few.html").read_text()).text.split())
+    assert "No p-value is printed: with 4 subjects" in text
+    assert "p = 0.125, which cannot reach 0.05" in text
+    assert "p, sign flips" not in text
+
+
+def test_shared_subjects_are_told_in_red(windows: Windows, tmp_path: Path) -> None:
+    comparison = compare_protocols(
+        pipeline(),
+        windows,
+        cv=KFold(3, shuffle=True, random_state=0),
+        allow_shared_subjects=True,
+        progress=False,
+    )
+    comparison.to_html(tmp_path / "shared.html")
+    outline = Outline((tmp_path / "shared.html").read_text())
+    assert ("p", {"class": "alarm", "role": "alert"}) in outline.elements
+    assert "Subjects are on both sides of the folds" in outline.text
+
+
+def test_names_cannot_break_the_page(windows: Windows, tmp_path: Path) -> None:
+    wild = '<script>alert(1)</script> & "S"'
+    groups = np.where(windows.groups == "S1", wild, windows.groups)
+    named = Windows.from_arrays(windows.to_numpy(), windows.y, groups)
+    estimator = make_pipeline(SynthefyAugmenter(), WindowSpectrum(), Ridge())
+    compare_protocols(estimator, named, progress=False).to_html(tmp_path / "wild.html")
+    outline = Outline((tmp_path / "wild.html").read_text())
+    assert "script" not in [tag for tag, _ in outline.elements]
+    assert wild in outline.text
+
+
+# In a browser
+
+needs_browser = pytest.mark.skipif(
+    BROWSER is None and not os.environ.get("SKAUG_REQUIRE_BROWSER"), reason="no Chromium here"
+)
+
+
+def browse(page: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    assert BROWSER is not None
+    return subprocess.run(
+        [
+            BROWSER,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--no-first-run",
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            "--enable-logging=stderr",
+            f"--user-data-dir={page.parent / 'profile'}",
+            *options,
+            page.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+
+
+def asked_for(log: Path) -> list[str]:
+    """The addresses that the page asked for, without those that the browser asks for itself."""
+    events = [event.get("params", {}) for event in json.loads(log.read_text())["events"]]
+    by_page = [event for event in events if event.get("initiator") not in (None, "not an origin")]
+    return [event["url"] for event in by_page if "url" in event]
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [1280, 400])
+def test_a_browser_shows_it_and_asks_for_nothing(page: Path, width: int) -> None:
+    picture, log = page.with_name(f"{width}.png"), page.with_name(f"{width}.json")
+    ran = browse(
+        page, f"--window-size={width},3000", f"--screenshot={picture}", f"--log-net-log={log}"
+    )
+    assert "CONSOLE" not in ran.stderr
+    assert struct.unpack(">II", picture.read_bytes()[16:24]) == (width, 3000)
+    assert asked_for(log) == []
+
+
+@needs_browser
+def test_what_a_page_asks_for_and_complains_of_is_noticed(tmp_path: Path) -> None:
+    page, log = tmp_path / "asking.html", tmp_path / "log.json"
+    page.write_text("<img src='http://127.0.0.1:9/a.png'><script>console.error('alas')</script>")
+    ran = browse(page, f"--screenshot={tmp_path / 'a.png'}", f"--log-net-log={log}")
+    assert asked_for(log) == ["http://127.0.0.1:9/a.png"]
+    assert re.search("CONSOLE.*alas", ran.stderr)
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [1280, 500])
+def test_the_page_is_no_wider_than_the_screen(page: Path, width: int) -> None:
+    # 500 px is the narrowest window that a browser without a screen opens; wide tables scroll.
+    measured = page.with_name(f"measured-{width}.html")
+    html = re.sub(r"<meta http-equiv[^>]*>", "", page.read_text())
+    script = "document.title = document.documentElement.scrollWidth"
+    measured.write_text(html.replace("</body>", f"<script>{script}</script></body>"))
+    ran = browse(measured, f"--window-size={width},900", "--dump-dom")
+    found = re.search(r"<title>(\d+)</title>", ran.stdout)
+    assert found is not None
+    assert int(found[1]) <= width
