@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -171,7 +172,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     comparison.add_argument("--jobs", type=int, default=1, help="fits at a time (default: 1)")
     comparison.add_argument(
-        "--output", type=Path, metavar="CSV", help="write the score of each fold"
+        "--output", type=Path, metavar="CSV", help="write the score of each subject in each fold"
     )
     _add_report(comparison)
 
@@ -287,7 +288,7 @@ def _ratio_or_count(text: str) -> float | int:
 
 
 def _demo(options: argparse.Namespace) -> None:
-    _check_can_write(options.report)
+    _check_can_report(options.report)
     recordings = simulate_ppg(options.subjects, options.minutes, random_state=options.seed)
     windower = SubjectWindower(512, 256, features=["BVP", "ECG"], target="heart_rate")
     windows = windower.fit_transform(recordings)
@@ -307,8 +308,8 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    _check_can_write(options.output)
-    _check_can_write(options.report)
+    _check_can_write(options.output, options.table)
+    _check_can_report(options.report, options.table)
     recordings = read_table(options.table)
     windower = _windower(options, alignment=options.alignment)
     windows = windower.fit_transform(recordings)
@@ -336,7 +337,7 @@ def _compare(options: argparse.Namespace) -> None:
         scores.assign(MAE=-scores["MAE"]).to_csv(options.output, index=False)
     _print_comparison(comparison, options.target)
     if options.output is not None:
-        print(f"The score of each fold is in {options.output}.")
+        print(f"The score of each subject in each fold is in {options.output}.")
     if options.report is not None:
         _write_report(
             options.report,
@@ -383,9 +384,19 @@ def _windows(options: argparse.Namespace) -> None:
     )
 
 
-def _check_can_write(path: Path | None) -> None:
-    if path is not None and not path.absolute().parent.is_dir():
-        raise FileNotFoundError(f"There is no folder for {str(path)!r}: make it first.")
+def _check_can_write(path: Path | None, *read: Path) -> None:
+    if path is None:
+        return
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"There is no folder for {str(path)!r}, or it is one: name a file.")
+    if any(path.absolute() == other.absolute() for other in read):
+        raise ValueError(f"{str(path)!r} is the table itself: write to another file.")
+
+
+def _check_can_report(path: Path | None, *read: Path) -> None:
+    _check_can_write(path, *read)
+    if path is not None and not all(map(find_spec, ("jinja2", "matplotlib"))):
+        raise ValueError('The page needs an extra: pip install "skaug[report]".')
 
 
 def _write_report(
@@ -402,16 +413,16 @@ def _write_report(
     curve = learning_curve(pipeline, windows, n_jobs=n_jobs, progress=True)
     held_out, rest = _divide(windows)
     synthetic = clone(pipeline.steps[0][1]).fit(rest).synthetic_windows_
-    quality = synthetic_quality(
-        rest, synthetic, holdout=held_out, sampling_rate=sampling_rate, rate_channel=rate
-    )
-    comparison.to_html(
-        path,
-        learning_curve=curve,
-        windows=(rest, synthetic),
-        sampling_rate=sampling_rate,
-        quality=quality,
-    )
+    parts: dict[str, Any] = {"learning_curve": curve, "sampling_rate": sampling_rate}
+    try:
+        parts["quality"] = synthetic_quality(
+            rest, synthetic, holdout=held_out, sampling_rate=sampling_rate, rate_channel=rate
+        )
+    except ValueError as error:  # too few of them, for instance
+        print(f"The page does not say what the synthetic windows are like: {_one_line(error)}")
+    if len(synthetic):
+        parts["windows"] = (rest, synthetic)
+    comparison.to_html(path, **parts)
     print(f"The page is {path}.")
 
 
@@ -538,37 +549,48 @@ def _print_comparison(comparison: ProtocolComparison, target: str) -> None:
     summary = comparison.summary().droplevel("metric")
     counts = comparison.scores.groupby("protocol")[["n_real", "n_synthetic"]].mean()
     n_subjects = int(summary["n_subjects"].max())
-    print(f"\nMAE of {target}, mean ± sd over {n_subjects} left-out subjects:\n")
     is_compared = "TRTR" in summary.index and len(summary) > 1
     has_p_values = is_compared and n_subjects >= FEWEST_SUBJECTS
-    heading = (
-        f"{'difference to TRTR':>21}{'95 % interval':>18}{'better for':>12}" if is_compared else ""
-    )
-    heading += f"{'p':>8}" if has_p_values else ""
-    print(f"{'protocol':9}{'trained on':>26}{'MAE':>16}{heading}")
+    digits = _decimals(summary["mean"].abs().max())
+    lines = [["protocol", "trained on", "MAE"]]
+    lines[0] += ["difference to TRTR", "95 % interval", "better for"] if is_compared else []
+    lines[0] += ["p"] if has_p_values else []
     for protocol, row in summary.iterrows():
-        trained = " + ".join(
-            f"{count:.0f} {kind}"
-            for kind, count in (
-                ("real", counts.loc[protocol, "n_real"]),
-                ("synthetic", counts.loc[protocol, "n_synthetic"]),
-            )
-            if count
-        )
-        error = f"{-row['mean']:.2f} ± {row['sd']:.2f}"
-        shown = ""
+        line = [str(protocol), _trained_on(counts.loc[protocol])]
+        line.append(f"{-row['mean']:.{digits}f} ± {row['sd']:.{digits}f}")
         if is_compared and not pd.isna(row["difference"]):
-            interval = f"{-row['ci_high']:+.2f} to {-row['ci_low']:+.2f}"
-            better = f"{row['n_better']} of {row['n_subjects']}"
-            shown = f"{-row['difference']:>+21.2f}{interval:>18}{better:>12}"
-            shown += f"{row['p_holm']:>8.3f}" if has_p_values else ""
-        print(f"{protocol:9}{trained:>26}{error:>16}{shown}")
+            # + 0.0: never minus nothing.
+            change, high, low = (
+                f"{round(-float(row[name]), digits) + 0.0:+.{digits}f}"
+                for name in ("difference", "ci_low", "ci_high")
+            )
+            line += [change, f"{low} to {high}"]
+            line.append(f"{row['n_better']} of {row['n_subjects']}")
+            line += [f"{row['p_holm']:.3f}"] if has_p_values else []
+        lines.append(line + [""] * (len(lines[0]) - len(line)))
+    print(f"\nMAE of {target}, mean ± sd over {n_subjects} left-out subjects:\n")
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for first, *others in lines:
+        cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        print("   ".join([first.ljust(widths[0]), *cells]).rstrip())
     print("\nWindows trained on are means over folds.", end="")
     if is_compared:
         print(" A difference below zero: better than real windows alone.", end="")
     if has_p_values:
         print(" p: exact sign flips over subjects, adjusted for the protocols compared.", end="")
     print(f"\n{comparison.verdict()}" if is_compared else "")
+
+
+def _trained_on(counts: pd.Series) -> str:
+    kinds = (("real", counts["n_real"]), ("synthetic", counts["n_synthetic"]))
+    return " + ".join(f"{count:.0f} {kind}" for kind, count in kinds if count)
+
+
+def _decimals(largest: float) -> int:
+    """Give two decimals, or as many as show three digits of a number that is small or large."""
+    if not 0 < largest < np.inf or 1 <= largest < 1000:
+        return 2
+    return int(np.clip(2 - np.floor(np.log10(largest)), 0, 9))
 
 
 def _one_line(error: BaseException) -> str:

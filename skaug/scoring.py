@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.metrics import get_scorer, make_scorer
 from sklearn.utils import Tags, get_tags
+from sklearn.utils.metaestimators import available_if
 
 from skaug.labelled import LabelledArray
 from skaug.labels import FrameRows, Labels
@@ -170,9 +171,11 @@ class _RowPredictions(BaseEstimator):
         classes, votes = np.unique(self.estimator.predict(X), return_inverse=True)
         return classes[self._mean(np.eye(len(classes))[votes]).argmax(axis=1)]
 
+    @available_if(lambda self: hasattr(self.estimator, "predict_proba"))
     def predict_proba(self, X: Any) -> NDArray:
         return self._mean(self.estimator.predict_proba(X))
 
+    @available_if(lambda self: hasattr(self.estimator, "decision_function"))
     def decision_function(self, X: Any) -> NDArray:
         return self._mean(self.estimator.decision_function(X))
 

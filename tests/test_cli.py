@@ -65,6 +65,46 @@ def test_a_page_may_be_asked_for(
     assert verdict in page.read_text()
 
 
+@pytest.mark.parametrize("option", ["--output", "--report"])
+def test_the_table_is_never_written_over(tmp_path: Path, table: Path, option: str) -> None:
+    before = table.read_bytes()
+    done = run("compare", table, "--target", "heart_rate", option, table)
+    assert done.returncode == 2
+    assert "is the table itself" in done.stderr
+    assert table.read_bytes() == before
+
+
+def test_a_page_without_synthetic_windows_says_what_it_cannot(
+    tmp_path: Path, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.html"
+    wanted = ["--target", "heart_rate", *CUT, "--n-synthetic", "0", "--report", str(page)]
+    assert main(["compare", str(table), *wanted, "--protocol", "TRTR", "--protocol", "TRSTR"]) == 0
+    out = capsys.readouterr().out
+    assert "does not say what the synthetic windows are like" in out
+    assert "No synthetic windows were added" in page.read_text()
+    assert "-0" not in out
+
+
+@pytest.mark.parametrize("factor", [1e-4, 1e6])
+def test_three_digits_are_printed_of_whatever_size(
+    tmp_path: Path,
+    recordings: pd.DataFrame,
+    factor: float,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "table.parquet"
+    scaled = recordings[COLUMNS].assign(heart_rate=recordings["heart_rate"] * factor)
+    scaled.to_parquet(path)
+    wanted = ["--target", "heart_rate", *CUT, "--model", "neighbours", "--protocol", "TRTR"]
+    assert main(["compare", str(path), *wanted]) == 0
+    small = rows_of(capsys.readouterr().out)["TRTR"][1]
+    recordings[COLUMNS].to_parquet(path)
+    assert main(["compare", str(path), *wanted]) == 0
+    plain = rows_of(capsys.readouterr().out)["TRTR"][1]
+    assert small == pytest.approx(plain * factor, rel=0.005)
+
+
 def test_a_page_that_cannot_be_written_is_told_before_anything_is_fitted(tmp_path: Path) -> None:
     done = run("demo", "--report", tmp_path / "nowhere" / "page.html")
     assert (done.returncode, done.stdout) == (2, "")

@@ -169,9 +169,14 @@ def test_a_subject_without_a_score_is_left_out_under_all_protocols(
 @pytest.mark.parametrize(
     ("difference", "rope", "verdict", "sentence"),
     [
-        (1.0, None, "helped", "Adding synthetic windows helped: MAE -1 on average"),
+        (1.0, None, "helped", "Adding synthetic windows helped: MAE \N{MINUS SIGN}1 on average"),
         (-1.0, None, "harmed", "Adding synthetic windows harmed: MAE +1 on average"),
-        (0.0, None, "undecided", "no difference that can be told from chance"),
+        (
+            0.0,
+            None,
+            "undecided",
+            "Adding synthetic windows: undecided, the difference may be chance",
+        ),
         (0.0, 0.5, "no difference within the rope", "made no practical difference"),
         (1.0, 0.5, "helped", "helped"),
     ],
@@ -246,3 +251,56 @@ def test_folds_are_of_the_subjects_that_are_compared(real: np.ndarray, gain: np.
     of_folds = [gain[[0, 4]].mean(), gain[5], gain[[2, 6]].mean(), gain[[3, 7]].mean()]
     found = comparison.summary().loc[("TRSTR", MAE), "p_corrected"]
     assert_allclose(found, corrected_t(of_folds, 1 / 4).p_value)
+
+
+def test_pairs_are_kept_where_a_score_is_missing_in_one_fold(real: np.ndarray) -> None:
+    # Each subject is tested in two folds; in the second, TRTR has no score of the first subject.
+    comparison = comparison_of({"TRTR": [real, real - 5], "TRSTR": [real + 1, real + 4]})
+    scores = comparison.scores.assign(
+        fold=lambda table: table["fold"] + 8 * table["repeat"], repeat=0
+    )
+    hole = (scores["protocol"] == "TRTR") & (scores["fold"] == 8) & (scores["subject"] == "S0")
+    scores.loc[hole, "score"] = np.nan
+    found = ProtocolComparison(scores, comparison.predictions, comparison.details).differences()
+    assert_allclose(found["TRSTR"], [1] + [5] * 7)
+
+
+def test_what_rounding_leaves_is_no_difference(real: np.ndarray) -> None:
+    noise = np.array([1, -1, 1, 1, -1, 1, 1, 1]) * 4e-16
+    row = comparison_of({"TRTR": real, "TRRTR": real + noise}).summary().iloc[1]
+    assert (row["n_better"], row["n_worse"], row["difference"], row["p_value"]) == (0, 0, 0, 1)
+
+
+def test_where_no_outcome_could_tell_there_are_too_few_subjects(real: np.ndarray) -> None:
+    six = real[:6]
+    far = comparison_of({"TRTR": six, "TRSTR": six - 400 + six / 10, "TSTR": six - 1 + six / 20})
+    row = far.summary().loc[("TRSTR", MAE)]
+    assert row["p_value"] == 2 / 2**6
+    assert row["verdict"] == "undecided: too few subjects"
+    assert "too few subjects to tell: MAE +401" in far.verdict()
+
+
+def test_trts_is_no_reference_and_not_compared(real: np.ndarray) -> None:
+    comparison = comparison_of({"TRTR": real, "TRTS": real + 1, "TSTR": real - 1})
+    assert list(comparison.differences()) == ["TSTR"]
+    for wrong in (
+        lambda: comparison.summary("TRTS"),
+        lambda: comparison.infer("TRTS"),
+        lambda: comparison.infer("TRTR"),
+        lambda: comparison.infer("TSTR", reference="TRSTR"),
+    ):
+        with pytest.raises(ValueError, match=r"(take one of TRTR|TSTR)"):
+            wrong()
+
+
+def test_the_verdict_says_what_one_must_know_beside_it(real: np.ndarray) -> None:
+    gain = np.array([0.1, 0.2, 0.1, 3.0, 0.2, 0.1, 0.15, 0.1])
+    helped = comparison_of({"TRTR": real, "TRSTR": real + gain})
+    row = helped.summary().loc[("TRSTR", MAE)]
+    assert (row["verdict"], row["p_corrected"] > 0.05) == ("helped", True)
+    assert f"corrected t does not confirm it (p = {row['p_corrected']:.2f})" in helped.verdict()
+    shared = comparison_of({"TRTR": real, "TRSTR": real + gain}, shared_subjects=True)
+    assert "subjects are on both sides" in shared.verdict()
+    none = comparison_of({"TRTR": real, "TRSTR": real})
+    none.scores["n_synthetic"] = 0
+    assert none.verdict() == "No synthetic windows were added: ask for more with n_synthetic."

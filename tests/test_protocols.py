@@ -10,8 +10,16 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import pipeline as sklearn_pipeline
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import make_scorer, max_error, mean_absolute_error, r2_score
+from sklearn.metrics import (
+    make_scorer,
+    max_error,
+    mean_absolute_error,
+    precision_score,
+    r2_score,
+)
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.preprocessing import StandardScaler
 
@@ -25,6 +33,7 @@ from skaug import (
 )
 from skaug.datasets import simulate_ppg
 from skaug.evaluation import compare_protocols
+from skaug.evaluation.provenance import fingerprint
 from skaug.model_selection import LeaveOneSubjectOut, SubjectKFold, row_scorer, window_scorer
 from skaug.server import running
 from skaug.synthesis import SynthefyAPI, Synthesizer
@@ -405,3 +414,199 @@ def test_wrong_parameters_are_told_before_anything_is_fitted(
 ) -> None:
     with pytest.raises(ValueError, match=told):
         compare_protocols(pipeline(n_synthetic=-1), windows, **wrong)
+
+
+# What must not be taken for what it is not
+
+
+def test_labels_of_rows_become_those_of_windows(recordings: pd.DataFrame) -> None:
+    windower = SubjectWindower(256, 128, features=["BVP"], target="heart_rate")
+    windows = windower.fit_transform(recordings)
+    by_row, by_window = (
+        compare_protocols(pipeline(), windows, y, protocols=["TRTR"], progress=False).scores
+        for y in (recordings["heart_rate"].to_numpy(), None)
+    )
+    assert_allclose(by_row["score"], by_window["score"])
+
+
+@pytest.mark.parametrize("what", ["y", "groups"])
+def test_labels_and_groups_of_another_length_are_refused(
+    windows: Windows, recordings: pd.DataFrame, what: str
+) -> None:
+    windower = SubjectWindower(256, 128, features=["BVP"], target="heart_rate")
+    for estimator, X, n in (
+        (pipeline(), windows, len(windows)),
+        (pipeline(windower), recordings, len(recordings)),
+    ):
+        for wrong in (np.zeros(n - 1), np.zeros(n + 1)):
+            with pytest.raises(ValueError, match=rf"{len(wrong)} (entries|labels)"):
+                compare_protocols(estimator, X, **{what: wrong}, progress=False)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "synthefyaugmenter__train_on",
+        "synthefyaugmenter__n_synthetic",
+        "synthefyaugmenter__synthesizer__random_state",
+        "synthefyaugmenter",
+    ],
+)
+def test_a_search_over_what_the_protocols_set_is_refused(windows: Windows, name: str) -> None:
+    search = GridSearchCV(pipeline(), {name: [1]}, cv=SubjectKFold(2))
+    nested = sklearn_pipeline.Pipeline([("inner", search)])
+    for estimator in (search, nested):
+        with pytest.raises(ValueError, match=f"varies '{name}'"):
+            compare_protocols(estimator, windows)
+
+
+def test_a_class_that_is_never_predicted_is_a_score(windows: Windows) -> None:
+    y = np.where(windows.y > np.median(windows.y), "fast", "slow")
+
+    class AllSlow(Synthesizer):
+        def synthesize(self, conditions: Windows) -> Windows:
+            return conditions.synthesized(conditions.to_numpy(), np.full(len(conditions), "slow"))
+
+    classifier = make_pipeline(
+        SynthefyAugmenter(AllSlow(), n_synthetic=5.0),
+        WindowSpectrum(0.5, 4, 32),
+        RandomForestClassifier(5, random_state=0),
+    )
+    comparison = compare_protocols(
+        classifier, windows, y, scoring="precision_macro", progress=False
+    )
+    assert comparison.left_out() == []
+    predictions = comparison.predictions.query("protocol == 'TRSTR'")
+    for row in comparison.scores.query("protocol == 'TRSTR'").itertuples():
+        of = predictions[predictions["subject"] == row.subject]
+        expected = precision_score(of["y_true"], of["y_pred"], average="macro", zero_division=0.0)
+        assert_allclose(row.score, expected)
+
+
+def test_classifiers_without_a_decision_function_have_an_area_under_the_curve(
+    windows: Windows,
+) -> None:
+    y = (np.arange(len(windows)) % 3 == 0).astype(int)
+    forest = make_pipeline(
+        SynthefyAugmenter(), WindowSpectrum(0.5, 4, 32), RandomForestClassifier(5, random_state=0)
+    )
+    found = compare_protocols(
+        forest, windows, y, protocols=["TRTR"], scoring="roc_auc", progress=False
+    )
+    real = forest.set_params(synthefyaugmenter__train_on="real")
+    expected = cross_val_score(real, windows, y, cv=LeaveOneSubjectOut(), scoring="roc_auc")
+    assert_allclose(found.scores["score"], expected)
+
+
+def test_a_subject_that_lacks_a_class_has_no_log_loss(windows: Windows) -> None:
+    y = np.where(windows.groups == "S1", 0, np.arange(len(windows)) % 2)
+    classifier = make_pipeline(
+        SynthefyAugmenter(), WindowSpectrum(0.5, 4, 32), StandardScaler(), LogisticRegression()
+    )
+    comparison = compare_protocols(classifier, windows, y, scoring="neg_log_loss", progress=False)
+    assert comparison.left_out() == ["S1"]
+
+
+def test_synthetic_test_windows_lie_on_no_rows_and_need_a_ratio(windows: Windows) -> None:
+    with pytest.raises(ValueError, match="lie on no rows"):
+        compare_protocols(pipeline(), windows, protocols=["TRTS"], scoring=row_scorer(MAE))
+    with pytest.raises(ValueError, match=r"n_synthetic=10 .*pass a ratio"):
+        compare_protocols(pipeline(n_synthetic=10), windows, protocols=["TRTS"])
+
+
+def test_arrays_have_the_scores_of_windows_in_searches_and_transformed(windows: Windows) -> None:
+    search = GridSearchCV(
+        pipeline(), {"ridge__alpha": [1e-3, 1e3]}, cv=SubjectKFold(2), scoring=MAE
+    )
+    scaled = TransformedTargetRegressor(pipeline(), func=np.log, inverse_func=np.exp)
+    X, y, groups = windows.to_numpy(), windows.y, windows.groups
+    made = Windows.from_arrays(X, y, groups)
+    for estimator in (search, scaled):
+        expected = compare_protocols(estimator, made, cv=SubjectKFold(3), progress=False).scores
+        for array in (X, X.tolist()):
+            found = compare_protocols(
+                estimator, array, y, groups=groups, cv=SubjectKFold(3), progress=False
+            ).scores
+            assert_allclose(found["score"], expected["score"])
+
+
+def test_subjects_of_one_name_are_refused(windows: Windows) -> None:
+    groups = np.where(windows.groups == "S1", 1, windows.groups.astype(object))
+    groups[windows.groups == "S2"] = "1"
+    with pytest.raises(ValueError, match="Two subjects are called '1'"):
+        compare_protocols(pipeline(), windows, groups=groups)
+
+
+def test_the_control_counts_variations(recordings: pd.DataFrame) -> None:
+    windows = SubjectWindower(256, 128, features=["BVP"], target="heart_rate").fit_transform(
+        recordings
+    )
+    estimator = pipeline(n_synthetic=0.1).set_params(
+        synthefyaugmenter__synthesizer=Varied(),
+        synthefyaugmenter__variations=[{"heart_rate": ("add", x)} for x in (1, 2, 3)],
+    )
+    counts = (
+        compare_protocols(estimator, windows, protocols=["TRTR", "TRSTR", "TRRTR"], progress=False)
+        .scores.groupby("protocol")[["n_real", "n_synthetic"]]
+        .sum()
+    )
+    added = counts.loc["TRRTR", "n_real"] - counts.loc["TRTR", "n_real"]
+    assert added == counts.loc["TRSTR", "n_synthetic"] > 0
+
+
+class Varied(Synthesizer):
+    """Heeds what it is told."""
+
+    supports_variations = True
+
+    def synthesize(self, conditions: Windows) -> Windows:
+        return conditions.synthesized(conditions.to_numpy())
+
+
+def test_a_subject_whose_recording_is_too_short_is_told_and_left_out(
+    recordings: pd.DataFrame,
+) -> None:
+    short = recordings[(recordings["subject"] != "S1") | (recordings.index < 200)]
+    windower = SubjectWindower(256, features=["BVP"], target="heart_rate")
+    with pytest.warns(UserWarning, match="No window could be cut of S1"):
+        comparison = compare_protocols(pipeline(windower), short, progress=False)
+    assert sorted(comparison.by_subject().index) == ["S2", "S3", "S4", "S5", "S6"]
+
+
+def test_masks_may_split_and_no_split_is_refused(windows: Windows) -> None:
+    test = windows.groups == "S1"
+    masks, positions = (
+        compare_protocols(pipeline(), windows, cv=[split], progress=False).scores["score"]
+        for split in ((~test, test), (np.flatnonzero(~test), np.flatnonzero(test)))
+    )
+    assert_array_equal(masks, positions)
+    with pytest.raises(ValueError, match="cv holds no split"):
+        compare_protocols(pipeline(), windows, cv=[])
+
+
+def test_metrics_of_one_name_are_refused(windows: Windows) -> None:
+    named = make_scorer(mean_absolute_error, greater_is_better=False)
+    assert compare_protocols(
+        pipeline(), windows, scoring=named, cv=SubjectKFold(2), progress=False
+    ).metrics == ["mean_absolute_error"]
+    with pytest.raises(ValueError, match="Two metrics are called 'r2'"):
+        compare_protocols(pipeline(), windows, scoring=["r2", window_scorer("r2")])
+
+
+def test_other_data_have_another_fingerprint(windows: Windows) -> None:
+    changed = windows.to_numpy()
+    changed[3, 5, 1] += 1
+    y = windows.y.copy()
+    y[7] += 1
+    two = np.stack([windows.y, windows.y], axis=1)
+    versions = [
+        windows,
+        windows.with_samples(changed),
+        windows.relabel(y),
+        windows.relabel(two),
+        windows.relabel(two + [0, 1]),
+        windows[1:],
+    ]
+    prints = [fingerprint(version) for version in versions]
+    assert len(set(prints)) == len(prints)
+    assert fingerprint(windows[:]) == prints[0]

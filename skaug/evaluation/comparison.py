@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
-from skaug.evaluation.inference import FEWEST_SUBJECTS, PairedInference, holm, infer
-from skaug.evaluation.metric_names import ReadableMetric
+from skaug.evaluation.inference import ALPHA, FEWEST_SUBJECTS, PairedInference, holm, infer
+from skaug.evaluation.metric_names import ReadableMetric, signed
 
 if TYPE_CHECKING:
     from skaug.evaluation.displays import ProtocolComparisonDisplay
@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 _NOT_JUDGED = ("TRTS",)
 _TESTED_ELSEWHERE = "not judged: tested on synthetic windows"
 _TOO_FEW = "undecided: too few subjects"
+_WHAT = {
+    "TRSTR": "Adding synthetic windows",
+    "TSTR": "Training on synthetic windows alone",
+    "TRRTR": "Adding duplicates of real windows",
+}
 _FORMAT = 1
+
+# What rounding leaves between equal scores, as a share of them.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -69,11 +77,7 @@ class ProtocolComparison:
             Indexed by subject, a column per protocol. A subject for whom the metric is not defined
             under some protocol is left out.
         """
-        of_metric = self._of_metric(metric)
-        table = of_metric.pivot_table(
-            index="subject", columns="protocol", values="score", sort=False, dropna=False
-        )
-        return table[self.protocols].dropna()
+        return complete_scores(self._of_metric(metric), "protocol")[self.protocols]
 
     def left_out(self, metric: str | None = None) -> list[str]:
         """Name the subjects for whom the metric is not defined under some protocol.
@@ -104,11 +108,18 @@ class ProtocolComparison:
         Returns
         -------
         DataFrame
-            Indexed by subject, a column per other protocol; above zero is better.
+            Indexed by subject, a column per other protocol but TRTS, which is tested on other windows;
+            above zero is better.
+
+        Raises
+        ------
+        ValueError
+            If the reference was not compared, or is TRTS.
         """
+        self._check_reference(reference)
         scores = self.by_subject(metric)
-        others = scores.columns.drop(reference)
-        return scores[others].sub(scores[reference], axis=0)
+        others = [name for name in self.protocols if name != reference and name not in _NOT_JUDGED]
+        return _differences(scores, others, reference)
 
     def infer(
         self, protocol: str, metric: str | None = None, reference: str = "TRTR"
@@ -125,20 +136,27 @@ class ProtocolComparison:
         Returns
         -------
         PairedInference
+
+        Raises
+        ------
+        ValueError
+            If one of the two was not compared, is TRTS, or if both are the same.
         """
         metric = self.metrics[0] if metric is None else metric
-        differences = self.differences(metric, reference)[protocol]
-        scores = self._of_metric(metric)
-        by_fold = scores[scores["subject"].isin(differences.index)].pivot_table(
-            index="fold", columns="protocol", values="score", sort=False
-        )
+        differences = self.differences(metric, reference)
+        if protocol not in differences:
+            raise ValueError(
+                f"protocol={protocol!r} cannot be compared with {reference}: take one of "
+                f"{', '.join(differences)}."
+            )
         # Repeats draw other synthetic windows on the same folds: averaged first, they are no further
         # folds, and the correction of Nadeau and Bengio counts each fold once.
-        folds = by_fold[protocol] - by_fold[reference]
+        by_fold = complete_scores(self._of_metric(metric), "protocol", of="fold")
+        folds = _differences(by_fold, [protocol], reference)[protocol]
         several = len(folds) > 1
         rope = self.details["rope"]
         return infer(
-            differences,
+            differences[protocol],
             folds if several else None,
             self.details["test_share"] if several else None,
             rope=rope.get(metric) if isinstance(rope, dict) else rope,
@@ -173,10 +191,8 @@ class ProtocolComparison:
         ValueError
             If the reference was not compared.
         """
-        if reference != "TRTR" and reference not in self.protocols:
-            raise ValueError(
-                f"reference={reference!r} was not compared: take one of {', '.join(self.protocols)}."
-            )
+        if reference != "TRTR":
+            self._check_reference(reference)
         rows: list[dict[str, Any]] = []
         for metric in self.metrics:
             rows += self._summary_of(metric, reference)
@@ -202,27 +218,43 @@ class ProtocolComparison:
             return "There is nothing to judge: compare TRTR with TRSTR or TSTR."
         protocol = "TRSTR" if "TRSTR" in judged else judged[0]
         row = self.summary().loc[(protocol, metric.name)]
-        n, change = int(row["n_subjects"]), metric.sign * row["difference"]
-        what = {
-            "TRSTR": "Adding synthetic windows",
-            "TSTR": "Training on synthetic windows alone",
-            "TRRTR": "Adding duplicates of real windows",
-        }[protocol]
+        what = _WHAT[protocol]
+        trained = self.scores[self.scores["protocol"] == protocol]
+        if protocol == "TRSTR" and not trained["n_synthetic"].any():
+            return "No synthetic windows were added: ask for more with n_synthetic."
+        if not row["n_subjects"]:
+            return f"{what}: undecided, {metric.label} is defined for none of the subjects."
         words = {
             "helped": f"{what} helped",
             "harmed": f"{what} harmed",
             "no difference within the rope": f"{what} made no practical difference",
-            "undecided": f"{what} made no difference that can be told from chance",
-            _TOO_FEW: f"{what}: undecided, too few subjects to tell",
+            "undecided": f"{what}: undecided, the difference may be chance",
+            _TOO_FEW: f"{what}: undecided, there are too few subjects to tell",
         }[row["verdict"]]
-        if not n:
-            return f"{words}: {metric.label} is defined for none of the subjects."
+        return " ".join([f"{words}: {self._difference_in_words(row, metric)}.", *self._doubts(row)])
+
+    def _difference_in_words(self, row: pd.Series, metric: ReadableMetric) -> str:
         low, high = sorted((metric.sign * row["ci_low"], metric.sign * row["ci_high"]))
-        interval = f" (95 % interval {low:+.3g} to {high:+.3g})" if n > 1 else ""
-        return (
-            f"{words}: {metric.label} {change:+.3g} on average{interval}, better for "
-            f"{row['n_better']} of {n} subjects."
+        interval = (
+            f" (95 % interval {signed(low)} to {signed(high)})" if row["n_subjects"] > 1 else ""
         )
+        return (
+            f"{metric.label} {signed(metric.sign * row['difference'])} on average{interval}, better for "
+            f"{row['n_better']} of {row['n_subjects']} subjects"
+        )
+
+    def _doubts(self, row: pd.Series) -> list[str]:
+        """Give what a reader of the verdict must know beside it."""
+        doubts = []
+        if row["verdict"] in ("helped", "harmed") and row["p_corrected"] >= ALPHA:
+            doubts.append(
+                f"The stricter corrected t does not confirm it (p = {row['p_corrected']:.2f})."
+            )
+        if self.details["shared_subjects"]:
+            doubts.append(
+                "But subjects are on both sides of the folds, so this says little of others."
+            )
+        return doubts
 
     def plot(self, metric: str | None = None, **kwargs: Any) -> ProtocolComparisonDisplay:
         """Draw the subjects' scores in pairs, and their differences with an interval.
@@ -324,6 +356,13 @@ class ProtocolComparison:
             )
         return self.scores[self.scores["metric"] == metric]
 
+    def _check_reference(self, reference: str) -> None:
+        known = [name for name in self.protocols if name not in _NOT_JUDGED]
+        if reference not in known:
+            raise ValueError(
+                f"reference={reference!r} was not compared: take one of {', '.join(known)}."
+            )
+
     def _judged(self, reference: str) -> list[str]:
         if reference not in self.protocols:
             return []
@@ -334,6 +373,8 @@ class ProtocolComparison:
         judged = self._judged(reference) if len(scores) else []
         inferences = {protocol: self.infer(protocol, metric, reference) for protocol in judged}
         adjusted = dict(zip(judged, holm([i.p_value for i in inferences.values()]), strict=True))
+        # With so many protocols not even the most extreme outcome could be told from chance.
+        is_hopeless = 2 / 2.0 ** len(scores) * len(judged) >= ALPHA
         rows = []
         for protocol in self.protocols:
             of_protocol = scores[protocol]
@@ -346,6 +387,8 @@ class ProtocolComparison:
             }
             if protocol in inferences:
                 row |= _columns(inferences[protocol], adjusted[protocol])
+                if row["verdict"] == "undecided" and is_hopeless:
+                    row["verdict"] = _TOO_FEW
             elif protocol in _NOT_JUDGED:
                 row["verdict"] = _TESTED_ELSEWHERE
             elif reference not in self.protocols:
@@ -361,6 +404,39 @@ _COLUMNS = [
     *("n_better", "n_worse", "p_value", "p_holm", "p_wilcoxon", "p_corrected"),
     *("p_rope_worse", "p_rope_within", "p_rope_better", "verdict"),
 ]
+
+
+def complete_scores(
+    scores: pd.DataFrame, columns: str | list[str], of: str = "subject"
+) -> pd.DataFrame:
+    """Average scores over everything else, with pairs kept: what one column lacks is left out of all.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Of one metric, one row per fold, subject, repeat (if there are repeats) and value of `columns`.
+    columns : str or list of str
+        Whose values become the columns.
+    of : {"subject", "fold"}
+        What a row is of.
+
+    Returns
+    -------
+    DataFrame
+    """
+    keys = [name for name in ("subject", "fold", "repeat") if name in scores]
+    columns = [columns] if isinstance(columns, str) else columns
+    pairs = scores.set_index([*keys, *columns])["score"].unstack(columns)
+    in_order = [scores.set_index(names).index.unique() for names in (keys, columns)]
+    pairs = pairs.reindex(index=in_order[0], columns=in_order[1])
+    return pairs.dropna().groupby(level=of, sort=False).mean()
+
+
+def _differences(scores: pd.DataFrame, others: list[str], reference: str) -> pd.DataFrame:
+    """Give differences to the reference, without what rounding leaves of equal scores."""
+    differences = scores[others].sub(scores[reference], axis=0)
+    sizes = np.maximum(scores[others].abs(), scores[[reference]].abs().to_numpy())
+    return differences.where(differences.abs() > _ROUNDING * sizes, 0.0)
 
 
 def _columns(inference: PairedInference, p_adjusted: float) -> dict[str, Any]:

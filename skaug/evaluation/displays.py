@@ -123,7 +123,7 @@ class ProtocolComparisonDisplay:
             )
         ax.set_xticks(places, list(shown))
         ax.set_xlim(-0.5, len(places) - 0.5)
-        ax.set_ylabel(metric.label)
+        ax.set_ylabel(metric.drawn)
         ax.set_title(f"each of {len(shown)} subjects; bar: mean", fontsize="medium")
 
     def _draw_differences(
@@ -145,7 +145,7 @@ class ProtocolComparisonDisplay:
             )
         ax.set_xticks(range(differences.shape[1]), list(differences))
         ax.set_xlim(-0.5, differences.shape[1] - 0.4)
-        ax.set_ylabel(f"difference in {metric.label} to {self.reference}")
+        ax.set_ylabel(f"difference in {metric.drawn} to {self.reference}")
         better = "below" if metric.is_error else "above"
         ax.set_title(f"{better} zero: better; mean, 95 % interval", fontsize="medium")
 
@@ -234,7 +234,7 @@ class LearningCurveDisplay:
             ax.plot(at, part["mean"] * metric.sign, "o-", color=COLOURS[protocol], label=protocol)
         if self.amount != "ratio":
             ax.legend(frameon=False)
-        ax.set_ylabel(metric.label)
+        ax.set_ylabel(metric.drawn)
         ax.set_title("mean over subjects", fontsize="medium")
 
     def _draw_differences(self, ax: Axes, place: dict[Any, int], metric: ReadableMetric) -> None:
@@ -250,7 +250,7 @@ class LearningCurveDisplay:
             color=COLOURS["TRSTR"],
             capsize=4,
         )
-        ax.set_ylabel(f"difference in {metric.label} to real alone")
+        ax.set_ylabel(f"difference in {metric.drawn} to real alone")
         better = "below" if metric.is_error else "above"
         ax.set_title(f"{better} zero: better; mean, 95 % interval", fontsize="medium")
 

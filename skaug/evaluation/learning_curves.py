@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
+from skaug.evaluation.comparison import complete_scores
 from skaug.evaluation.inference import t_interval
 from skaug.evaluation.protocols import under_protocol
 from skaug.evaluation.trials import (
@@ -59,9 +60,9 @@ class LearningCurve:
         """
         rows = []
         for metric, of_metric in self.scores.groupby("metric", sort=False):
-            by_subject = of_metric.pivot_table(
-                index="subject", columns=[self.amount, "protocol"], values="score", sort=False
-            ).dropna()
+            by_subject = complete_scores(of_metric, [self.amount, "protocol"])
+            if by_subject.empty:
+                raise ValueError(f"{metric} is defined for none of the subjects under all amounts.")
             for amount, protocol in by_subject.columns:
                 baseline = (0.0 if self.amount == "ratio" else amount, "TRTR")
                 row = {"metric": metric, self.amount: amount, "protocol": protocol}
@@ -178,6 +179,8 @@ def learning_curve(
 def _by_ratio(
     estimator: Any, path: str, ratios: Sequence[float], folds: list[tuple[NDArray, NDArray]]
 ) -> Any:
+    if not len(ratios):
+        raise ValueError("ratios=() asks for nothing: pass some, such as (0, 1).")
     for ratio in ratios:
         if not isinstance(ratio, Real) or not 0 <= ratio < np.inf:
             raise ValueError(f"ratios={list(ratios)!r} must be numbers, 0 or more.")

@@ -36,6 +36,11 @@ class ReadableMetric:
         return _KNOWN.get(self.name, plain)
 
     @property
+    def drawn(self) -> str:
+        """The label as matplotlib takes it, for whom dollars enclose a formula."""
+        return self.label.replace("$", r"\$")
+
+    @property
     def is_error(self) -> bool:
         """Whether smaller values are better, as they are shown."""
         return self.name.startswith("neg_")
@@ -44,3 +49,13 @@ class ReadableMetric:
     def sign(self) -> int:
         """What a score is multiplied by to be shown."""
         return -1 if self.is_error else 1
+
+
+def number(value: float) -> str:
+    """Write a number to three digits."""
+    return f"{value + 0.0:.3g}".replace("-", "\N{MINUS SIGN}")  # + 0.0: never minus nothing
+
+
+def signed(value: float) -> str:
+    """Write a difference to three digits, with its sign."""
+    return f"{value + 0.0:+.3g}".replace("-", "\N{MINUS SIGN}")

@@ -24,6 +24,8 @@ from skaug.evaluation.trials import (
     named_scorers,
     run_trials,
 )
+from skaug.scoring import RowScorer
+from skaug.windows import Windows
 
 #: What each protocol trains on, and what it is tested on.
 PROTOCOLS = {
@@ -121,7 +123,9 @@ def compare_protocols(
     path = augmenter_path(estimator)
     protocols = list(dict.fromkeys(protocols))
     scorers = named_scorers(scoring)
+    augmenter = estimator.get_params(deep=True)[path]
     _check(protocols, n_repeats, random_state, rope, list(scorers))
+    _check_synthetic_tests(protocols, scorers, augmenter.n_synthetic)
     samples = Samples.of(estimator, X, y, groups)
     folds = samples.folds(cv, may_share=allow_shared_subjects)
     trials = [
@@ -135,7 +139,7 @@ def compare_protocols(
         for fold, (train, test) in enumerate(folds)
         for protocol in protocols
     ]
-    synthesizer = estimator.get_params(deep=True)[path].synthesizer
+    synthesizer = augmenter.synthesizer
     stored_before = n_stored(synthesizer)
     scores, predictions = run_trials(
         trials,
@@ -153,18 +157,18 @@ def compare_protocols(
     details = {
         "created": now(),
         "estimator": estimator.__repr__(N_CHAR_MAX=10**6),
-        "n_windows": len(predictions.drop_duplicates(["subject", "first_row"])),
+        "n_windows": len(
+            X if isinstance(X, Windows) else predictions.drop_duplicates(["subject", "first_row"])
+        ),
         "n_subjects": len(samples.subjects),
         "data_sha256": fingerprint(X, y),
-        "cv": "one subject left out in turn"
-        if max(tested) == 1
-        else repr(cv or "SubjectKFold(10)"),
+        "cv": _describe(cv, tested),
         "n_folds": len(folds),
         "test_share": float(np.mean([len(b) / (len(a) + len(b)) for a, b in folds])),
         "shared_subjects": bool(shared),
         "n_repeats": int(n_repeats),
         "random_state": int(random_state),
-        "rope": dict(rope) if isinstance(rope, Mapping) else rope,
+        "rope": _plain_rope(rope),
         "synthesizer": "SurrogateSynthesizer()" if synthesizer is None else repr(synthesizer),
         "windows_requested": int(fits["n_synthetic"].sum() + predictions["is_synthetic"].sum()),
         "windows_paid": None if stored is None else stored - (stored_before or 0),
@@ -219,6 +223,8 @@ def _check(
             f"random_state={random_state!r} must be a whole number, 0 or more: the same seed gives the "
             "same numbers."
         )
+    if isinstance(rope, bool):
+        raise ValueError(f"rope={rope!r} must be a number above 0, in units of {metrics[0]}.")
     ropes = rope if isinstance(rope, Mapping) else {} if rope is None else {metrics[0]: rope}
     for metric, width in ropes.items():
         if metric not in metrics:
@@ -232,6 +238,37 @@ def _check(
             f"rope={rope!r} is one width for {len(metrics)} metrics of their own units: pass a dict, "
             f"{{{metrics[0]!r}: {rope!r}}}."
         )
+
+
+def _check_synthetic_tests(
+    protocols: list[str], scorers: Mapping[str, Any], n_synthetic: float | int
+) -> None:
+    if "TRTS" not in protocols:
+        return
+    by_row = [name for name, scorer in scorers.items() if isinstance(scorer, RowScorer)]
+    if by_row:
+        raise ValueError(
+            f"TRTS is tested on synthetic windows, which lie on no rows: leave it out, or {by_row[0]!r}."
+        )
+    if isinstance(n_synthetic, int | np.integer):
+        raise ValueError(
+            f"TRTS makes synthetic windows of each test subject, for whom n_synthetic={n_synthetic} in "
+            "all says nothing: pass a ratio, such as n_synthetic=1.0."
+        )
+
+
+def _plain_rope(rope: float | Mapping[str, float] | None) -> float | dict[str, float] | None:
+    if isinstance(rope, Mapping):
+        return {name: float(width) for name, width in rope.items()}
+    return None if rope is None else float(rope)
+
+
+def _describe(cv: Any, tested: list[int]) -> str:
+    if cv is None:
+        return "one subject left out in turn" if max(tested) == 1 else "SubjectKFold(10)"
+    if not hasattr(cv, "split"):
+        return f"{len(tested)} splits that were given"
+    return repr(cv)
 
 
 def _sorted(table: pd.DataFrame, order: dict[str, int]) -> pd.DataFrame:

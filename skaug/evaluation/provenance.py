@@ -51,8 +51,9 @@ def fingerprint(X: Any, y: Any = None) -> str:
         digest.update(f"{X.shape} {X.feature_names}".encode())
         for _, block in X.blocks():
             digest.update(np.ascontiguousarray(block.to_numpy()).tobytes())
-        origins = X.origins.assign(subject=X.origins["subject"].astype(str))
-        _add_table(digest, origins if X.y is None or X.y.ndim > 1 else origins.assign(y=X.y))
+        _add_table(digest, X.origins.assign(subject=X.origins["subject"].astype(str)))
+        _add_table(digest, X.context_rows)
+        digest.update(joblib.hash(X.y).encode())
     elif nw.dependencies.is_into_dataframe(X):
         _add_table(digest, nw.from_native(X, eager_only=True).to_pandas())
     else:

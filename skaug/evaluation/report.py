@@ -14,7 +14,7 @@ import pandas as pd
 from skaug.evaluation.comparison import ProtocolComparison
 from skaug.evaluation.inference import FEWEST_SUBJECTS
 from skaug.evaluation.learning_curves import LearningCurve
-from skaug.evaluation.metric_names import ReadableMetric
+from skaug.evaluation.metric_names import ReadableMetric, number, signed
 from skaug.evaluation.protocols import PROTOCOLS
 from skaug.evaluation.pyplot import import_pyplot
 from skaug.windows import Windows
@@ -80,7 +80,7 @@ def report_page(
         details=comparison.details,
         rope=_rope(comparison),
         protocols={name: PROTOCOLS[name] for name in comparison.protocols},
-        metrics=[_metric(comparison, name) for name in comparison.metrics],
+        metrics=[_metric(comparison, i, name) for i, name in enumerate(comparison.metrics)],
         fewest_subjects=FEWEST_SUBJECTS,
         curve=None if learning_curve is None else _curve(learning_curve),
         windows=None if windows is None else _windows(*windows, sampling_rate),
@@ -88,7 +88,7 @@ def report_page(
     )
 
 
-def _metric(comparison: ProtocolComparison, name: str) -> dict[str, Any]:
+def _metric(comparison: ProtocolComparison, position: int, name: str) -> dict[str, Any]:
     """Give what the page says of one metric."""
     metric = ReadableMetric(name)
     summary = comparison.summary().xs(name, level="metric")
@@ -101,7 +101,7 @@ def _metric(comparison: ProtocolComparison, name: str) -> dict[str, Any]:
             {
                 "protocol": protocol,
                 "trained": _trained_on(trained.loc[protocol]),
-                "score": f"{_number(metric.sign * row['mean'])} ± {row['sd']:.2g}",
+                "score": f"{number(metric.sign * row['mean'])} ± {row['sd']:.2g}",
                 "difference": _signed(metric.sign * row["difference"]),
                 "interval": f"{_signed(low)} to {_signed(high)}" if not math.isnan(low) else "",
                 "better": ""
@@ -125,7 +125,9 @@ def _metric(comparison: ProtocolComparison, name: str) -> dict[str, Any]:
         "n_subjects": int(summary["n_subjects"].max()),
         "left_out": comparison.left_out(name),
         "has_rope": any(any(row["rope"]) for row in rows),
-        "figures": _panels(comparison.plot, f"comparison-{name}", name),
+        "figures": []
+        if comparison.by_subject(name).empty
+        else _panels(comparison.plot, f"comparison-{position}", name),
         "alt": _alt(metric, summary),
         "subjects": _subjects(comparison, metric),
     }
@@ -150,7 +152,7 @@ def _subjects(comparison: ProtocolComparison, metric: ReadableMetric) -> dict[st
             {
                 "subject": subject,
                 "n_windows": int(counts[subject]),
-                "scores": [_number(score) for score in scores],
+                "scores": [number(score) for score in scores],
             }
             for subject, scores in zip(shown.index, shown.to_numpy(), strict=True)
         ],
@@ -167,7 +169,7 @@ def _curve(curve: LearningCurve) -> dict[str, Any]:
             {
                 "amount": f"{getattr(row, curve.amount):g}",
                 "protocol": row.protocol,
-                "score": f"{_number(metric.sign * row.mean)} ± {row.sd:.2g}",
+                "score": f"{number(metric.sign * row.mean)} ± {row.sd:.2g}",
                 "difference": _signed(metric.sign * row.difference),
                 "interval": "" if math.isnan(low) else f"{_signed(low)} to {_signed(high)}",
             }
@@ -223,9 +225,8 @@ def _svg(figure: Figure, salt: str) -> str:
     import_pyplot("The page").close(figure)
     svg = out.getvalue()
     svg = svg[svg.index("<svg") :].replace(_INK, "currentColor")
-    prefix = re.sub(r"\W", "-", salt)
-    svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
-    svg = re.sub(r'(url\(|href=")#', rf"\1#{prefix}-", svg)
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{salt}-\1"', svg)
+    svg = re.sub(r'(url\(|href=")#', rf"\1#{salt}-", svg)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     return re.sub(
         r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r' height="[^"]*pt"', "", svg, count=1)
@@ -250,12 +251,8 @@ def _trained_on(counts: pd.Series) -> str:
     return " + ".join(f"{count:.0f} {kind}" for kind, count in kinds if count)
 
 
-def _number(value: float) -> str:
-    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
-
-
 def _signed(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
+    return "" if math.isnan(value) else signed(value)
 
 
 def _p(value: float) -> str:

@@ -16,11 +16,15 @@ from skaug.windows import Windows, as_windows
 class Duplicates(Synthesizer):
     """Give each condition itself instead of a synthetic window: what mere repetition does.
 
+    Edits of conditions (`variations`) must be empty: they stand for one copy each.
+
     Parameters
     ----------
     synthesizer : Synthesizer or None
         The one that it stands in for, which says what it could be conditioned on.
     """
+
+    supports_variations = True
 
     def __init__(self, synthesizer: Synthesizer | None) -> None:
         self.synthesizer = synthesizer
@@ -49,11 +53,11 @@ def _chooses(synthesizer: Synthesizer) -> bool:
 
 def duplicating(augmenter: SynthefyAugmenter) -> SynthefyAugmenter:
     """Give an augmenter that adds as many duplicates as this one adds synthetic windows."""
-    n_copies = 1 if augmenter.variations is None else len(augmenter.variations)
+    edits = augmenter.variations
+    variations: list[dict] | None = None if edits is None else [{} for _ in edits]
     return clone(augmenter).set_params(
         synthesizer=Duplicates(augmenter.synthesizer),
-        n_synthetic=augmenter.n_synthetic * n_copies,
-        variations=None,
+        variations=variations,
         train_on="real+synthetic",
     )
 

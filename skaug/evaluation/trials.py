@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import check_cv
 from sklearn.utils import Tags, get_tags
+from sklearn.utils.metaestimators import available_if
 from tqdm.auto import tqdm
 
 from skaug.augmenter import SynthefyAugmenter
@@ -24,6 +25,7 @@ from skaug.labels import Labels
 from skaug.model_selection import LeaveOneSubjectOut, SubjectKFold, subjects_of, take_rows
 from skaug.scoring import RowScorer, Scorer, as_scorer, window_labels
 from skaug.subject_overlap import SubjectOverlapWarning
+from skaug.windower import NoWindowsError
 from skaug.windows import Windows
 
 Scoring = str | Callable | Sequence[str] | Mapping[str, Any]
@@ -52,15 +54,37 @@ class Samples:
 
     @classmethod
     def of(cls, estimator: Any, X: Any, y: Any, groups: ArrayLike | None) -> Samples:
-        """Find out whose the samples are: of `groups`, of the windows, or of the windower's column."""
-        if getattr(X, "ndim", 0) == 3 and not isinstance(X, Windows):
-            X, y = Windows.from_arrays(X, y, groups), None
+        """Find out whose the samples are: of `groups`, of the windows, or of the windower's column.
+
+        Raises
+        ------
+        ValueError
+            If there is not one label and one subject for each sample, if subjects are not known, or if
+            two of them have the same name.
+        """
+        if np.ndim(X) == 3 and not isinstance(X, Windows):
+            X = Windows.from_arrays(X, y, groups)
+        if isinstance(X, Windows):
+            y = X.relabel(
+                y
+            ).y  # also where none are passed: what wraps the pipeline may ask for them
         columns = [
             value
             for name, value in estimator.get_params(deep=True).items()
             if name.rpartition("__")[2] == "subject" and isinstance(value, str)
         ]
         codes, subjects = subjects_of(X, groups, columns[0] if columns else "subject")
+        for what, values in (("groups", codes), ("y", y)):
+            if values is not None and len(values) != len(X):
+                raise ValueError(
+                    f"{what} has {len(values)} entries for {len(X)} samples: pass one for each."
+                )
+        names = pd.Series(subjects).astype(str)
+        if names.duplicated().any():
+            raise ValueError(
+                f"Two subjects are called {names[names.duplicated()].iloc[0]!r}, one a number and one "
+                "text, for instance: rename one."
+            )
         return cls(X, y, codes, subjects)
 
     def take(self, index: NDArray) -> tuple[Any, Any]:
@@ -87,9 +111,11 @@ class Samples:
             # Of splitters that heed no groups: what they do to subjects is looked at below.
             warnings.filterwarnings("ignore", message="The groups parameter is ignored by")
             folds = [
-                (np.asarray(train), np.asarray(test))
+                (_positions(train), _positions(test))
                 for train, test in check_cv(cv).split(self.X, self.y, groups=self.codes)
             ]
+        if not folds:
+            raise ValueError("cv holds no split: pass a splitter, or a list of (train, test).")
         shared = [np.intersect1d(self.codes[train], self.codes[test]) for train, test in folds]
         first = next((codes[0] for codes in shared if len(codes)), None)
         if first is not None and not may_share:
@@ -99,6 +125,11 @@ class Samples:
                 "LeaveOneSubjectOut."
             )
         return folds
+
+
+def _positions(index: Any) -> NDArray[np.intp]:
+    index = np.asarray(index)
+    return np.flatnonzero(index) if index.dtype == bool else index.astype(np.intp)
 
 
 @dataclass(frozen=True)
@@ -127,7 +158,7 @@ def augmenter_path(estimator: Any) -> str:
     Raises
     ------
     ValueError
-        If there is none, or several.
+        If there is none, or several, or a search varies what the protocols set.
     """
     params = estimator.get_params(deep=True)
     paths = [name for name, value in params.items() if isinstance(value, SynthefyAugmenter)]
@@ -137,7 +168,24 @@ def augmenter_path(estimator: Any) -> str:
             "The estimator must hold one SynthefyAugmenter, whose train_on makes the protocols; found "
             f"{found}. Build it with skaug.make_pipeline(..., SynthefyAugmenter(), ...)."
         )
-    return paths[0]
+    (path,) = paths
+    for owner, search in [("", estimator), *params.items()]:
+        inner = path.removeprefix(f"{owner}__estimator__" if owner else "estimator__")
+        if inner != path:
+            _check_search(search, inner)
+    return path
+
+
+def _check_search(search: Any, path: str) -> None:
+    """Raise if a search varies the augmenter, or replaces what holds it."""
+    grids = getattr(search, "param_grid", getattr(search, "param_distributions", {}))
+    for grid in [grids] if isinstance(grids, Mapping) else grids:
+        for name in grid:
+            if f"{path}__".startswith(f"{name}__") or name.startswith(f"{path}__"):
+                raise ValueError(
+                    f"The search varies {name!r}, but the protocols are made by setting the augmenter: "
+                    "leave it out of the search. (learning_curve varies how many windows are added.)"
+                )
 
 
 def named_scorers(scoring: Scoring) -> dict[str, Scorer]:
@@ -149,14 +197,20 @@ def named_scorers(scoring: Scoring) -> dict[str, Scorer]:
         If a name is none that scikit-learn knows, or there is no metric.
     """
     if isinstance(scoring, Mapping):
-        named = dict(scoring)
-    elif isinstance(scoring, str) or callable(scoring):
-        named = {_metric_name(scoring): scoring}
+        named = [(str(name), metric) for name, metric in scoring.items()]
+    elif scoring is None or isinstance(scoring, str) or callable(scoring):
+        named = [(_metric_name(scoring), scoring)]
     else:
-        named = {_metric_name(metric): metric for metric in scoring}
+        named = [(_metric_name(metric), metric) for metric in scoring]
     if not named:
         raise ValueError("scoring names no metric: pass one such as 'neg_mean_absolute_error'.")
-    return {str(name): as_scorer(metric) for name, metric in named.items()}
+    names = [name for name, _ in named]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(
+            f"Two metrics are called {twice[0]!r}: name them yourself, scoring={{'one': ..., 'other': ...}}."
+        )
+    return {name: as_scorer(metric) for name, metric in named}
 
 
 def run_trials(
@@ -201,7 +255,7 @@ def run_trials(
         )
         for trial in trials
     )
-    scores, predictions = [], []
+    scores, predictions, too_short = [], [], set()
     bar = None
     try:
         for trial, result in zip(trials, results, strict=True):
@@ -212,9 +266,19 @@ def run_trials(
             bar.update()
             scores += [trial.labels | row for row in result.scores]
             predictions += [part.assign(**trial.labels) for part in result.predictions]
+            too_short |= result.too_short
     finally:
         if bar is not None:
             bar.close()
+    if too_short:
+        warnings.warn(
+            f"No window could be cut of {', '.join(sorted(too_short))}, who are not tested: their "
+            "recordings are shorter than a window.",
+            UserWarning,
+            stacklevel=3,
+        )
+    if not predictions:
+        raise ValueError("There is no window to test on in any fold: check window_size and cv.")
     table = pd.concat(predictions, ignore_index=True)
     first = [*trials[0].labels]
     return pd.DataFrame(scores), table[[*first, *table.columns.drop(first)]]
@@ -224,6 +288,7 @@ def run_trials(
 class _Result:
     scores: list[dict[str, Any]]
     predictions: list[pd.DataFrame]
+    too_short: set[str]
 
 
 def _run(
@@ -241,19 +306,31 @@ def _run(
         fitted = clone(estimator).fit(*train)
         seconds = time.perf_counter() - began
         augmenter = _fitted_augmenter(fitted, path)
+        synthesis = augmenter.synthesis_seconds_
+        if synthesis > seconds:  # it came out of the pipeline's cache
+            synthesis = 0.0
         trained = _counts(augmenter) | {
-            "fit_seconds": seconds - augmenter.synthesis_seconds_,
-            "synthesis_seconds": augmenter.synthesis_seconds_,
+            "fit_seconds": seconds - synthesis,
+            "synthesis_seconds": synthesis,
         }
-        rows, predictions = [], []
+        result = _Result([], [], set())
         for subject, X, y in tests:
             predicted = _Predicted(fitted, X)
-            labels = _predict(predicted, augmenter, y)
+            try:
+                labels = _predict(predicted, augmenter, y)
+            except NoWindowsError:
+                result.too_short.add(subject)
+                continue
             for metric, scorer in scorers.items():
-                score = _score(scorer, predicted, labels, y)
-                rows.append({"subject": subject, "metric": metric, "score": score} | trained)
-            predictions.append(_prediction_table(subject, labels, predicted.predict(X)))
-    return _Result(rows, predictions)
+                try:
+                    score = _score(scorer, predicted, labels, y)
+                except ValueError as error:
+                    raise ValueError(f"{metric} of subject {subject!r} failed: {error}") from error
+                result.scores.append(
+                    {"subject": subject, "metric": metric, "score": score} | trained
+                )
+            result.predictions.append(_prediction_table(subject, labels, predicted.predict(X)))
+    return result
 
 
 class _Predicted(BaseEstimator):
@@ -271,9 +348,11 @@ class _Predicted(BaseEstimator):
     def predict(self, X: Any) -> NDArray:
         return self._once("predict")
 
+    @available_if(lambda self: hasattr(self.estimator, "predict_proba"))
     def predict_proba(self, X: Any) -> NDArray:
         return self._once("predict_proba")
 
+    @available_if(lambda self: hasattr(self.estimator, "decision_function"))
     def decision_function(self, X: Any) -> NDArray:
         return self._once("decision_function")
 
@@ -301,14 +380,21 @@ def _predict(predicted: _Predicted, augmenter: SynthefyAugmenter, y: Any) -> Lab
 
 
 def _score(scorer: Scorer, predicted: _Predicted, labels: Labels, y: Any) -> float:
-    """Score; NaN where the metric is not defined, as an area under the curve of a single class."""
+    """Score; NaN where the labels do not define the metric, as an area under the curve of one class."""
     truth = y if isinstance(scorer, RowScorer) else labels.y
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UndefinedMetricWarning)
+        # Some are 0 where a class is never predicted, as scikit-learn has them: that is a score.
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
         try:
             return float(scorer(predicted, predicted.X, truth))
-        except UndefinedMetricWarning:
-            return np.nan
+        except ValueError:
+            if is_classifier(predicted.estimator) and _lacks_classes(predicted, labels):
+                return np.nan
+            raise
+
+
+def _lacks_classes(predicted: _Predicted, labels: Labels) -> bool:
+    return np.ndim(labels.y) == 1 and len(np.unique(labels.y)) < len(predicted.classes_)  # type: ignore[arg-type]
 
 
 def _prediction_table(subject: str, labels: Labels, predicted: NDArray) -> pd.DataFrame:
@@ -348,4 +434,5 @@ def _metric_name(metric: Any) -> str:
     inner = getattr(metric, "metric", metric)  # of a window_scorer
     if isinstance(inner, str):
         return inner
-    return str(getattr(inner, "__name__", None) or getattr(inner, "_score_func", inner))
+    function = getattr(inner, "_score_func", inner)  # of a scorer made by scikit-learn
+    return str(getattr(function, "__name__", function))
