@@ -5,8 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from hypothesis import HealthCheck, settings
+
 from skaug import SubjectWindower, Windows
 from skaug.datasets import simulate_ppg
+
+# No test asserts a time, not even of an example: the machine may be busy.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")
