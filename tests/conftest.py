@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-
 from hypothesis import HealthCheck, settings
 
 from skaug import SubjectWindower, Windows
