@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skaug.columns import as_column, is_text, plain_array
-from skaug.slicing import window_views
+from skaug.slicing import in_halves, window_views
 
 Aggregation = str | Callable[[NDArray], Any]
 
@@ -96,8 +96,15 @@ def _aggregate_array(
         )
     if callable(how) and values.dtype == bool:
         values = values.astype(np.float64)
-    parts = [_reduce(block, how, name) for _, block in window_views(values, starts, size)]
-    return np.concatenate(parts) if parts else values[:0]
+
+    def reduce(windows: slice) -> list[NDArray]:
+        views = window_views(values, starts[windows], size)
+        return [_reduce(block, how, name) for _, block in views]
+
+    whole = slice(0, len(starts))
+    is_ours = isinstance(how, str)  # a callable may not bear to be called by two threads
+    parts = in_halves(reduce, len(starts), values.nbytes) if is_ours else [reduce(whole)]
+    return np.concatenate([*(part for half in parts for part in half)] or [values[:0]])
 
 
 def _reduce(block: NDArray, how: Aggregation, name: str) -> NDArray:
@@ -111,12 +118,21 @@ def _reduce(block: NDArray, how: Aggregation, name: str) -> NDArray:
             )
         return labels
     if how == "mean":
-        return block.mean(axis=1, dtype=np.float64)
+        return _mean(block)
     if how == "median":
         return np.median(block, axis=1)
     if how == "max":
         return block.max(axis=1)
     return _mode(block)
+
+
+def _mean(block: NDArray) -> NDArray:
+    # NumPy's einsum adds in a half to a third of the time of its mean, but one value after the other:
+    # over thousands of them sums of sums are more exact.
+    size = block.shape[1]
+    if block.dtype == np.float64 and 64 <= size <= 4096:
+        return np.einsum("ij->i", block) / size
+    return block.mean(axis=1, dtype=np.float64)
 
 
 def _mode(block: NDArray) -> NDArray:

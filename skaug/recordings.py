@@ -12,7 +12,22 @@ import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 from sklearn.utils import check_array
 
-from skaug.columns import as_context, encode, is_text, plain_array, require_column
+from skaug.columns import (
+    changes,
+    encode,
+    hold_context,
+    holds_nan,
+    is_text,
+    plain_array,
+    require_column,
+    runs,
+    with_inferred_type,
+)
+from skaug.slicing import in_halves
+
+# Bytes of a matrix that are filled at once: few enough to stay in the cache from column to column,
+# and a large page of memory.
+_BLOCK_BYTES = 1 << 21
 
 
 class Table:
@@ -44,18 +59,14 @@ class Table:
             values = values.astype(values.dtype.newbyteorder("="), copy=False)  # for pandas
             X = pd.DataFrame(values, columns=[f"x{i}" for i in range(values.shape[1])])
         if isinstance(X, pd.DataFrame):
-            X = X.set_axis([str(name) for name in X.columns], axis=1)
-            repeated = X.columns[X.columns.duplicated()]
-            if len(repeated):
-                raise ValueError(f"Two columns are called {repeated[0]!r}: rename one.")
-            for name, dtype in X.dtypes.items():
-                if pd.api.types.is_object_dtype(dtype):  # numbers beside text in an array, for one
-                    X[name] = X[name].infer_objects()
-        frame = nw.from_native(X, eager_only=True)
-        if len(frame) == 0:
+            X = _with_plain_columns(X)
+        self.frame = nw.from_native(X, eager_only=True)
+        if len(self.frame) == 0:
             raise ValueError("The table has no rows: check the filter or the split that made it.")
-        decimals = [name for name, dtype in frame.schema.items() if dtype.is_decimal()]
-        self.frame = frame.with_columns(nw.col(decimals).cast(nw.Float64)) if decimals else frame
+        if not isinstance(X, pd.DataFrame):
+            decimals = [name for name, dtype in self.frame.schema.items() if dtype.is_decimal()]
+            if decimals:
+                self.frame = self.frame.with_columns(nw.col(decimals).cast(nw.Float64))
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -74,16 +85,17 @@ class Table:
         dtypes = self.frame.head(0).to_pandas().dtypes
         return [name for name in self.names if dtypes[name].kind in "iuf"]
 
-    def header(self) -> pd.DataFrame:
+    def header(self, without: str | None) -> pd.DataFrame:
         """Give the columns without the rows: what scikit-learn compares between fit and transform."""
-        return pd.DataFrame(columns=self.names)
+        names = [name for name in self.names if name != without]
+        return pd.DataFrame(np.empty((0, len(names))), columns=names)
 
     def column(self, name: str) -> pd.Series:
         """Give a column as a pandas Series that counts rows from 0."""
         return self.frame[name].to_pandas().reset_index(drop=True)
 
-    def numbers(self, name: str, role: str) -> NDArray:
-        """Give a column of numbers as an array, missing ones as NaN.
+    def column_of_numbers(self, name: str, role: str) -> pd.Series:
+        """Give a column of numbers.
 
         Raises
         ------
@@ -91,29 +103,58 @@ class Table:
             If the column holds anything else.
         """
         column = self.column(name)
-        values = None if is_text(column) else plain_array(column)
-        if values is None or values.dtype.kind not in "biuf":
+        if is_text(column) or plain_array(column.iloc[:0]).dtype.kind not in "biuf":
             raise ValueError(
                 f"The {role} {name!r} holds {column.dtype}, not numbers: leave it out, or turn it into "
                 "numbers first (pandas.to_numeric, pandas.get_dummies)."
             )
-        return values
+        return column
 
     def matrix(
         self, names: Sequence[str], order: NDArray[np.intp] | None, dtype: DTypeLike
-    ) -> NDArray:
-        """Columns of numbers as a C-contiguous matrix of shape (n_rows, len(names))."""
+    ) -> tuple[NDArray, bool]:
+        """Give columns of numbers as a matrix, missing ones as NaN.
+
+        Returns
+        -------
+        matrix : ndarray of shape (n_rows, len(names))
+            C-contiguous.
+        is_missing : bool
+            Whether a value is.
+        """
+        columns = [plain_array(self.column_of_numbers(name, "feature")) for name in names]
         out = np.empty((len(self), len(names)), dtype=dtype)
-        for j, name in enumerate(names):
-            values = self.numbers(name, "feature")
-            out[:, j] = values if order is None else values[order]
-        return out
+        n_block = max(1, _BLOCK_BYTES // out[:1].nbytes)
+
+        def fill(part: slice) -> bool:
+            is_missing = False
+            for first in range(part.start, part.stop, n_block):
+                rows = slice(first, min(first + n_block, part.stop))
+                for j, values in enumerate(columns):
+                    out[rows, j] = values[rows] if order is None else values[order[rows]]
+                is_missing = is_missing or holds_nan(out[rows])
+            return is_missing
+
+        return out, any(in_halves(fill, len(out), out.nbytes))
 
     def context(self, without: Sequence[str], order: NDArray[np.intp] | None) -> pd.DataFrame:
-        """Give the columns that are not named, text as categories."""
-        kept = [name for name in self.names if name not in without]
-        frame = self.frame.select(kept).to_pandas()
-        return as_context(frame if order is None else frame.take(order))
+        """Give the columns that are not named; they do not change when the table is written to."""
+        context = hold_context(self.frame.drop(list(without)).to_pandas())
+        return context if order is None else context.take(order).reset_index(drop=True)
+
+
+def _with_plain_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give the frame with text as names, each once, and numbers that are not objects."""
+    if not all(isinstance(name, str) for name in frame.columns):
+        frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    repeated = frame.columns[frame.columns.duplicated()]
+    if len(repeated):
+        raise ValueError(f"Two columns are called {repeated[0]!r}: rename one.")
+    # Numbers beside text in an array, for one.
+    odd = [name for name, dtype in frame.dtypes.items() if dtype.kind == "O"]
+    typed = {name: with_inferred_type(frame[name]) for name in odd}
+    changed = {name: column for name, column in typed.items() if column.dtype.kind != "O"}
+    return frame.assign(**changed) if changed else frame
 
 
 class Recordings:
@@ -139,8 +180,8 @@ class Recordings:
     ----------
     order : ndarray of shape (n_rows,) or None
         Position in the table of each sorted row; None if the table's own order is kept.
-    codes, subjects : ndarray
-        The subject of each sorted row, as a position in `subjects` (None without subjects).
+    subjects : ndarray of shape (n_subjects,), or None
+        The subjects in order of appearance; None without subjects.
     firsts : ndarray of shape (n_stretches + 1,)
         First sorted row of each stretch, and the number of rows.
     """
@@ -157,34 +198,54 @@ class Recordings:
     ) -> None:
         self.order: NDArray[np.intp] | None = None
         self.subjects: NDArray | None = None
-        codes = np.zeros(len(table), dtype=np.intp)
+        self._n_rows = len(table)
+        firsts, codes = np.zeros(1, dtype=np.intp), np.zeros(1, dtype=np.intp)
         if subject is not None:
-            codes, self.subjects = encode(table.column(subject))
-            if (codes < 0).any():
-                rows = np.flatnonzero(codes < 0)
-                raise ValueError(
-                    f"The subject column {subject!r} is missing in {len(rows)} rows, first in row "
-                    f"{rows[0]}: fill it in or drop these rows."
-                )
-        changes = _changes(codes)
-        if sort and changes.sum() + 1 > codes.max() + 1:
-            self.order = np.argsort(codes, kind="stable")
-            codes = codes[self.order]
-            changes = _changes(codes)
-        self.codes = codes
-        for name in boundaries:
-            values, _ = encode(table.column(name))
-            changes |= _changes(self.sorted(values))
+            firsts, codes, self.subjects = runs(table.column(subject))
+            self._require_subjects(firsts, codes, subject)
+        lengths = np.diff(firsts, append=self._n_rows)
+        rows_before = np.zeros_like(lengths)
+        if len(codes) > codes.max() + 1:  # a subject's rows are not neighbours
+            if sort:
+                by_subject = np.argsort(codes, kind="stable")
+                self.order = _joined_ranges(firsts[by_subject], lengths[by_subject])
+                lengths = np.bincount(codes, lengths).astype(np.intp)
+                firsts, codes = np.cumsum(lengths) - lengths, np.arange(len(lengths))
+                rows_before = np.zeros_like(lengths)
+            else:
+                rows_before = pd.Series(lengths).groupby(codes).cumsum().to_numpy() - lengths
+        self._subject_firsts, self._subject_codes = firsts, codes
+        self._rows_before = rows_before  # of the same subject, in the runs before
+        breaks = [firsts, *(self._breaks(table.column(name)) for name in boundaries)]
         if time is not None:
-            changes |= self._gaps(table.column(time), time, max_gap, changes)
-        self.firsts = np.concatenate([[0], np.flatnonzero(changes) + 1, [len(codes)]])
+            is_break = np.zeros(self._n_rows, dtype=bool)
+            is_break[np.concatenate(breaks)] = True
+            gaps = self._gaps(table.column(time), time, max_gap, is_break[1:])
+            breaks.append(np.flatnonzero(gaps) + 1)
+        self.firsts = np.append(np.unique(np.concatenate(breaks)), self._n_rows)
+
+    def _require_subjects(
+        self, firsts: NDArray[np.intp], codes: NDArray[np.intp], subject: str
+    ) -> None:
+        if (codes < 0).any():
+            n_missing = np.diff(firsts, append=self._n_rows)[codes < 0].sum()
+            raise ValueError(
+                f"The subject column {subject!r} is missing in {n_missing} rows, first in row "
+                f"{firsts[codes < 0][0]}: fill it in or drop these rows."
+            )
+
+    def _breaks(self, column: pd.Series) -> NDArray[np.intp]:
+        """Give the sorted rows at which a column's value is another than before."""
+        if self.order is None:
+            return runs(column)[0]
+        return changes(self.sorted(encode(column)[0])) + 1
 
     def sorted(self, values: NDArray) -> NDArray:
         """Give values of the table's rows in sorted order."""
         return values if self.order is None else values[self.order]
 
     def _gaps(
-        self, column: pd.Series, name: str, max_gap: Any, changes: NDArray[np.bool_]
+        self, column: pd.Series, name: str, max_gap: Any, breaks: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
         if is_text(column):
             raise ValueError(
@@ -197,7 +258,7 @@ class Recordings:
         times = self.sorted(plain_array(column))
         is_clock = times.dtype.kind in "mM"
         steps = np.diff(times if is_clock or times.dtype.kind == "f" else times.astype(np.int64))
-        backwards = ~changes & (steps < np.zeros((), steps.dtype))
+        backwards = ~breaks & (steps < np.zeros((), steps.dtype))
         if backwards.any():
             row = int(np.flatnonzero(backwards)[0]) + 1
             whose = "" if self.subjects is None else f" of {self.subject_of(row)}"
@@ -207,7 +268,7 @@ class Recordings:
                 "time, or name the column that tells its recordings apart in boundaries."
             )
         if max_gap is None:
-            return np.zeros_like(changes)
+            return np.zeros_like(breaks)
         longest = _longest_step(max_gap, name, is_clock)
         if times.dtype.kind == "f":  # 0.1 s apart is not always 0.1 in floating point
             longest += 4 * np.spacing(np.abs(times).max())
@@ -217,16 +278,33 @@ class Recordings:
         """Say whose a sorted row is, in a message."""
         if self.subjects is None:
             return "the table"
-        subject = self.subjects[self.codes[row]]
+        subject = self.subjects[self.codes_of(row)]
         return f"subject {subject.item() if isinstance(subject, np.generic) else subject!r}"
 
-    def first_rows(self, starts: NDArray[np.intp]) -> NDArray[np.int64]:
-        """Count the rows of the same subject before each of these sorted rows."""
-        if _changes(self.codes).sum() < self.codes.max() + 1:
-            _, first_of_subject = np.unique(self.codes, return_index=True)
-            return (starts - first_of_subject[self.codes[starts]]).astype(np.int64)
-        counts = pd.Series(self.codes).groupby(self.codes).cumcount().to_numpy()
-        return counts[starts].astype(np.int64)
+    def codes_of(self, rows: Any) -> Any:
+        """Give the subject of each of these sorted rows, as a position in `subjects`."""
+        return self._subject_codes[np.searchsorted(self._subject_firsts, rows, side="right") - 1]
+
+    def origins(self, starts: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """Say where windows come from.
+
+        Parameters
+        ----------
+        starts : ndarray of shape (n_windows,)
+            Their first sorted rows, ascending.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_windows,)
+            The subject, as a position in `subjects`.
+        first_rows : ndarray of shape (n_windows,)
+            The number of rows of that subject before the window.
+        """
+        bounds = np.searchsorted(starts, np.append(self._subject_firsts, self._n_rows))
+        n_windows = np.diff(bounds)
+        before = self._rows_before - self._subject_firsts
+        first_rows = (starts + np.repeat(before, n_windows)).astype(np.int64)
+        return np.repeat(self._subject_codes, n_windows), first_rows
 
     def starts(self, size: int, stride: int, *, from_first_row: bool) -> NDArray[np.intp]:
         """Give the first rows of the windows that lie within one stretch.
@@ -243,8 +321,10 @@ class Recordings:
             within = np.searchsorted(self.firsts, every, side="right")
             return every[every + size <= self.firsts[within]]
         counts = np.maximum((np.diff(self.firsts) - size) // stride + 1, 0)
-        nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        return np.repeat(self.firsts[:-1], counts) + nth * stride
+        before = np.cumsum(counts) - counts
+        return (
+            np.repeat(self.firsts[:-1] - before * stride, counts) + np.arange(counts.sum()) * stride
+        )
 
     def filled_forward(self, values: NDArray) -> NDArray:
         """Give values of sorted rows, each missing one replaced by the last of the same stretch."""
@@ -255,9 +335,10 @@ class Recordings:
         return np.take_along_axis(values, np.where(last < first, rows, last), axis=0)
 
 
-def _changes(values: NDArray) -> NDArray[np.bool_]:
-    """Whether each value but the first differs from the one before."""
-    return values[1:] != values[:-1]
+def _joined_ranges(firsts: NDArray[np.intp], lengths: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Give ``range(first, first + length)`` of each, one after the other."""
+    behind = np.cumsum(lengths)
+    return np.repeat(firsts - (behind - lengths), lengths) + np.arange(behind[-1])
 
 
 def _longest_step(max_gap: Any, name: str, is_clock: bool) -> Any:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+_Result = TypeVar("_Result")
+
+# Bytes below which a second thread is not worth its start.
+_ONE_THREAD_BYTES = 1 << 23
 
 # Rows gathered at once where windows do not step evenly: few enough to stay in the cache.
 _GATHERED_ROWS = 1 << 18
@@ -94,6 +102,34 @@ def covered_rows(starts: NDArray[np.intp], size: int) -> tuple[NDArray[np.intp],
     lasts = unique[np.concatenate([breaks, [len(unique) - 1]])] + size
     stretches = [slice(a, b) for a, b in zip(firsts.tolist(), lasts.tolist(), strict=True)]
     return new_unique[inverse].astype(np.intp), stretches
+
+
+def in_halves(work: Callable[[slice], _Result], n: int, n_bytes: int) -> list[_Result]:
+    """Do what is limited by memory in two halves, by two threads at once, if it is large.
+
+    One thread alone waits most of the time, for the memory that it reads, or for the system to clear a
+    fresh page that it writes to.
+
+    Parameters
+    ----------
+    work : callable
+        Works on the rows or windows that it is given as a slice.
+    n : int
+        How many there are.
+    n_bytes : int
+        Bytes that are read or written.
+
+    Returns
+    -------
+    list
+        What `work` gave, in order.
+    """
+    if n < 2 or n_bytes < _ONE_THREAD_BYTES:
+        return [work(slice(0, n))]
+    with ThreadPoolExecutor(1) as other:
+        # In a copy of the context, because numpy.errstate is part of it.
+        second = other.submit(copy_context().run, work, slice(n // 2, n))
+        return [work(slice(0, n // 2)), second.result()]
 
 
 def plain_layout(values: NDArray) -> NDArray:

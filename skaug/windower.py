@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, Self
 
+import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -14,13 +15,17 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skaug.aggregation import Aggregation, aggregate, check_aggregation
 from skaug.base import WindowStep
-from skaug.columns import as_column, as_context, is_text, plain_array
+from skaug.columns import as_column, holds_nan, is_text, plain_array
 from skaug.labels import REAL, FrameRows, Labels
 from skaug.recordings import Recordings, Table, resolve
 from skaug.windows import Windows
 
 ALIGNMENTS = ("subject", "table")
 MISSING = ("raise", "keep", "drop", "ffill")
+
+
+class NoWindowsError(ValueError):
+    """No recording is as long as a window, or every window misses a value."""
 
 
 class SubjectWindower(WindowStep):
@@ -121,7 +126,7 @@ class SubjectWindower(WindowStep):
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_rows, n_columns)
-            The recordings, pandas or polars.
+            The recordings, pandas, polars or dask. Of a dask frame no row is read.
         y : ignored
 
         Returns
@@ -133,10 +138,7 @@ class SubjectWindower(WindowStep):
         ValueError
             If a column is not there (the error names the nearest), or a parameter is invalid.
         """
-        self._check_parameters()
-        table = Table(X)
-        self._learn_columns(table)
-        self._validate_columns(X, table, reset=True)
+        self._fit(X)
         return self
 
     def fit_transform(self, X: Any, y: ArrayLike | None = None) -> Windows:
@@ -159,7 +161,8 @@ class SubjectWindower(WindowStep):
         ValueError
             As `fit` and `transform` do.
         """
-        return self.fit(X).to_windows(X, y)
+        table = self._fit(X)
+        return self._lazily(X, y) if _is_lazy(X) else self._cut(table, y)
 
     def transform(self, X: Any) -> Windows:
         """Cut recordings into windows, labelled where the target column is there.
@@ -172,6 +175,8 @@ class SubjectWindower(WindowStep):
         Returns
         -------
         Windows of shape (n_windows, window_size, n_features)
+            Of a ``dask.dataframe.DataFrame``, whose partitions must hold whole recordings:
+            `skaug.lazy_windows.LazyWindows`.
 
         Raises
         ------
@@ -196,46 +201,11 @@ class SubjectWindower(WindowStep):
         Windows of shape (n_windows, window_size, n_features)
         """
         check_is_fitted(self)
-        if y is not None and not hasattr(y, "__len__"):
-            y = np.asarray(y)
+        if _is_lazy(X):
+            return self._lazily(X, y)
         table = self._table(X)
         self._validate_columns(X, table, reset=False)
-        recordings = Recordings(
-            table,
-            self._subject,
-            self._boundaries,
-            self._time,
-            self.max_gap,
-            sort=self.alignment == "subject",
-        )
-        signals = table.matrix(self.features_, recordings.order, self.dtype)
-        target = self._row_targets(table, recordings, y)
-        label = "y" if y is not None or self._target is None else self._target
-        signals, target, missing_rows = self._handle_missing(recordings, signals, target, label)
-        starts = self._starts(recordings, missing_rows)
-        labels = Labels(
-            codes=recordings.codes[starts],
-            subjects=recordings.subjects,
-            first_row=recordings.first_rows(starts),
-            draw=np.full(len(starts), REAL),
-            is_synthetic=np.zeros(len(starts), dtype=bool),
-            rows=FrameRows(starts, self.window_size, len(table), recordings.order),
-            subject=self._subject,
-            target=self._target,
-            target_agg=self.target_agg,
-            y=None
-            if target is None
-            else aggregate(target, starts, self.window_size, self.target_agg, label),
-        )
-        if y is not None and target is None:  # one label a window
-            labels = labels.relabel(y)
-        context = table.context(self.features_, recordings.order)
-        if self.missing == "ffill" and missing_rows is not None and label == self._target:
-            # A synthesizer is told what the labels are made of.
-            context = context.drop(columns=label)
-            context[label] = target
-            context = as_context(context)
-        return Windows(signals, starts, self.window_size, labels, self.features_, context)
+        return self._cut(table, y)
 
     def row_targets(self, X: Any) -> NDArray | None:
         """Give the target of each row of a table, or None where the target column is not there.
@@ -268,6 +238,65 @@ class SubjectWindower(WindowStep):
         """
         check_is_fitted(self)
         return np.asarray(self.features_, dtype=object)
+
+    def _fit(self, X: Any) -> Table:
+        """Learn the columns, and give the table as it was read."""
+        self._check_parameters()
+        table = Table(X._meta_nonempty.head(1) if _is_lazy(X) else X)
+        self._learn_columns(table)
+        self._validate_columns(X, table, reset=True)
+        return table
+
+    def _lazily(self, frame: Any, y: ArrayLike | None) -> Any:
+        from skaug.lazy_windows import LazyWindows  # needs dask, which is an extra
+
+        if y is not None:
+            raise ValueError(
+                "y has no partitions: have the dask frame hold it, and name it in target."
+            )
+        return LazyWindows(self, frame)
+
+    def _cut(self, table: Table, y: ArrayLike | None) -> Windows:
+        if y is not None and not hasattr(y, "__len__"):
+            y = np.asarray(y)
+        recordings = Recordings(
+            table,
+            self._subject,
+            self._boundaries,
+            self._time,
+            self.max_gap,
+            sort=self.alignment == "subject",
+        )
+        signals, is_missing = table.matrix(self.features_, recordings.order, self.dtype)
+        target = self._row_targets(table, recordings, y)
+        label = "y" if y is not None or self._target is None else self._target
+        missing_rows = None
+        if self.missing != "keep" and (is_missing or _any_missing(target)):
+            signals, target, missing_rows = self._handle_missing(recordings, signals, target, label)
+        starts = self._starts(recordings, missing_rows)
+        codes, first_rows = recordings.origins(starts)
+        labels = Labels(
+            codes=codes,
+            subjects=recordings.subjects,
+            first_row=first_rows,
+            draw=np.full(len(starts), REAL),
+            is_synthetic=np.zeros(len(starts), dtype=bool),
+            rows=FrameRows(starts, self.window_size, len(table), recordings.order),
+            subject=self._subject,
+            target=self._target,
+            target_agg=self.target_agg,
+            y=None
+            if target is None
+            else aggregate(target, starts, self.window_size, self.target_agg, label),
+        )
+        if y is not None and target is None:  # one label a window
+            labels = labels.relabel(y)
+        context = table.context(self.features_, recordings.order)
+        if self.missing == "ffill" and missing_rows is not None and label == self._target:
+            # A synthesizer is told what the labels are made of.
+            context = context.drop(columns=label)
+            context[label] = target
+        return Windows(signals, starts, self.window_size, labels, self.features_, context)
 
     def _check_parameters(self) -> None:
         for name, rows in (("window_size", self.window_size), ("stride", self.stride)):
@@ -327,7 +356,7 @@ class SubjectWindower(WindowStep):
                     "away: leave it out of features."
                 )
         for name in self.features_:
-            table.numbers(name, "feature")
+            table.column_of_numbers(name, "feature")
 
     def _table(self, X: Any) -> Table:
         """Read a table; the columns of an array are those of `fit`, the target there or not."""
@@ -340,9 +369,7 @@ class SubjectWindower(WindowStep):
         return table
 
     def _validate_columns(self, X: Any, table: Table, *, reset: bool) -> None:
-        header = table.header()
-        if self._target is not None:
-            header = header.drop(columns=self._target, errors="ignore")
+        header = table.header(without=self._target)
         known = header.to_numpy() if table.is_array else header
         validate_data(self, known, reset=reset, skip_check_array=True)
 
@@ -360,10 +387,8 @@ class SubjectWindower(WindowStep):
 
     def _handle_missing(
         self, recordings: Recordings, signals: NDArray, target: NDArray | None, label: str
-    ) -> tuple[NDArray, NDArray | None, NDArray[np.bool_] | None]:
-        """Fill, refuse or mark missing values; give also the rows that still have one, if any."""
-        if self.missing == "keep" or not _missing_rows(signals, target).any():
-            return signals, target, None
+    ) -> tuple[NDArray, NDArray | None, NDArray[np.bool_]]:
+        """Fill, refuse or mark missing values; give also the rows that still have one."""
         if self.missing == "raise":
             raise ValueError(self._describe_missing(recordings, signals, target, label))
         if self.missing == "ffill":
@@ -379,7 +404,7 @@ class SubjectWindower(WindowStep):
             counts[label] = int(pd.isna(target).sum())
         where = ", ".join(f"{name!r} ({count})" for name, count in counts.items() if count)
         rows = np.flatnonzero(_missing_rows(signals, target))
-        _, first_of_each = np.unique(recordings.codes[rows], return_index=True)
+        _, first_of_each = np.unique(recordings.codes_of(rows), return_index=True)
         whose = [recordings.subject_of(row) for row in rows[first_of_each]]
         more = f" and {len(whose) - 3} more" if len(whose) > 3 else ""
         return (
@@ -398,7 +423,7 @@ class SubjectWindower(WindowStep):
             longest = int(lengths.argmax())
             whose = recordings.subject_of(int(recordings.firsts[longest]))
             gaps = "" if self.max_gap is None else f" between gaps longer than {self.max_gap!r}"
-            raise ValueError(
+            raise NoWindowsError(
                 f"No recording is as long as a window of {size} rows: the longest, of {whose}, has "
                 f"{lengths[longest]}{gaps}. Pass a smaller window_size."
                 + (
@@ -411,7 +436,7 @@ class SubjectWindower(WindowStep):
             before = np.concatenate([[0], np.cumsum(missing_rows)])
             starts = starts[before[starts + size] == before[starts]]
             if len(starts) == 0:
-                raise ValueError(
+                raise NoWindowsError(
                     f"Every window of {size} rows misses a value: pass a smaller window_size, or "
                     "missing='keep'."
                 )
@@ -424,6 +449,16 @@ class SubjectWindower(WindowStep):
         tags.input_tags.string = True
         tags.input_tags.allow_nan = self.missing != "raise"
         return tags
+
+
+def _is_lazy(X: Any) -> bool:
+    return nw.dependencies.is_dask_dataframe(X)
+
+
+def _any_missing(target: NDArray | None) -> bool:
+    if target is None or target.dtype.kind in "biu":
+        return False
+    return holds_nan(target) if target.dtype.kind == "f" else bool(pd.isna(target).any())
 
 
 def _missing_rows(signals: NDArray, target: NDArray | None) -> NDArray[np.bool_]:

@@ -9,12 +9,12 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from skaug.columns import concatenate_contexts, encode, pack, unpack, without_other_categories
+from skaug.columns import as_context, concatenate_contexts, encode, pack, unpack
 from skaug.labelled import LabelledArray
 from skaug.labels import REAL, Labels, concatenate_labels
-from skaug.slicing import covered_rows, plain_layout, window_views
+from skaug.slicing import covered_rows, in_halves, plain_layout, window_views
 
 
 class Windows(LabelledArray):
@@ -65,13 +65,17 @@ class Windows(LabelledArray):
         labels: Labels,
         feature_names: Sequence[str],
         context: pd.DataFrame,
+        context_starts: NDArray[np.intp] | None = None,
     ) -> None:
         self._signals = signals
         self._starts = starts
+        # As the table holds it: categories are made of text when it is asked for.
         self._context = context
+        self._context_starts = starts if context_starts is None else context_starts
         self.window_size = window_size
         self.labels = labels
         self.feature_names = list(feature_names)
+        self._packed: dict[str, Any] | None = None
 
     @classmethod
     def from_arrays(
@@ -178,27 +182,20 @@ class Windows(LabelledArray):
                     f"join windows of {first.window_size} samples of {', '.join(first.feature_names)}."
                 )
         labels = concatenate_labels([part.labels for part in parts])
-        if all(
-            part._signals is first._signals and part._context is first._context for part in parts
-        ):
-            starts = np.concatenate([part._starts for part in parts])
-            return Windows(
-                first._signals,
-                starts,
-                first.window_size,
-                labels,
-                first.feature_names,
-                first._context,
-            )
-        compact = [part.compact() for part in parts if len(part)] or [first.compact()]
-        offsets = np.cumsum([0] + [len(part._signals) for part in compact[:-1]])
+        filled = [part for part in parts if len(part)] or [first]
+        context, context_starts = _joined_contexts(filled)
+        if all(part._signals is first._signals for part in filled) and context is first._context:
+            signals, starts = first._signals, np.concatenate([part._starts for part in filled])
+        else:
+            signals, starts = _joined_signals(filled)
         return Windows(
-            np.concatenate([part._signals for part in compact]),
-            np.concatenate([part._starts + by for part, by in zip(compact, offsets, strict=True)]),
+            signals,
+            starts,
             first.window_size,
             labels,
             first.feature_names,
-            concatenate_contexts([part._context for part in compact]),
+            context,
+            context_starts,
         )
 
     @property
@@ -218,29 +215,52 @@ class Windows(LabelledArray):
         Subject, target and every column that is no channel: the conditions that a synthesizer is
         told. The index has the levels ``window`` (position) and ``sample``. Text is categorical.
         """
-        rows = (self._starts[:, None] + np.arange(self.window_size)).ravel()
+        rows = (self.first_context_rows[:, None] + np.arange(self.window_size)).ravel()
         index = pd.MultiIndex.from_product(
             [range(len(self)), range(self.window_size)], names=["window", "sample"]
         )
-        return without_other_categories(self._context.take(rows)).set_axis(index)
+        return self.context_rows.take(rows).set_axis(index)
 
     @property
     def context_rows(self) -> pd.DataFrame:
         """The context of each row that a window covers, once, however many windows hold it."""
-        _, stretches = covered_rows(self._starts, self.window_size)
-        return without_other_categories(self._context_of(stretches))
+        context, context_starts = self._covered_context()
+        context = as_context(context)
+        if self._context_starts is self._starts:
+            return context
+        starts, stretches = covered_rows(self._starts, self.window_size)
+        rows = np.empty(sum(s.stop - s.start for s in stretches), dtype=np.intp)
+        within = np.arange(self.window_size)
+        rows[starts[:, None] + within] = context_starts[:, None] + within
+        return context.take(rows).reset_index(drop=True)
 
     @property
     def first_context_rows(self) -> NDArray[np.intp]:
         """The row of `context_rows` at which each window begins."""
         return covered_rows(self._starts, self.window_size)[0]
 
-    def to_numpy(self) -> NDArray:
-        """Give the samples as a new array of shape (n_windows, window_size, n_features)."""
-        out = np.empty(self.shape, dtype=self.dtype)
-        for which, block in window_views(self._signals, self._starts, self.window_size):
-            out[which] = block
+    def to_numpy(self, dtype: DTypeLike | None = None) -> NDArray:
+        """Give the samples as a new array of shape (n_windows, window_size, n_features).
+
+        Parameters
+        ----------
+        dtype : data type, optional
+            Of the array; by default that of the windows.
+        """
+        out = np.empty(self.shape, dtype=self.dtype if dtype is None else dtype)
+
+        def fill(windows: slice) -> None:
+            part, starts = out[windows], self._starts[windows]
+            for which, block in window_views(self._signals, starts, self.window_size):
+                part[which] = block
+
+        in_halves(fill, len(out), out.nbytes)
         return out
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
+        if dtype is None or copy is False or self.labels.holds_synthetic:
+            return super().__array__(dtype, copy)
+        return self.to_numpy(dtype)  # converted while it is copied, not once more
 
     def to_frame(self) -> pd.DataFrame:
         """Give the windows as a table again, one row per sample of each window.
@@ -326,17 +346,18 @@ class Windows(LabelledArray):
         n_windows, window_size, n_features = values.shape
         if (n_windows, n_features) != (self.shape[0], self.shape[2]):
             raise ValueError(f"X has the shape {values.shape}, these windows {self.shape}.")
-        context = pd.DataFrame(index=range(n_windows * window_size))
-        if window_size == self.window_size:
-            rows = (self._starts[:, None] + np.arange(window_size)).ravel()
-            context = self._context.take(rows).reset_index(drop=True)
+        starts = np.arange(n_windows, dtype=np.intp) * window_size
+        context, context_starts = self._context, self._context_starts
+        if window_size != self.window_size:
+            context, context_starts = pd.DataFrame(index=range(n_windows * window_size)), starts
         return Windows(
             np.ascontiguousarray(values, dtype=self.dtype).reshape(-1, n_features),
-            np.arange(n_windows, dtype=np.intp) * window_size,
+            starts,
             window_size,
             self.labels,
             self.feature_names,
             context,
+            context_starts,
         )
 
     def with_context(self, context: pd.DataFrame, y: ArrayLike | None) -> Windows:
@@ -349,9 +370,12 @@ class Windows(LabelledArray):
         y : array-like of shape (n_windows,), or None
             The labels.
         """
-        windows = self.compact()
         labels = None if y is None else _one_a_window(y, len(self), "y")
-        return windows._with(context=context, labels=replace(windows.labels, y=labels))
+        return self._with(
+            context=context,
+            context_starts=self.first_context_rows,
+            labels=replace(self.labels, y=labels),
+        )
 
     def blocks(self, n_rows: int = 1 << 18) -> Iterator[tuple[slice, Windows]]:
         """Walk over the windows in blocks of about `n_rows` rows, to bound the memory of a step."""
@@ -368,46 +392,74 @@ class Windows(LabelledArray):
             "labels": self.labels,
             "feature_names": self.feature_names,
             "context": self._context,
+            "context_starts": self._context_starts,
         }
         return type(self)(**(parts | changed))
 
     def _take(self, index: Any) -> Self:
-        return self._with(starts=self._starts[index], labels=self.labels.take(index))
+        starts = self._starts[index]
+        is_one = self._context_starts is self._starts
+        return self._with(
+            starts=starts,
+            context_starts=starts if is_one else self._context_starts[index],
+            labels=self.labels.take(index),
+        )
 
     def compact(self) -> Windows:
         """Keep only the rows that the windows cover."""
-        starts, stretches = covered_rows(self._starts, self.window_size)
-        if sum(s.stop - s.start for s in stretches) == len(self._signals):
-            return self._with(labels=self.labels.compact())
+        signals, starts = _joined_signals([self])
+        context, context_starts = self._covered_context()
+        if np.array_equal(starts, context_starts):
+            context_starts = starts  # one array, as where windows are cut
         return self._with(
-            signals=np.concatenate([self._signals[:0], *(self._signals[s] for s in stretches)]),
+            signals=signals,
             starts=starts,
             labels=self.labels.compact(),
-            context=self._context_of(stretches),
+            context=context,
+            context_starts=context_starts,
         )
 
-    def _context_of(self, stretches: Sequence[slice]) -> pd.DataFrame:
-        rows = [np.arange(s.start, s.stop) for s in stretches]
+    def _covered_context(self) -> tuple[pd.DataFrame, NDArray[np.intp]]:
+        """Give the context of the rows that windows cover, and where in it each of them begins."""
+        starts, stretches = covered_rows(self._context_starts, self.window_size)
+        rows = [np.arange(stretch.start, stretch.stop) for stretch in stretches]
         if sum(map(len, rows)) == len(self._context):
-            return self._context
+            return self._context, starts
         kept = np.concatenate([np.empty(0, dtype=np.intp), *rows])
-        return self._context.take(kept).reset_index(drop=True)
+        return self._context.take(kept).reset_index(drop=True), starts
 
     def __getstate__(self) -> dict[str, Any]:
+        # Kept, because joblib writes what goes to several workers once, if it is the same array. Windows
+        # of a bare array are packed anew: it may be the caller's, who may have changed it.
+        packed = self._pack() if self._packed is None else self._packed
+        if len(self._context.columns):
+            self._packed = packed
+        return {
+            "window_size": self.window_size,
+            "labels": self.labels.compact(),
+            "feature_names": self.feature_names,
+            **packed,
+        }
+
+    def _pack(self) -> dict[str, Any]:
         # Plain arrays only: what is not covered must not travel to a worker, and joblib's hash of
         # equal windows must be equal, whatever they were cut from.
         kept = self.compact()
+        starts = plain_layout(kept._starts)
+        is_one = kept._context_starts is kept._starts
         return {
-            **kept.__dict__,
             "_signals": plain_layout(kept._signals),
-            "_starts": plain_layout(kept._starts),
+            "_starts": starts,
             "_context": {name: pack(column) for name, column in kept._context.items()},
+            "_context_starts": starts if is_one else plain_layout(kept._context_starts),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         context = {name: unpack(packed) for name, packed in state["_context"].items()}
-        index = range(len(state["_signals"]))
-        self.__dict__.update(state, _context=pd.DataFrame(context, index=index))
+        size = state["window_size"]
+        n_rows = int(state["_context_starts"].max(initial=-size)) + size
+        frame = pd.DataFrame(context, index=range(n_rows), copy=False)
+        self.__dict__.update(state, _context=frame, _packed=None)
 
     def __repr__(self) -> str:
         n, size, n_features = self.shape
@@ -433,6 +485,33 @@ class Windows(LabelledArray):
         shown = table.head(20).to_html(float_format="{:.4g}".format, border=0)
         more = f"<p>and {len(table) - 20} more subjects</p>" if len(table) > 20 else ""
         return f"<div><p>{html.escape(repr(self))}</p>{shown}{more}</div>"
+
+
+def _joined_signals(parts: Sequence[Windows]) -> tuple[NDArray, NDArray[np.intp]]:
+    """Give the rows that windows cover, part by part, and the first row of each window."""
+    first = parts[0]._signals
+    covered = [covered_rows(part._starts, part.window_size) for part in parts]
+    n_rows = [sum(s.stop - s.start for s in stretches) for _, stretches in covered]
+    offsets = np.cumsum([0, *n_rows[:-1]])
+    starts = np.concatenate([at + by for (at, _), by in zip(covered, offsets, strict=True)])
+    if len(parts) == 1 and n_rows[0] == len(first):
+        return first, starts
+    pieces = [
+        part._signals[stretch]
+        for part, (_, stretches) in zip(parts, covered, strict=True)
+        for stretch in stretches
+    ]
+    return np.concatenate([first[:0], *pieces]), starts
+
+
+def _joined_contexts(parts: Sequence[Windows]) -> tuple[pd.DataFrame, NDArray[np.intp]]:
+    """Give the context of windows, and the row in it at which each of them begins."""
+    if all(part._context is parts[0]._context for part in parts):
+        return parts[0]._context, np.concatenate([part._context_starts for part in parts])
+    covered = [part._covered_context() for part in parts]
+    offsets = np.cumsum([0, *(len(context) for context, _ in covered[:-1])])
+    starts = [at + by for (_, at), by in zip(covered, offsets, strict=True)]
+    return concatenate_contexts([context for context, _ in covered]), np.concatenate(starts)
 
 
 def plain_values(X: Any) -> NDArray:

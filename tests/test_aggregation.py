@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -167,6 +168,49 @@ def test_dates_have_a_first_a_last_and_a_latest() -> None:
         assert aggregate(dates, np.array([0, 1]), 3, how).tolist() == (
             dates[[nth, nth + 1]].to_numpy().tolist()
         )
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int32"])
+@pytest.mark.parametrize("size", [1, 7, 63, 64, 100, 512, 4096, 5000])
+def test_the_mean_of_a_window_does_not_depend_on_the_other_windows(size: int, dtype: str) -> None:
+    """To the last bit, however they overlap: labels are compared, and hashed by caches."""
+    random = np.random.default_rng(size)
+    values = (random.normal(size=9000) * 10.0 ** random.integers(-3, 4, 9000)).astype(dtype)
+    last = len(values) - size
+    alone = {}
+    for starts in (
+        np.arange(0, last, 1),
+        np.arange(3, last, 32),
+        np.arange(0, last, size),
+        np.arange(last, 0, -5),
+        np.full(3, 17),
+        random.integers(0, last, 200),
+    ):
+        means = aggregate(values, starts, size, "mean")
+        for start, mean in zip(starts[::37].tolist(), means[::37].tolist(), strict=True):
+            if start not in alone:
+                alone[start] = aggregate(values, np.array([start]), size, "mean")[0]
+            assert mean == alone[start]
+
+
+@pytest.mark.parametrize("size", [32, 64, 512, 4096, 100_000])
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+def test_means_are_exact_to_rounding(size: int, offset: float) -> None:
+    """As the exact sum of math.fsum; a cumulative sum of so many rows would lose digits."""
+    values = np.random.default_rng(0).normal(size=200_000) + offset
+    starts = np.array([0, 1, 50_000, len(values) - size])
+    exact = [math.fsum(values[start : start + size]) / size for start in starts]
+    magnitude = np.abs(values).mean()
+    error = np.abs(aggregate(values, starts, size, "mean") - exact).max()
+    assert error < 16 * np.finfo(float).eps * magnitude
+
+
+@pytest.mark.parametrize("how", AGGREGATIONS)
+def test_many_windows_have_the_labels_of_few(how: str) -> None:
+    values = np.random.default_rng(0).integers(0, 9, 1_200_000).astype(np.float64)  # two threads
+    starts = np.arange(0, len(values) - 64, 600)
+    expected = [aggregate(values, starts[i : i + 500], 64, how) for i in range(0, len(starts), 500)]
+    assert_array_equal(aggregate(values, starts, 64, how), np.concatenate(expected))
 
 
 @pytest.mark.parametrize("how", AGGREGATIONS)

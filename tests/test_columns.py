@@ -10,6 +10,8 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from pandas.testing import assert_frame_equal
 
@@ -18,9 +20,14 @@ from skaug.columns import (
     as_context,
     concatenate_contexts,
     encode,
+    hold_context,
+    holds_nan,
     is_text,
+    pack,
     plain_array,
     require_column,
+    runs,
+    unpack,
 )
 
 DATES = pd.Series(pd.to_datetime(["2024-07-01 12:00", "2024-12-01 12:00"]))
@@ -63,6 +70,105 @@ def test_categories_of_numbers_have_numbers_as_classes() -> None:
     assert codes.tolist() == [0, 1, 0]
     assert classes.tolist() == [3, 1]
     assert classes.dtype == np.int64
+
+
+# Equal neighbours, of which each column that a windower looks at has many.
+KINDS: dict[str, Any] = {
+    "objects": lambda labels: pd.Series(labels, dtype=object),
+    "objects that are equal but not the same": lambda labels: pd.Series(
+        [None if label is None else "".join(["su", label]) for label in labels], dtype=object
+    ),
+    "objects of a strided array": lambda labels: pd.Series(
+        np.repeat(np.array([*labels, None], dtype=object), 2)[: 2 * len(labels) : 2], copy=False
+    ),
+    "missing in three ways": lambda labels: pd.Series(
+        [[None, np.nan, pd.NA][i % 3] if x is None else x for i, x in enumerate(labels)],
+        dtype=object,
+    ),
+    "text": lambda labels: pd.Series(labels, dtype="str" if pd.__version__ >= "3" else "string"),
+    "text of Python": lambda labels: pd.Series(labels, dtype="string[python]"),
+    "text of Arrow": lambda labels: pd.Series(labels, dtype="string[pyarrow]"),
+    "Arrow in chunks": lambda labels: pd.Series(
+        pd.arrays.ArrowExtensionArray(
+            pa.chunked_array(
+                [
+                    chunk
+                    for label in labels
+                    for chunk in (pa.array([label], pa.string()), pa.array([], pa.string()))
+                ],
+                pa.string(),
+            )
+        )
+    ),
+    "Arrow's categories": lambda labels: pd.Series(
+        pd.arrays.ArrowExtensionArray(pa.array(labels, pa.string()).dictionary_encode())
+    ),
+    "categories": lambda labels: pd.Series(pd.Categorical(labels, categories=["z", *"cab"])),
+    "categories of numbers": lambda labels: pd.Series(
+        pd.Categorical([None if x is None else ord(x) for x in labels], categories=[0, 98, 97, 99])
+    ),
+    "polars": lambda labels: pl.Series(labels, dtype=pl.String).to_pandas(),
+    "floats": lambda labels: pd.Series(
+        [np.nan if x is None else ord(x) for x in labels], dtype=float
+    ),
+    "nullable numbers": lambda labels: pd.Series(
+        [None if x is None else ord(x) for x in labels], dtype="Int16"
+    ),
+    "dates": lambda labels: pd.Series(
+        [pd.NaT if x is None else pd.Timestamp(ord(x), unit="D") for x in labels],
+        dtype="datetime64[ns]",
+    ),
+    "tuples": lambda labels: pd.Series(
+        [None if x is None else (x, 1) for x in labels], dtype=object
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(labels=st.lists(st.sampled_from(["a", "a", "b", "c", None]), max_size=20))
+def test_runs_are_those_of_a_look_at_every_row(kind: str, labels: list[str | None]) -> None:
+    column = KINDS[kind](labels)
+    every, expected_classes = pd.factorize(column)
+    breaks = [row for row in range(len(labels)) if row == 0 or labels[row] != labels[row - 1]]
+    firsts, codes, classes = runs(column)
+    assert firsts.tolist() == breaks
+    assert codes.tolist() == every[breaks].tolist()
+    assert list(classes) == list(expected_classes)
+    of_rows, same_classes = encode(column)
+    assert of_rows.tolist() == every.tolist()
+    assert list(same_classes) == list(classes)
+    assert firsts.dtype == codes.dtype == of_rows.dtype == np.intp
+
+
+def test_labels_that_cannot_be_compared_are_still_told_apart() -> None:
+    unsure = np.array([*"aabb", pd.NA, pd.NA, "b"], dtype=object)  # pandas.NA != "a" is no answer
+    apart = pd.Series([x if x is pd.NA else "".join(["su", x]) for x in unsure], dtype=object)
+    for column in (pd.Series(unsure), apart):
+        assert runs(column)[0].tolist() == [0, 2, 4, 6]
+        assert runs(column)[1].tolist() == [0, 1, -1, 1]
+
+
+def test_labels_that_have_no_hash_are_refused() -> None:
+    for lists in ([[1], [1]], [np.zeros(2), np.zeros(2)], [{1: 2}, {1: 2}]):
+        with pytest.raises(TypeError):
+            runs(pd.Series(lists, dtype=object))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_rows", [1, 10, 3_000_000])  # the last by two threads
+def test_a_missing_number_is_found_wherever_it_is(dtype: str, n_rows: int) -> None:
+    values = np.full(n_rows, np.inf, dtype=dtype)
+    values[::3] = -np.inf
+    assert not holds_nan(values)
+    for row in {0, n_rows // 2, n_rows - 1}:
+        values[row] = np.nan
+        assert holds_nan(values)
+        values[row] = 0.0
+
+
+def test_neither_whole_numbers_nor_no_numbers_miss_any() -> None:
+    assert not holds_nan(np.arange(3))
+    assert not holds_nan(np.empty((0, 2)))
 
 
 @pytest.mark.parametrize("dtype", NUMBERS)
@@ -192,6 +298,39 @@ def test_a_context_of_lists_is_refused_by_the_name_of_its_column() -> None:
     for lists in ([[1], [2]], [{"a": 1}, {"a": 2}], arrow):
         with pytest.raises(TypeError, match=r"The column 'tags' holds what is neither .*: drop it"):
             as_context(pd.DataFrame({"tags": lists}))
+
+
+def test_a_context_is_held_as_the_table_holds_it_and_shown_as_categories() -> None:
+    frame = pd.DataFrame({"sex": ["f", "m"], "age": [30, 40]}, index=[4, 4], dtype=object)
+    held = hold_context(frame)
+    assert held["sex"].dtype == object
+    assert_frame_equal(as_context(held), as_context(frame))
+    assert as_context(held)["sex"].cat.categories.tolist() == ["f", "m"]
+
+
+def test_a_context_that_begins_with_a_list_is_refused_before_it_is_asked_for() -> None:
+    for lists in ([[1], [2]], [None, [2]]):
+        with pytest.raises(TypeError, match=r"The column 'tags' holds what is neither .*: drop it"):
+            hold_context(pd.DataFrame({"tags": pd.Series(lists, dtype=object)}))
+    later = hold_context(pd.DataFrame({"tags": pd.Series(["a", [2]], dtype=object)}))
+    with pytest.raises(TypeError, match="The column 'tags' holds what is neither"):
+        as_context(later)
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_text_is_packed_as_few_bytes_and_its_classes(kind: str) -> None:
+    codes, classes = pack(TEXTS[kind].reindex([0, 1, 7]))
+    assert codes.dtype == np.int8
+    assert codes.tolist() == [0, 1, -1]
+    assert classes.tolist() == ["b", "a"]
+    assert unpack((codes, classes)).isna().tolist() == [False, False, True]
+    assert unpack((codes, classes)).tolist()[:2] == ["b", "a"]
+
+
+def test_text_of_many_classes_is_packed_without_mixing_them_up() -> None:
+    for n_classes in (127, 128, 129, 40_000):
+        texts = pd.Series([f"note {i}" for i in range(n_classes)])
+        assert unpack(pack(texts)).tolist() == texts.tolist()
 
 
 def test_a_context_of_what_pandas_has_types_for_is_categories_of_it() -> None:

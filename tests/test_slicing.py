@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
-from skaug.slicing import covered_rows, window_views
+from skaug.slicing import covered_rows, in_halves, window_views
 
 N_ROWS = 60
 
@@ -92,3 +95,44 @@ def test_covered_rows_are_those_of_the_windows_and_no_others(starts: NDArray, si
     windows = gathered(rows, starts, size)
     assert_array_equal(kept, np.unique(windows))
     assert_array_equal(gathered(kept, new_starts, size), windows)
+
+
+def halves_of(n: int, n_bytes: int) -> list[tuple[int, int]]:
+    return in_halves(lambda which: (which.start, which.stop), n, n_bytes)
+
+
+def test_large_work_is_done_in_two_halves_in_order() -> None:
+    assert halves_of(7, 1 << 30) == [(0, 3), (3, 7)]
+    assert halves_of(2, 1 << 30) == [(0, 1), (1, 2)]
+
+
+def test_small_work_is_done_as_a_whole() -> None:
+    assert halves_of(7, 1000) == [(0, 7)]
+    assert halves_of(1, 1 << 30) == [(0, 1)]
+    assert halves_of(0, 0) == [(0, 0)]
+
+
+def test_the_halves_are_done_at_the_same_time() -> None:
+    both = threading.Barrier(2, timeout=10)  # which neither passes alone
+    assert len(in_halves(lambda which: both.wait(), 2, 1 << 30)) == 2
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_an_error_in_either_half_is_raised(half: int) -> None:
+    def work(which: slice) -> None:
+        if which.start == half:
+            raise ValueError("of this half")
+
+    with pytest.raises(ValueError, match="of this half"):
+        in_halves(work, 2, 1 << 30)
+
+
+def test_both_halves_heed_how_numpy_is_to_treat_errors() -> None:
+    def work(which: slice) -> None:
+        np.float64(1.0) / np.zeros(1)
+
+    with warnings.catch_warnings(), np.errstate(divide="ignore"):
+        warnings.simplefilter("error")
+        in_halves(work, 2, 1 << 30)
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        in_halves(work, 2, 1 << 30)

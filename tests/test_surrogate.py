@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -150,11 +151,20 @@ def test_a_surrogate_does_not_depend_on_who_else_was_recorded(recordings: Any) -
 
 
 def test_many_windows_are_drawn_as_few_are() -> None:
-    """Windows are worked on in blocks of 2^18 rows: these are three of them."""
-    windows = windows_of(256, n=2500, channels=1)
+    """By two threads, each in blocks of 2^16 rows, which are 256 windows."""
+    windows = windows_of(256, n=5000, channels=1)
     every = surrogates(windows)
-    for some in (slice(0, 3), slice(1022, 1027), slice(2497, 2500)):
+    for some in (slice(0, 3), slice(253, 260), slice(2497, 2503), slice(4997, 5000)):
         assert_array_equal(surrogates(windows[some]), every[some])
+
+
+def test_memory_stays_below_three_times_the_surrogates() -> None:
+    windows = windows_of(512, n=3000, channels=2)
+    tracemalloc.start()
+    SurrogateSynthesizer().synthesize(windows)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * windows.to_numpy().nbytes
 
 
 def test_pickled_windows_have_the_same_surrogates() -> None:
@@ -250,6 +260,18 @@ def test_phases_are_uniform_and_independent(by: str) -> None:
     )
     bound = np.log(len(means) / CHANCE)
     assert (n * np.abs(means) ** 2).max() < bound
+
+
+def test_phases_are_the_keyed_numbers_in_turns_to_the_last_digits() -> None:
+    """Of each window by the key of its seed and subject, its first row and its draw."""
+    n, size = 500, 64
+    keys = np.full(n, text_key("surrogate", 0, None))
+    X = np.zeros((n, size, 1))
+    X[:, 0] = 1.0
+    windows = Windows.from_arrays(X)
+    keys = combine(combine(keys, windows.labels.first_row), windows.labels.draw)
+    rotations = spectra(surrogates(windows))[:, 1:32, 0]
+    assert_allclose(rotations, np.exp(2j * np.pi * uniform(keys, 31)), rtol=0, atol=1e-14)
 
 
 def test_phases_have_the_uniform_distribution() -> None:

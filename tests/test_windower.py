@@ -286,7 +286,16 @@ HOLDERS: dict[str, Callable[[pd.DataFrame], Any]] = {
     "arrow": lambda table: table.convert_dtypes(dtype_backend="pyarrow"),
     "categories": with_unused_categories,
     "objects": lambda table: table.astype(object),
+    "equal text, another object in each row": lambda table: table.assign(
+        subject=pd.Series(["".join(["S", name]) for name in table["subject"]], dtype=object).str[1:]
+    ),
+    "arrow in chunks": lambda table: pd.concat(
+        [HOLDERS["arrow"](table[:5]), HOLDERS["arrow"](table[5:6]), HOLDERS["arrow"](table[6:])]
+    ),
     "polars": pl.from_pandas,
+    "polars in chunks": lambda table: pl.concat(
+        [pl.from_pandas(table[:5]), pl.from_pandas(table[5:])], rechunk=False
+    ),
     "polars categories": lambda table: pl.from_pandas(with_unused_categories(table)),
     "polars enum": lambda table: pl.from_pandas(table).with_columns(
         pl.col("subject").cast(pl.Enum(["nobody", "C", "B", "A"]))
@@ -431,6 +440,22 @@ def test_windows_do_not_change_when_the_table_does(table: pd.DataFrame) -> None:
     table.loc[:, [*SIGNALS, "heart_rate", "pulse"]] = -1
     table["subject"] = "X"
     assert pickle.dumps(windows) == before
+
+
+@pytest.mark.parametrize("holder", ["numpy", "nullable", "arrow", "categories", "objects"])
+def test_no_column_of_the_context_changes_when_the_table_does(holder: str) -> None:
+    """Though windows hold the table's own columns, as long as nobody writes to them."""
+    table = table_of(list("AAABBB"), note=["x", "y"] * 3, age=[30, 40] * 3, tall=[True, False] * 3)
+    held = table if holder == "numpy" else HOLDERS[holder](table)
+    windows = SubjectWindower(3, features=SIGNALS, target="heart_rate").fit_transform(held)
+    for name, value in (("note", "x"), ("age", 30), ("tall", True), ("heart_rate", 60)):
+        held.loc[held.index[1:3], name] = value
+        held.iloc[0, held.columns.get_loc(name)] = held[name].iloc[3]
+    del held["ECG"]
+    assert windows.context["note"].tolist() == ["x", "y"] * 3
+    assert windows.context["age"].tolist() == [30, 40] * 3
+    assert windows.context["tall"].tolist() == [True, False] * 3
+    assert windows.context["heart_rate"].tolist() == [60, 61, 62, 63, 64, 65]
 
 
 def test_windows_do_not_change_when_the_array_or_the_labels_do() -> None:
@@ -813,6 +838,60 @@ def test_rows_of_nobody_are_refused(nobody: Any) -> None:
         cut(table_of(pd.array([1, None, 2], dtype="Int64")), 1)
 
 
+# Large tables -----------------------------------------------------------------------------------
+
+N_LARGE = 700_000  # 11 MB of two channels: several blocks of rows, shared by two threads
+
+
+@pytest.fixture(scope="module")
+def large_table() -> pd.DataFrame:
+    """Three subjects, none of which ends where a window does."""
+    return table_of(np.repeat(["A", "B", "C"], [300_001, 250_003, N_LARGE - 550_004]))
+
+
+@pytest.mark.parametrize("is_sorted", [True, False])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_large_tables_are_cut_like_small_ones(
+    is_sorted: bool, dtype: str, large_table: pd.DataFrame
+) -> None:
+    turns = np.argsort(np.arange(N_LARGE) % 1000, kind="stable")  # of subjects, hundreds of times
+    table = large_table if is_sorted else large_table.iloc[turns]
+    windows = cut(table, 512, 300, dtype=dtype)
+    rows = windows.labels.rows.indices()
+    samples = table[SIGNALS].to_numpy()[rows].astype(dtype)
+    assert_array_equal(windows.to_numpy(), samples)
+    assert_array_equal(np.asarray(windows, dtype=np.float32), samples.astype(np.float32))
+    assert_array_equal(windows.y, table["heart_rate"].to_numpy()[rows].mean(axis=1))
+    subjects = table["subject"].to_numpy()[rows]
+    assert (subjects == windows.groups[:, None]).all()
+    nth = table.groupby("subject").cumcount().to_numpy()
+    assert_array_equal(windows.origins["first_row"], nth[rows[:, 0]])
+
+
+@pytest.mark.parametrize("row", [0, 131_072, 350_000, N_LARGE - 1])
+@pytest.mark.parametrize("name", [*SIGNALS, "heart_rate"])
+def test_a_value_that_is_missing_anywhere_is_seen(
+    row: int, name: str, large_table: pd.DataFrame
+) -> None:
+    table = large_table.copy()
+    table.loc[row, name] = np.nan
+    with pytest.raises(ValueError, match=rf"missing in '{name}' \(1\)"):
+        cut(table, 512)
+
+
+def test_a_warning_about_a_sample_is_heeded_wherever_it_is_made(large_table: pd.DataFrame) -> None:
+    table = large_table.copy()
+    table.loc[[0, N_LARGE - 1], "BVP"] = 1e300  # beyond single precision
+    with np.errstate(over="ignore"):
+        windows = cut(table, 512, dtype="float32")
+    assert np.isinf(windows.to_numpy()[0, 0, 0])
+    for row in (0, N_LARGE - 1):
+        table = large_table.copy()
+        table.loc[row, "BVP"] = 1e300
+        with np.errstate(over="raise"), pytest.raises(FloatingPointError, match="overflow"):
+            cut(table, 512, dtype="float32")
+
+
 # What is refused --------------------------------------------------------------------------------
 
 
@@ -892,6 +971,14 @@ def test_columns_of_lists_are_refused(table: pd.DataFrame) -> None:
     table["spectrum"] = [[1.0, 2.0]] * len(table)
     with pytest.raises(TypeError, match="The column 'spectrum' holds what is neither a number"):
         cut(table)
+
+
+def test_a_list_among_text_is_refused_when_the_context_is_asked_for(table: pd.DataFrame) -> None:
+    table["note"] = pd.Series(["a"] * 13 + [["b"]], dtype=object)
+    windows = cut(table)
+    assert len(windows[:2].context) == 6
+    with pytest.raises(TypeError, match="The column 'note' holds what is neither a number"):
+        _ = cut(table, 1).context
 
 
 def test_what_is_no_table_is_refused(table: pd.DataFrame) -> None:

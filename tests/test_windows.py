@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import tracemalloc
 from typing import Any
 
 import joblib
@@ -299,6 +300,34 @@ def test_windows_of_a_table_do_not_change_with_it() -> None:
     assert_same(windows, cut())
 
 
+def test_single_precision_is_converted_while_it_is_copied() -> None:
+    windows = Windows.from_arrays(np.random.default_rng(0).normal(size=(500, 100, 2)))
+    tracemalloc.start()
+    converted = np.asarray(windows, dtype=np.float32)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert_array_equal(converted, windows.to_numpy().astype(np.float32))
+    assert peak < 1.5 * converted.nbytes
+
+
+@pytest.mark.parametrize("key", [slice(None), slice(None, None, -3), "at random", "in two pieces"])
+def test_many_windows_are_copied_like_few(key: Any) -> None:
+    """By two threads, from 8 MB on, whichever windows were chosen."""
+    rows = np.random.default_rng(0).normal(size=400_000)
+    windows = SubjectWindower(256, 64).fit_transform(pd.DataFrame({"BVP": rows, "subject": "A"}))
+    chosen = np.arange(len(windows))
+    if key == "at random":
+        chosen = np.random.default_rng(1).permutation(chosen)
+    elif key == "in two pieces":
+        chosen = np.concatenate([chosen[4000:], chosen[:3000]])
+    else:
+        chosen = chosen[key]
+    if len(chosen) == len(windows):
+        assert windows[chosen].to_numpy().nbytes > 1 << 23
+    expected = np.stack([rows[first : first + 256] for first in 64 * chosen])
+    assert_array_equal(windows[chosen].to_numpy()[:, :, 0], expected)
+
+
 def test_what_they_give_is_theirs_no_more(nine: Windows) -> None:
     nine.to_numpy()[:] = 0.0
     np.asarray(nine)[:] = 0.0
@@ -528,6 +557,13 @@ def test_what_one_context_lacks_is_missing() -> None:
     assert context["time"].notna().all()
 
 
+def test_the_same_windows_in_other_contexts_join(nine: Windows) -> None:
+    older = nine.with_context(nine.context_rows.assign(age=99), nine.y)
+    joined = Windows.concatenate([nine, older])
+    assert joined.context["age"].tolist() == [*nine.context["age"], *[99] * 36]
+    assert_array_equal(joined.to_numpy(), np.concatenate([nine.to_numpy()] * 2))
+
+
 def test_real_and_synthetic_windows_join(nine: Windows) -> None:
     both = augmented(nine)
     assert both.is_synthetic.tolist() == [False] * 9 + [True] * 9
@@ -712,6 +748,37 @@ def test_overlapping_windows_are_pickled_once() -> None:
     assert len(pickle.dumps(windows)) < 2000 * 8 + len(windows) * 8 * 8 + apart / 20
 
 
+def test_synthetic_windows_are_pickled_with_the_context_of_their_conditions_once(
+    nine: Windows,
+) -> None:
+    twice = nine[np.repeat(range(9), 200)]
+    one, many = (
+        len(pickle.dumps(w.drawn(np.zeros(len(w))).synthesized(w.to_numpy())))
+        for w in (nine, twice)
+    )
+    samples, provenance = SIZE * 2 * 8, 8 * 8
+    assert many - one < (len(twice) - 9) * (samples + provenance)
+
+
+def test_windows_that_are_sent_to_several_workers_are_the_same_arrays(nine: Windows) -> None:
+    """joblib writes an array to shared memory once, if it is the same object."""
+    for windows in (nine, nine[2:5]):
+        first, second = windows.__getstate__(), windows.__getstate__()
+        for name in ("_signals", "_starts"):
+            assert first[name] is second[name]
+        for name in first["_context"]:
+            assert first["_context"][name][0] is second["_context"][name][0]
+
+
+def test_windows_of_an_array_that_changed_are_pickled_as_they_are_now() -> None:
+    values = np.zeros((4, 3, 1))
+    windows = Windows.from_arrays(values)[1:3]
+    before = joblib.hash(windows)
+    values[1, 0, 0] = 7.0
+    assert pickle.loads(pickle.dumps(windows)).to_numpy()[0, 0, 0] == 7.0
+    assert joblib.hash(windows) != before
+
+
 # Hashing
 
 
@@ -748,6 +815,13 @@ def test_a_window_of_a_strided_array_hashes_like_its_copy() -> None:
     values = np.arange(60.0).reshape(10, 6, 1)
     first = Windows.from_arrays(values[::2][:1])
     assert joblib.hash(first) == joblib.hash(Windows.from_arrays(values[:1].copy()))
+
+
+def test_windows_that_were_given_samples_hash_like_windows_made_of_them() -> None:
+    X = np.random.default_rng(0).normal(size=(4, 6, 2))
+    assert joblib.hash(Windows.from_arrays(0 * X).with_samples(X)) == joblib.hash(
+        Windows.from_arrays(X)
+    )
 
 
 @pytest.mark.parametrize("again", [lambda w: pickle.loads(pickle.dumps(w)), copy.deepcopy])

@@ -1,0 +1,228 @@
+"""Windows on disk: a dataset of parquet files cut into shards, which a killed run goes on with."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from dask.utils import parse_bytes
+from distributed import Client, LocalCluster, default_client
+
+from skaug.shard_files import ROWS_AT_ONCE, windows_of
+from skaug.shard_job import MANIFEST, ShardJob
+from skaug.windower import SubjectWindower
+from skaug.windows import Windows
+
+
+def write_shards(
+    table: str | Path,
+    folder: str | Path,
+    windower: SubjectWindower,
+    *,
+    client: Client | None = None,
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Cut a dataset of parquet files into windows on disk, one shard a file.
+
+    A shard has one row per window: ``subject``, ``first_row`` (counted among the rows of the subject),
+    ``y`` where there is a target, and one list of `window_size` samples per channel. It is written to a
+    temporary file, flushed to the disk and renamed, so that it is there whole or not at all. A run that
+    was stopped is continued by the same call: shards that are there, of the same parameters and of a file
+    that has not changed since, are kept. ``manifest.json`` is written when all shards are.
+
+    Parameters
+    ----------
+    table : str or Path
+        The folder of parquet files, which may be partitioned by folders such as ``subject=S1``. Each
+        file has to hold whole recordings.
+    folder : str or Path
+        Where the shards go. It is made where it does not exist. The workers have to see both folders.
+    windower : SubjectWindower
+        How to cut. It is fitted here, on the schema of the dataset, and not changed.
+    client : dask.distributed.Client, optional
+        The cluster that does the work; the current one by default.
+    progress : bool, default=False
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    dict
+        The manifest: ``format``, ``parameters``, ``versions`` (a list, in case a run was continued with
+        others), ``rows``, ``windows``, ``subjects`` (of each: subject, rows, windows, file) and ``shards``
+        (of each: file, source, rows, windows).
+
+    Raises
+    ------
+    ValueError
+        If a subject is in two files, the folder holds shards of other parameters or of files that are
+        gone, another run is at work in it, a file cannot be cut, or there is no window at all.
+    OSError
+        If there is no such dataset, or the folder cannot be written.
+    RuntimeError
+        If a worker died while it cut a file.
+    """
+    job = ShardJob.of(Path(table), Path(folder), windower)
+    return job.carry_out(default_client() if client is None else client, progress)
+
+
+def cut_on_cluster(
+    table: str | Path,
+    folder: str | Path,
+    windower: SubjectWindower,
+    *,
+    scheduler: str | None = None,
+    n_workers: int | None = None,
+    memory: str = "auto",
+) -> dict[str, Any]:
+    """Call `write_shards` on a cluster of processes of this machine, or on one that runs already.
+
+    Parameters
+    ----------
+    table, folder, windower
+        As for `write_shards`.
+    scheduler : str, optional
+        The address of the cluster's scheduler, such as ``"tcp://10.0.0.1:8786"``.
+    n_workers : int, optional
+        Processes of this machine; one a core by default.
+    memory : str, default="auto"
+        What each of them may take, such as "2GiB"; by default an equal share of what there is.
+
+    Returns
+    -------
+    dict
+        The manifest.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `write_shards` does, also where a worker died or the scheduler does not answer.
+    """
+    if n_workers is not None and n_workers < 1:
+        raise ValueError(f"There must be 1 worker or more, got {n_workers}.")
+    if memory != "auto":
+        _check_size(memory)
+    job = ShardJob.of(Path(table), Path(folder), windower)  # before a cluster is started in vain
+    try:
+        with contextlib.ExitStack() as stack:
+            where: Any = scheduler
+            if scheduler is None:
+                where = stack.enter_context(
+                    LocalCluster(
+                        n_workers=n_workers or os.cpu_count(),
+                        threads_per_worker=1,
+                        memory_limit=memory,
+                        dashboard_address="127.0.0.1:0",
+                        silence_logs=logging.CRITICAL,
+                    )
+                )
+            client = stack.enter_context(Client(where))
+            return job.carry_out(client, progress=True)
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+
+
+def read_manifest(folder: str | Path) -> dict[str, Any]:
+    """Read what the shards in a folder hold.
+
+    Parameters
+    ----------
+    folder : str or Path
+        As given to `write_shards`.
+
+    Returns
+    -------
+    dict
+        As `write_shards` does.
+
+    Raises
+    ------
+    OSError
+        If the shards were not finished.
+    """
+    path = Path(folder) / MANIFEST
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no {str(path)!r}: the shards are not finished. Run skaug windows again, which "
+            "continues where it stopped."
+        )
+    return json.loads(path.read_text())
+
+
+def read_shards(
+    folder: str | Path, *, subjects: Collection[Any] | None = None, n_rows: int = ROWS_AT_ONCE
+) -> Iterator[Windows]:
+    """Read windows from shards, as many at a time as memory is for.
+
+    Parameters
+    ----------
+    folder : str or Path
+        As given to `write_shards`.
+    subjects : collection, optional
+        Whose windows; everybody's by default. Shards that hold none of theirs are not read.
+    n_rows : int, default=262144
+        Samples of a channel in what is given at a time, at most; one window at least.
+
+    Yields
+    ------
+    Windows of shape (n_windows, window_size, n_features)
+        With labels, subjects and origins, without context: to synthesise windows from, cut the table.
+
+    Raises
+    ------
+    OSError
+        If the shards were not finished.
+    ValueError
+        If a subject is in none of them.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from distributed import Client
+    >>> from skaug import SubjectWindower
+    >>> from skaug.datasets import simulate_ppg
+    >>> from skaug.shards import read_shards, write_shards
+    >>> windower = SubjectWindower(512, features=["BVP"], target="heart_rate")
+    >>> recordings = simulate_ppg(n_subjects=2, minutes=1)
+    >>> with (
+    ...     tempfile.TemporaryDirectory() as table,
+    ...     tempfile.TemporaryDirectory() as folder,
+    ...     Client(processes=False, n_workers=1, dashboard_address="127.0.0.1:0"),
+    ... ):
+    ...     recordings.to_parquet(table, partition_cols=["subject"])
+    ...     manifest = write_shards(table, folder, windower)
+    ...     for windows in read_shards(folder):
+    ...         print(windows)
+    Windows(7 of 512 x 1: BVP; 1 subject, labelled)
+    Windows(7 of 512 x 1: BVP; 1 subject, labelled)
+    """
+    manifest = read_manifest(folder)
+    names, size = manifest["parameters"]["features"], manifest["parameters"]["window_size"]
+    wanted = None if subjects is None else set(subjects)
+    unknown = (wanted or set()) - {held["subject"] for held in manifest["subjects"]}
+    if unknown:
+        raise ValueError(f"There is no subject {sorted(map(str, unknown))[0]!r} in these shards.")
+    held = [
+        held["file"] for held in manifest["subjects"] if wanted is None or held["subject"] in wanted
+    ]
+    for name in dict.fromkeys(held):
+        with pq.ParquetFile(Path(folder) / name) as file:
+            for batch in file.iter_batches(max(1, n_rows // size)):
+                windows = windows_of(batch, manifest["parameters"], names)
+                if wanted is not None:
+                    windows = windows[np.isin(windows.groups, list(wanted))]  # type: ignore[arg-type]
+                if len(windows):
+                    yield windows
+
+
+def _check_size(memory: str) -> None:
+    try:
+        parse_bytes(memory)
+    except ValueError:
+        raise ValueError(f"The memory {memory!r} is no size: try '2GiB'.") from None

@@ -1,0 +1,407 @@
+"""Windows on disk: whole or not at all, and a run that was killed goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+from filelock import FileLock
+from numpy.testing import assert_array_equal
+from pandas.testing import assert_frame_equal
+
+from skaug import SubjectWindower, Windows
+from skaug.cli import main
+
+pytest.importorskip("distributed")
+dask = pytest.importorskip("dask")
+
+from distributed import Client, LocalCluster  # noqa: E402
+
+from skaug.shards import read_manifest, read_shards, write_shards  # noqa: E402
+
+FEATURES = ["BVP", "ECG"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> Iterator[Client]:
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
+        ) as machines,
+        Client(machines) as client,
+    ):
+        yield client
+
+
+def recordings_of(lengths: list[int], seed: int = 0) -> pd.DataFrame:
+    n = sum(lengths)
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "BVP": rng.normal(size=n),
+            "ECG": rng.normal(size=n),
+            "activity": rng.choice(["rest", "walk"], n),
+            "heart_rate": rng.uniform(50, 150, n),
+            "subject": np.repeat([f"S{i + 1}" for i in range(len(lengths))], lengths),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def recordings() -> pd.DataFrame:
+    """Twelve subjects; the fourth has fewer rows than a window."""
+    return recordings_of([40, 33, 64, 7, 50, 41, 42, 43, 44, 45, 46, 47])
+
+
+@pytest.fixture
+def table(tmp_path: Path, recordings: pd.DataFrame) -> Path:
+    """A file a subject."""
+    return written(recordings, tmp_path / "table")
+
+
+def written(recordings: pd.DataFrame, folder: Path) -> Path:
+    folder.mkdir()
+    for i, (_, rows) in enumerate(recordings.groupby("subject", sort=False)):
+        rows.to_parquet(folder / f"part.{i}.parquet", index=False)
+    return folder
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "shards"
+
+
+def windower_of(**parameters: Any) -> SubjectWindower:
+    return SubjectWindower(
+        **{"window_size": 8, "stride": 4, "features": FEATURES, "target": "heart_rate"} | parameters
+    )
+
+
+def all_of(folder: Path, **options: Any) -> Windows:
+    return Windows.concatenate(list(read_shards(folder, **options)))
+
+
+def assert_same(given: Windows, expected: Windows) -> None:
+    assert_array_equal(given.to_numpy(), expected.to_numpy())
+    assert given.dtype == expected.dtype
+    assert given.feature_names == expected.feature_names
+    assert_frame_equal(given.origins, expected.origins)
+    assert (given.y is None) == (expected.y is None)
+    if expected.y is not None:
+        assert_array_equal(given.y, expected.y)
+        assert given.y.dtype == expected.y.dtype
+
+
+def written_at(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob("shard-*.parquet")}
+
+
+# What is written is what is read
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"stride": None, "dtype": "float32"},
+        {"target": None},
+        {"target": "activity", "target_agg": "mode"},
+        {"features": None},
+        {"missing": "drop"},
+        {"missing": "keep"},
+    ],
+    ids=str,
+)
+def test_windows_come_back_as_they_were_cut(
+    tmp_path: Path, out: Path, recordings: pd.DataFrame, parameters: dict[str, Any]
+) -> None:
+    if "missing" in parameters:
+        recordings = recordings.copy()
+        recordings.loc[[3, 90, 200], "BVP"] = np.nan
+    table = written(recordings, tmp_path / "table")
+    expected = windower_of(**parameters).fit_transform(recordings)
+    manifest = write_shards(table, out, windower_of(**parameters))
+    assert_same(all_of(out), expected)
+    assert manifest == read_manifest(out)
+    assert manifest["rows"] == len(recordings)
+    assert manifest["windows"] == len(expected)
+    assert manifest["parameters"]["window_size"] == 8
+    assert {"skaug", "python", "pyarrow"} <= manifest["versions"][0].keys()
+    counted = {held["subject"]: held["windows"] for held in manifest["subjects"]}
+    assert counted.pop("S4") == 0
+    assert counted == pd.Series(expected.groups).value_counts().to_dict()
+
+
+def test_shards_are_plain_parquet_that_other_tools_read(table: Path, out: Path) -> None:
+    manifest = write_shards(table, out, windower_of())
+    dataset = ds.dataset(sorted(out.glob("shard-*.parquet")), format="parquet")
+    assert dataset.count_rows() == manifest["windows"]
+    assert dataset.schema.names == ["subject", "first_row", "y", "BVP", "ECG"]
+    assert dataset.schema.field("BVP").type == pa.list_(pa.float64(), 8)
+
+
+@pytest.mark.parametrize("subjects", [["S1", "S2", "S10"], [1, 2, 10]], ids=["text", "numbers"])
+def test_a_dataset_may_be_partitioned_by_folders(
+    tmp_path: Path, out: Path, recordings: pd.DataFrame, subjects: list[Any]
+) -> None:
+    named = {f"S{i}": subject for i, subject in zip([1, 2, 10], subjects, strict=True)}
+    recordings = recordings[recordings["subject"].isin(named)]
+    recordings = recordings.assign(subject=recordings["subject"].map(named))
+    recordings.to_parquet(tmp_path / "table", partition_cols=["subject"])
+    write_shards(tmp_path / "table", out, windower_of())
+    if subjects == [1, 2, 10]:  # names of folders are read as numbers of 32 bits
+        recordings = recordings.astype({"subject": np.int32})
+    assert_same(all_of(out), windower_of().fit_transform(recordings))
+
+
+def test_windows_of_some_subjects_are_read_few_at_a_time(
+    table: Path, out: Path, recordings: pd.DataFrame
+) -> None:
+    write_shards(table, out, windower_of())
+    (out / "shard-000004.parquet").unlink()  # of somebody else
+    parts = list(read_shards(out, subjects=["S3", "S12"], n_rows=3 * 8))
+    assert max(map(len, parts)) == 3
+    some = recordings[recordings["subject"].isin(["S3", "S12"])]
+    assert_same(Windows.concatenate(parts), windower_of().fit_transform(some))
+    with pytest.raises(ValueError, match="no subject 'S99'"):
+        all_of(out, subjects=["S1", "S99"])
+
+
+# Runs that were stopped
+
+
+def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, recordings: pd.DataFrame) -> None:
+    table, out = tmp_path / "table", tmp_path / "shards"
+    recordings = recordings_of([20_000] * 24)
+    written(recordings, table)
+    command = [sys.executable, "-m", "skaug.cli", "windows", str(table), str(out), "--workers", "1"]
+    command += ["--feature", "BVP", "--feature", "ECG", "--target", "heart_rate"]
+    command += ["--window-size", "8", "--stride", "4"]
+    with open(tmp_path / "log", "w") as log:
+        run = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        while len(written_at(out)) < 3 and run.poll() is None:
+            time.sleep(0.002)
+        os.killpg(run.pid, signal.SIGKILL)  # the workers too
+        run.wait()
+    before = written_at(out)
+    assert 3 <= len(before) < 24
+    for name in before:  # none is half-written
+        assert pq.read_table(out / name).num_rows == 4_999
+    with pytest.raises(FileNotFoundError, match="not finished"):
+        read_manifest(out)
+    (out / ".shard-000023.parquet.123.part").write_bytes(b"what the killed run left")
+    write_shards(table, out, windower_of())
+    after = written_at(out)
+    assert len(after) == 24
+    assert before == {name: after[name] for name in before}
+    assert not list(out.glob(".shard-*"))
+    assert_same(all_of(out), windower_of().fit_transform(recordings))
+
+
+def test_finished_shards_are_kept_and_the_others_made_again(
+    table: Path, out: Path, recordings: pd.DataFrame
+) -> None:
+    write_shards(table, out, windower_of())
+    before = written_at(out)
+    shards = sorted(out.glob("shard-*.parquet"))
+    shards[2].write_bytes(shards[2].read_bytes()[:-20])  # damaged
+    shards[5].unlink()
+    changed = recordings[recordings["subject"] == "S8"].assign(BVP=1.0)
+    changed.to_parquet(table / "part.7.parquet", index=False)
+    write_shards(table, out, windower_of())
+    after = written_at(out)
+    again = {name for name in after if after[name] != before[name]}
+    assert again == {shards[i].name for i in (2, 5, 7)}
+    expected = recordings.copy()
+    expected.loc[expected["subject"] == "S8", "BVP"] = 1.0
+    assert_same(all_of(out), windower_of().fit_transform(expected))
+
+
+def test_a_file_that_cannot_be_cut_is_named_and_the_rest_is_kept(
+    table: Path, out: Path, recordings: pd.DataFrame
+) -> None:
+    good = pq.read_table(table / "part.11.parquet")
+    broken = good.to_pandas()
+    broken.loc[5, "ECG"] = np.nan
+    broken.to_parquet(table / "part.11.parquet", index=False)
+    with pytest.raises(
+        ValueError, match=r"In 'part.11.parquet': Values are missing in 'ECG' \(1\)"
+    ):
+        write_shards(table, out, windower_of())
+    assert not (out / "manifest.json").exists()
+    kept = written_at(out)
+    assert "shard-000011.parquet" not in kept
+    pq.write_table(good, table / "part.11.parquet")
+    write_shards(table, out, windower_of())
+    assert kept.items() <= written_at(out).items()
+    assert_same(all_of(out), windower_of().fit_transform(recordings))
+
+
+def test_a_manifest_never_tells_of_shards_that_are_gone(table: Path, out: Path) -> None:
+    write_shards(table, out, windower_of())
+    (out / "shard-000000.parquet").unlink()
+    (table / "part.0.parquet").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"part\.0\.parquet"):
+        write_shards(table, out, windower_of())
+    rows = pd.read_parquet(table / "part.1.parquet").assign(subject="S1", ECG=np.nan)
+    rows.to_parquet(table / "part.0.parquet", index=False)
+    with pytest.raises(ValueError, match="Values are missing"):
+        write_shards(table, out, windower_of())
+    assert not (out / "manifest.json").exists()
+
+
+# What is refused
+
+
+def test_a_folder_of_other_shards_is_left_alone(
+    tmp_path: Path, table: Path, out: Path, recordings: pd.DataFrame
+) -> None:
+    write_shards(table, out, windower_of())
+    before = written_at(out)
+    with pytest.raises(ValueError, match="holds shards of stride=4, not 8"):
+        write_shards(table, out, windower_of(stride=8))
+    other = written(recordings, tmp_path / "other")
+    with pytest.raises(ValueError, match="holds shards of table="):
+        write_shards(other, out, windower_of())
+    (table / "part.11.parquet").unlink()
+    with pytest.raises(ValueError, match="holds fewer files now"):
+        write_shards(table, out, windower_of())
+    assert written_at(out) == before
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    recordings.to_parquet(strange / "shard-000000.parquet")
+    with pytest.raises(ValueError, match="no shard of windows"):
+        write_shards(table, strange, windower_of())
+
+
+def test_a_subject_in_two_files_is_refused_before_anything_is_written(
+    table: Path, out: Path, recordings: pd.DataFrame
+) -> None:
+    recordings[recordings["subject"] == "S2"].to_parquet(table / "part.12.parquet", index=False)
+    message = r"'S2' are in 'part.1.parquet' and in 'part.12.parquet'.*frame\.shuffle"
+    with pytest.raises(ValueError, match=message):
+        write_shards(table, out, windower_of())
+    assert not written_at(out)
+
+
+def test_two_runs_do_not_write_into_one_folder(table: Path, out: Path) -> None:
+    out.mkdir()
+    with (
+        FileLock(out / ".lock"),
+        pytest.raises(ValueError, match="Another run writes shards into"),
+    ):
+        write_shards(table, out, windower_of())
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"window_size": 65}, "gives a window of 65 rows"),
+        ({"alignment": "table"}, "take alignment='subject'"),
+        ({"target_agg": np.mean}, "target_agg must be a name"),
+        ({"subject": None, "target": None}, "holds 12 files"),
+        ({"features": ["BVP", "y"]}, "no column 'y' for features"),
+    ],
+)
+def test_what_shards_cannot_hold_is_refused(
+    table: Path, out: Path, parameters: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        write_shards(table, out, windower_of(**parameters))
+
+
+def test_a_channel_named_like_a_column_of_shards_is_refused(
+    tmp_path: Path, out: Path, recordings: pd.DataFrame
+) -> None:
+    table = written(recordings.rename(columns={"BVP": "y"}), tmp_path / "table")
+    with pytest.raises(ValueError, match="rename the channel"):
+        write_shards(table, out, windower_of(features=["y", "ECG"]))
+
+
+def test_shards_do_not_go_into_the_table(table: Path) -> None:
+    for folder in (table, table / "shards"):
+        with pytest.raises(ValueError, match="is inside the table"):
+            write_shards(table, folder, windower_of())
+
+
+def test_a_table_of_one_recording_is_one_file(
+    tmp_path: Path, out: Path, recordings: pd.DataFrame
+) -> None:
+    (tmp_path / "table").mkdir()
+    recordings.to_parquet(tmp_path / "table" / "all.parquet", index=False)
+    write_shards(tmp_path / "table", out, windower_of(subject=None))
+    windows = all_of(out)
+    assert windows.groups is None
+    assert_same(windows, windower_of(subject=None).fit_transform(recordings))
+
+
+# From the command line
+
+
+def test_the_command_cuts_a_folder(
+    table: Path,
+    out: Path,
+    recordings: pd.DataFrame,
+    capsys: pytest.CaptureFixture[str],
+    cluster: Client,
+) -> None:
+    arguments = ["windows", str(table), str(out), "--scheduler", cluster.scheduler.address]
+    arguments += ["--feature", "BVP", "--feature", "ECG", "--target", "heart_rate"]
+    assert main([*arguments, "--window-size", "8", "--stride", "4", "--dtype", "float32"]) == 0
+    expected = windower_of(dtype="float32").fit_transform(recordings)
+    assert capsys.readouterr().out.startswith(
+        f"{len(expected)} windows of 8 samples of BVP, ECG, of 12 subjects, in 12 shards in "
+    )
+    assert_same(all_of(out), expected)
+    assert json.loads((out / "manifest.json").read_text())["windows"] == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere", "out"], "There is no folder"),
+        (["empty", "out"], "holds no .parquet file"),
+        (["empty", "out", "--workers", "0"], "1 worker or more"),
+        (["table", "out", "--feature", "ECGG"], "The nearest is 'ECG'"),
+        (["table", "out", "--memory", "much"], "memory"),
+    ],
+)
+def test_errors_of_the_command_are_one_line(
+    tmp_path: Path,
+    table: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert main(["windows", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("skaug: error: ")
+    assert message in told
+    assert told.count("\n") == 1
+
+
+def test_a_worker_that_dies_is_told_of_in_one_line(
+    tmp_path: Path, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # An allowance that a worker has passed before it begins: it is killed over whatever it is given.
+    arguments = ["windows", str(table), str(tmp_path / "out"), "--workers", "1"]
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+        assert main([*arguments, "--memory", "60MiB"]) == 2
+    told = capsys.readouterr().err
+    assert "for want of memory" in told
