@@ -65,6 +65,8 @@ def fingerprint(X: Any, y: Any = None) -> str:
 
 def _add_table(digest: Any, table: pd.DataFrame) -> None:
     digest.update(repr([(str(name), str(kind)) for name, kind in table.dtypes.items()]).encode())
+    if table.shape[1] == 0:
+        return
     try:
         digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
     except TypeError:  # cells that are lists, for instance
