@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib
+import os
 import pickle
 import time
 import tracemalloc
@@ -68,7 +69,7 @@ def published_table(scale: float = 1.0, text: str = "object") -> pd.DataFrame:
 
     def texts(values: list[str]) -> Any:
         if text == "objects":
-            return pd.Series(constant(values).astype(object))
+            return pd.Series(constant(values).astype(object), dtype=object)
         column = pd.Series(np.array(values, dtype=object)[whose], dtype=object)
         return column.astype({"pyarrow": "string[pyarrow]"}.get(text, text))
 
@@ -134,8 +135,8 @@ def scikit_image(table: pd.DataFrame, size: int, stride: int, features: list[str
 def seglearn(table: pd.DataFrame, size: int, stride: int, features: list[str]) -> Any:
     transform = importlib.import_module("seglearn.transform")
     segment = transform.Segment(size, step=stride, y_func=transform.mean)
-    series = recordings_of(table, features)
-    return segment.fit_transform(series, recordings_of(table, [TARGET]))[:2]
+    targets = [target[:, 0] for target in recordings_of(table, [TARGET])]
+    return segment.fit_transform(recordings_of(table, features), targets)[:2]
 
 
 def mne(table: pd.DataFrame, size: int, stride: int, features: list[str]) -> Any:
@@ -177,6 +178,7 @@ PEERS = {
 
 
 def installed_peers() -> dict[str, Callable]:
+    os.environ.setdefault("MNE_LOGGING_LEVEL", "error")
     peers = {}
     for name, cut in PEERS.items():
         try:
