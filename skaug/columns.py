@@ -41,16 +41,17 @@ def plain_array(column: pd.Series) -> NDArray:
     return values.astype(np.float64) if values.dtype == object else values  # decimals are objects
 
 
-def holds_nan(values: NDArray) -> bool:
-    """Whether an array of numbers holds NaN."""
-    if values.dtype.kind != "f":
+def holds_nan(*columns: NDArray) -> bool:
+    """Whether one of several arrays of as many numbers holds NaN."""
+    floats = [column for column in columns if column.dtype.kind == "f"]
+    if not floats:
         return False
 
     def is_in(rows: slice) -> bool:
         # A minimum, which is NaN if any value is, takes half the time of an array of answers.
-        return bool(np.isnan(np.min(values[rows], initial=0)))
+        return any(np.isnan(np.min(column[rows], initial=0)) for column in floats)
 
-    return any(in_halves(is_in, len(values), values.nbytes))
+    return any(in_halves(is_in, len(floats[0]), sum(column.nbytes for column in floats)))
 
 
 def encode(column: pd.Series) -> tuple[NDArray[np.intp], NDArray]:

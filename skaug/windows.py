@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from skaug.columns import as_context, concatenate_contexts, encode, pack, unpack
 from skaug.labelled import LabelledArray
 from skaug.labels import REAL, Labels, concatenate_labels
+from skaug.signals import ColumnSignals, Signals
 from skaug.slicing import covered_rows, in_halves, plain_layout, window_views
 
 
@@ -59,7 +60,7 @@ class Windows(LabelledArray):
 
     def __init__(
         self,
-        signals: NDArray,
+        signals: Signals,
         starts: NDArray[np.intp],
         window_size: int,
         labels: Labels,
@@ -251,6 +252,9 @@ class Windows(LabelledArray):
 
         def fill(windows: slice) -> None:
             part, starts = out[windows], self._starts[windows]
+            if isinstance(self._signals, ColumnSignals):
+                self._signals.copy_windows(starts, part)
+                return
             for which, block in window_views(self._signals, starts, self.window_size):
                 part[which] = block
 
@@ -448,7 +452,7 @@ class Windows(LabelledArray):
         starts = plain_layout(kept._starts)
         is_one = kept._context_starts is kept._starts
         return {
-            "_signals": plain_layout(kept._signals),
+            "_signals": plain_layout(kept._signals[:]),
             "_starts": starts,
             "_context": {name: pack(column) for name, column in kept._context.items()},
             "_context_starts": starts if is_one else plain_layout(kept._context_starts),
@@ -487,7 +491,7 @@ class Windows(LabelledArray):
         return f"<div><p>{html.escape(repr(self))}</p>{shown}{more}</div>"
 
 
-def _joined_signals(parts: Sequence[Windows]) -> tuple[NDArray, NDArray[np.intp]]:
+def _joined_signals(parts: Sequence[Windows]) -> tuple[Signals, NDArray[np.intp]]:
     """Give the rows that windows cover, part by part, and the first row of each window."""
     first = parts[0]._signals
     covered = [covered_rows(part._starts, part.window_size) for part in parts]
@@ -496,12 +500,13 @@ def _joined_signals(parts: Sequence[Windows]) -> tuple[NDArray, NDArray[np.intp]
     starts = np.concatenate([at + by for (at, _), by in zip(covered, offsets, strict=True)])
     if len(parts) == 1 and n_rows[0] == len(first):
         return first, starts
-    pieces = [
-        part._signals[stretch]
-        for part, (_, stretches) in zip(parts, covered, strict=True)
-        for stretch in stretches
-    ]
-    return np.concatenate([first[:0], *pieces]), starts
+    dtype = np.result_type(*(part.dtype for part in parts))
+    joined, behind = np.empty((sum(n_rows), first.shape[1]), dtype=dtype), 0
+    for part, (_, stretches) in zip(parts, covered, strict=True):
+        for stretch in stretches:
+            ahead, behind = behind, behind + stretch.stop - stretch.start
+            joined[ahead:behind] = part._signals[stretch]
+    return joined, starts
 
 
 def _joined_contexts(parts: Sequence[Windows]) -> tuple[pd.DataFrame, NDArray[np.intp]]:
