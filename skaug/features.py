@@ -24,7 +24,7 @@ from skaug.windows import Windows, as_windows, plain_values, require_alike
 class WindowFeatureExtractor(WindowStep):
     """Base of the steps that make features of windows.
 
-    A subclass says which features (`_names`) and computes them of a block of windows (`_compute`).
+    A subclass says which features (`_names`), and computes them (`_compute`).
     """
 
     @abstractmethod
@@ -32,8 +32,8 @@ class WindowFeatureExtractor(WindowStep):
         """Names of the features."""
 
     @abstractmethod
-    def _compute(self, values: NDArray) -> NDArray:
-        """Give the features, (n_windows, n_features), of windows (n_windows, size, n_channels)."""
+    def _compute(self, windows: Windows) -> NDArray:
+        """Give the features, of shape (n_windows, n_features)."""
 
     def _check_parameters(self, window_size: int) -> None:
         """Raise where a parameter does not suit windows of this length."""
@@ -111,9 +111,10 @@ class WindowFeatureExtractor(WindowStep):
         check_is_fitted(self)
         windows = as_windows(X)
         require_alike(windows, self.window_size_, self._channels, type(self).__name__)
-        parts = [self._compute(block.to_numpy()) for _, block in windows.blocks()]
         names = self._names(self._channels, self.window_size_)
-        values = np.concatenate(parts) if parts else np.empty((0, len(names)), windows.dtype)
+        values = (
+            self._compute(windows) if len(windows) else np.empty((0, len(names)), windows.dtype)
+        )
         is_frame = self._output() == "pandas"
         if not isinstance(X, Windows):
             return pd.DataFrame(values, columns=names) if is_frame else values
@@ -198,8 +199,8 @@ class WindowFlattener(WindowFeatureExtractor):
     def _names(self, channels: Sequence[str], window_size: int) -> list[str]:
         return [f"{channel}_t{t}" for t in range(window_size) for channel in channels]
 
-    def _compute(self, values: NDArray) -> NDArray:
-        return values.reshape(len(values), -1)
+    def _compute(self, windows: Windows) -> NDArray:
+        return windows.to_numpy().reshape(len(windows), -1)
 
 
 class WindowStatistics(WindowFeatureExtractor):
@@ -222,7 +223,10 @@ class WindowStatistics(WindowFeatureExtractor):
     def _names(self, channels: Sequence[str], window_size: int) -> list[str]:
         return [f"{channel}_{name}" for channel in channels for name in self._STATISTICS]
 
-    def _compute(self, values: NDArray) -> NDArray:
+    def _compute(self, windows: Windows) -> NDArray:
+        return windows.map_blocks(self._of_block)
+
+    def _of_block(self, values: NDArray) -> NDArray:
         each = [getattr(values, name)(axis=1) for name in self._STATISTICS]
         return np.stack(each, axis=2).reshape(len(values), -1)
 
@@ -312,16 +316,24 @@ class WindowSpectrum(WindowFeatureExtractor):
             digits += 1
         return [f"{channel}_{f:.{digits}g}Hz" for channel in channels for f in chosen]
 
-    def _compute(self, values: NDArray) -> NDArray:
-        size = values.shape[1]
-        hann = scipy.signal.windows.hann(size, sym=False).astype(values.dtype)
-        centred = (values - values.mean(axis=1, keepdims=True)) * hann[:, None]
+    def _compute(self, windows: Windows) -> NDArray:
+        size = windows.window_size
+        hann = scipy.signal.windows.hann(size, sym=False).astype(windows.dtype)
         bins = self._bins(size)
-        spectrum = scipy.fft.rfft(centred, axis=1)[:, bins]
-        power = (spectrum.real**2 + spectrum.imag**2) * (2 / (self.sampling_rate * (hann**2).sum()))
-        power[:, (bins == 0) | (2 * bins == size)] /= 2
-        logs = np.log(np.maximum(power, 1e-30))
-        return np.moveaxis(logs, 2, 1).reshape(len(values), -1)
+        scale = np.full((len(bins), 1), 2 / (self.sampling_rate * (hann**2).sum()), windows.dtype)
+        scale[(bins == 0) | (2 * bins == size)] /= 2
+
+        def of_block(values: NDArray) -> NDArray:
+            values -= values.mean(axis=1, keepdims=True)
+            values *= hann[:, None]
+            spectrum = scipy.fft.rfft(values, axis=1, overwrite_x=True)[:, bins[0] : bins[-1] + 1]
+            power = spectrum.real**2
+            power += spectrum.imag**2
+            power *= scale
+            logs = np.log(np.maximum(power, 1e-30, out=power), out=power)
+            return np.moveaxis(logs, 2, 1).reshape(len(values), -1)
+
+        return windows.map_blocks(of_block)
 
 
 def _is_number(value: Any) -> bool:

@@ -39,11 +39,15 @@ def uniform(keys: NDArray[np.uint64], n: int) -> NDArray[np.float64]:
     ndarray of shape (n_keys, n)
     """
     counters = np.arange(1, n + 1, dtype=np.uint64) * _GAMMA
-    bits = _finalise(keys[:, None] + counters)
-    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    numbers = (_finalise(keys[:, None] + counters) >> np.uint64(11)).astype(np.float64)
+    numbers *= 2.0**-53
+    return numbers
 
 
 def _finalise(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    z = z ^ (z >> np.uint64(30))
+    z *= np.uint64(0xBF58476D1CE4E5B9)
+    z ^= z >> np.uint64(27)
+    z *= np.uint64(0x94D049BB133111EB)
+    z ^= z >> np.uint64(31)
+    return z

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -16,6 +16,10 @@ from skaug.labelled import LabelledArray
 from skaug.labels import REAL, Labels, concatenate_labels
 from skaug.signals import ColumnSignals, Signals
 from skaug.slicing import covered_rows, in_halves, plain_layout, window_views
+
+# Bytes of samples that are worked on at once: few enough for what is computed of them to stay in the
+# cache, and to lie in memory that was used before, which the system need not clear.
+_BLOCK_BYTES = 1 << 19
 
 
 class Windows(LabelledArray):
@@ -249,17 +253,47 @@ class Windows(LabelledArray):
             Of the array; by default that of the windows.
         """
         out = np.empty(self.shape, dtype=self.dtype if dtype is None else dtype)
-
-        def fill(windows: slice) -> None:
-            part, starts = out[windows], self._starts[windows]
-            if isinstance(self._signals, ColumnSignals):
-                self._signals.copy_windows(starts, part)
-                return
-            for which, block in window_views(self._signals, starts, self.window_size):
-                part[which] = block
-
-        in_halves(fill, len(out), out.nbytes)
+        in_halves(lambda which: self._copy_samples(which, out[which]), len(out), out.nbytes)
         return out
+
+    def _copy_samples(self, which: slice, out: NDArray) -> None:
+        starts = self._starts[which]
+        if isinstance(self._signals, ColumnSignals):
+            self._signals.copy_windows(starts, out)
+            return
+        for block, views in window_views(self._signals, starts, self.window_size):
+            out[block] = views
+
+    def map_blocks(self, compute: Callable[[NDArray], NDArray]) -> NDArray:
+        """Compute something of every window without an array of all the samples.
+
+        Parameters
+        ----------
+        compute : callable
+            Maps the samples of a block, of shape (n_block, window_size, n_features), to an array with an
+            entry for each window. The block is its own to write to. If there are many windows, two threads
+            call it.
+
+        Returns
+        -------
+        ndarray of shape (n_windows, ...)
+        """
+        n_bytes = max(1, self.window_size * len(self.feature_names) * self.dtype.itemsize)
+        n_block = max(1, _BLOCK_BYTES // n_bytes)
+
+        def work(half: slice) -> list[NDArray]:
+            parts = []
+            for first in range(half.start, max(half.stop, half.start + 1), n_block):
+                block = slice(first, min(first + n_block, half.stop))
+                # The samples of a channel one after the other: what is done along them is faster.
+                channels = (block.stop - first, len(self.feature_names), self.window_size)
+                samples = np.empty(channels, dtype=self.dtype).transpose(0, 2, 1)
+                self._copy_samples(block, samples)
+                parts.append(compute(samples))
+            return parts
+
+        halves = in_halves(work, len(self), len(self) * n_bytes)
+        return np.concatenate([part for parts in halves for part in parts])
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
         if dtype is None or copy is False or self.labels.holds_synthetic:

@@ -1021,6 +1021,44 @@ def test_blocks_cover_the_windows_in_order(nine: Windows) -> None:
     assert list(nine[:0].blocks()) == []
 
 
+@pytest.mark.parametrize("n_windows", [1, 600, 5000])  # one block; several; in two threads
+def test_blocks_of_samples_are_mapped_in_order(n_windows: int) -> None:
+    X = np.random.default_rng(0).normal(size=(n_windows, 128, 2))
+    windows = Windows.from_arrays(X)
+    shapes = []
+
+    def compute(samples: np.ndarray) -> np.ndarray:
+        shapes.append(samples.shape)
+        last = samples[:, -1].copy()
+        samples[:] = np.nan  # a block is its own
+        return last
+
+    assert_array_equal(windows.map_blocks(compute), X[:, -1])
+    assert_array_equal(windows.to_numpy(), X)
+    assert sum(shape[0] for shape in shapes) == n_windows
+    assert {shape[1:] for shape in shapes} == {(128, 2)}
+
+
+def test_no_windows_are_one_block_of_none() -> None:
+    none = Windows.from_arrays(np.zeros((3, 4, 2)))[:0]
+    assert none.map_blocks(lambda samples: samples.mean(axis=1)).shape == (0, 2)
+
+
+def test_an_error_in_any_block_is_raised() -> None:
+    X = np.zeros((5000, 128, 2))
+    for bad in (0, 4999):
+        X[:] = 0.0
+        X[bad] = 1.0
+
+        def compute(samples: np.ndarray) -> np.ndarray:
+            if samples.any():
+                raise RuntimeError("a sample that is not zero")
+            return samples[:, 0]
+
+        with pytest.raises(RuntimeError, match="not zero"):
+            Windows.from_arrays(X).map_blocks(compute)
+
+
 # The smallest
 
 

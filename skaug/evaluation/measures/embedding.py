@@ -67,9 +67,8 @@ class SpectrumAutocorrelation(WindowFeatureExtractor):
         self
         """
         super().fit(X)
-        windows = as_windows(X)
-        blocks = [_power(block.to_numpy()).mean(axis=1) for _, block in windows.blocks()]
-        self.least_power_ = np.maximum(1e-10 * np.concatenate(blocks).mean(axis=0), 1e-30)
+        power = as_windows(X).map_blocks(lambda values: _power(values).mean(axis=1))
+        self.least_power_ = np.maximum(1e-10 * power.mean(axis=0), 1e-30)
         return self
 
     def _names(self, channels: Sequence[str], window_size: int) -> list[str]:
@@ -81,7 +80,10 @@ class SpectrumAutocorrelation(WindowFeatureExtractor):
             for at in positions
         ]
 
-    def _compute(self, values: NDArray) -> NDArray:
+    def _compute(self, windows: Windows) -> NDArray:
+        return windows.map_blocks(self._of_block)
+
+    def _of_block(self, values: NDArray) -> NDArray:
         size = values.shape[1]
         edges, lags = self._edges(size), self._lags(size)
         widths = np.diff(edges)[:, None]
@@ -126,7 +128,10 @@ class WaveformStatistics(WindowFeatureExtractor):
     def _names(self, channels: Sequence[str], window_size: int) -> list[str]:
         return [f"{channel}_{name}" for channel in channels for name in self._STATISTICS]
 
-    def _compute(self, values: NDArray) -> NDArray:
+    def _compute(self, windows: Windows) -> NDArray:
+        return windows.map_blocks(self._of_block)
+
+    def _of_block(self, values: NDArray) -> NDArray:
         each = [values.mean(axis=1), *_moments(values), *_moments(np.diff(values, axis=1))]
         return np.stack(each, axis=2).reshape(len(values), -1)
 
