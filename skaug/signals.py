@@ -58,13 +58,18 @@ class ColumnSignals:
 
     def __getitem__(self, rows: slice | NDArray[np.intp]) -> NDArray:
         """Give some of the rows as a C-contiguous matrix."""
+        n_rows = len(range(len(self))[rows]) if isinstance(rows, slice) else len(rows)
+        out = np.empty((n_rows, self.shape[1]), dtype=self.dtype)
+        self.copy_rows(rows, out)
+        return out
+
+    def copy_rows(self, rows: slice | NDArray[np.intp], out: NDArray) -> None:
+        """Write some of the rows: `out` is of shape (n_chosen, n_channels)."""
         columns, order = self._columns, None
         if isinstance(rows, slice):
             columns = [column[rows] for column in columns]
         else:
             order = rows
-        n_rows = len(columns[0]) if order is None else len(order)
-        out = np.empty((n_rows, len(columns)), dtype=self.dtype)
         n_block = max(1, _BLOCK_BYTES // (len(columns) * self.dtype.itemsize))
 
         def fill(half: slice) -> None:
@@ -73,8 +78,7 @@ class ColumnSignals:
                 for j, column in enumerate(columns):
                     out[block, j] = column[block if order is None else order[block]]
 
-        in_halves(fill, n_rows, out.nbytes)
-        return out
+        in_halves(fill, len(out), out.nbytes)
 
     def copy_windows(self, starts: NDArray[np.intp], out: NDArray) -> None:
         """Write the windows that begin at these rows: `out` is of (n_windows, window_size, n_channels)."""

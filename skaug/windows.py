@@ -539,7 +539,10 @@ def _joined_signals(parts: Sequence[Windows]) -> tuple[Signals, NDArray[np.intp]
     for part, (_, stretches) in zip(parts, covered, strict=True):
         for stretch in stretches:
             ahead, behind = behind, behind + stretch.stop - stretch.start
-            joined[ahead:behind] = part._signals[stretch]
+            if isinstance(part._signals, ColumnSignals):
+                part._signals.copy_rows(stretch, joined[ahead:behind])
+            else:
+                joined[ahead:behind] = part._signals[stretch]
     return joined, starts
 
 
