@@ -350,12 +350,18 @@ def is_linear(scale: float, repeats: int) -> None:
         f"{len(table):,}": lambda table=table: windower.fit_transform(table) for table in tables
     }
     figures = take_turns(contestants, repeats)
-    straight = figures[f"{len(tables[-1]):,}"][0] / len(tables[-1])
-    for table, (name, (seconds, _)) in zip(tables, figures.items(), strict=True):
-        ratio = seconds / (straight * len(table))
+    n_rows = np.array([len(table) for table in tables])
+    seconds = np.array([figure[0] for figure in figures.values()])
+    a_row = (seconds[-1] - seconds[0]) / (n_rows[-1] - n_rows[0])
+    fixed = seconds[0] - a_row * n_rows[0]
+    for name, took, line, whole in zip(
+        figures, seconds, fixed + a_row * n_rows, seconds[-1] / n_rows[-1] * n_rows, strict=True
+    ):
         print(
-            f"  {name:>12} rows {1e3 * seconds:>8.1f}   {ratio:.2f} of straight (aim 0.85 to 1.15)"
+            f"  {name:>12} rows {1e3 * took:>8.1f}   {took / line:.2f} of a straight line (aim 0.85 to "
+            f"1.15), {took / whole:.2f} of one through the origin"
         )
+    print(f"  The line begins at {1e3 * fixed:.1f} ms")
 
 
 def compare_pipelines(table: pd.DataFrame, repeats: int) -> None:

@@ -1,0 +1,101 @@
+"""What the commands that compare share: the pipeline, and the table that is printed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.linear_model import Ridge
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.preprocessing import StandardScaler
+
+from skaug import Pipeline, SynthefyAugmenter, Windows, make_pipeline
+from skaug.evaluation import ProtocolComparison
+from skaug.evaluation.inference import FEWEST_SUBJECTS
+from skaug.synthesis import Synthesizer
+
+MODELS = {
+    "ridge": lambda: Ridge(),
+    "extra-trees": lambda: ExtraTreesRegressor(
+        n_estimators=200, min_samples_leaf=3, random_state=0
+    ),
+    "neighbours": lambda: KNeighborsRegressor(),
+}
+DEFAULT_PROTOCOLS = ("TRTR", "TRSTR", "TSTR")
+
+
+def pipeline_of(
+    synthesizer: Synthesizer | None,
+    representation: Any,
+    model: str,
+    n_synthetic: float | int,
+    seed: int,
+) -> Pipeline:
+    """Give the pipeline from windows to predictions."""
+    return make_pipeline(
+        SynthefyAugmenter(synthesizer, n_synthetic=n_synthetic, random_state=seed),
+        representation,
+        StandardScaler(),
+        MODELS[model](),
+    )
+
+
+def print_windows(windows: Windows) -> None:
+    """Say what was cut."""
+    n_subjects = len(set(windows.groups))  # type: ignore[arg-type]
+    print(
+        f"{len(windows)} windows of {windows.window_size} samples of "
+        f"{', '.join(windows.feature_names)}, of {n_subjects} subjects.",
+        flush=True,
+    )
+
+
+def print_comparison(comparison: ProtocolComparison, target: str) -> None:
+    """Print the score of each protocol, the differences, and the verdict."""
+    summary = comparison.summary().droplevel("metric")
+    counts = comparison.scores.groupby("protocol")[["n_real", "n_synthetic"]].mean()
+    n_subjects = int(summary["n_subjects"].max())
+    is_compared = "TRTR" in summary.index and len(summary) > 1
+    has_p_values = is_compared and n_subjects >= FEWEST_SUBJECTS
+    digits = _decimals(summary["mean"].abs().max())
+    lines = [["protocol", "trained on", "MAE"]]
+    lines[0] += ["difference to TRTR", "95 % interval", "better for"] if is_compared else []
+    lines[0] += ["p"] if has_p_values else []
+    for protocol, row in summary.iterrows():
+        line = [str(protocol), _trained_on(counts.loc[protocol])]
+        line.append(f"{-row['mean']:.{digits}f} ± {row['sd']:.{digits}f}")
+        if is_compared and not pd.isna(row["difference"]):
+            # + 0.0: never minus nothing.
+            change, high, low = (
+                f"{round(-float(row[name]), digits) + 0.0:+.{digits}f}"
+                for name in ("difference", "ci_low", "ci_high")
+            )
+            line += [change, f"{low} to {high}"]
+            line.append(f"{row['n_better']} of {row['n_subjects']}")
+            line += [f"{row['p_holm']:.3f}"] if has_p_values else []
+        lines.append(line + [""] * (len(lines[0]) - len(line)))
+    print(f"\nMAE of {target}, mean ± sd over {n_subjects} left-out subjects:\n")
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for first, *others in lines:
+        cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        print("   ".join([first.ljust(widths[0]), *cells]).rstrip())
+    print("\nWindows trained on are means over folds.", end="")
+    if is_compared:
+        print(" A difference below zero: better than real windows alone.", end="")
+    if has_p_values:
+        print(" p: exact sign flips over subjects, adjusted for the protocols compared.", end="")
+    print(f"\n{comparison.verdict()}" if is_compared else "")
+
+
+def _trained_on(counts: pd.Series) -> str:
+    kinds = (("real", counts["n_real"]), ("synthetic", counts["n_synthetic"]))
+    return " + ".join(f"{count:.0f} {kind}" for kind, count in kinds if count)
+
+
+def _decimals(largest: float) -> int:
+    """Give two decimals, or as many as show three digits of a number that is small or large."""
+    if not 0 < largest < np.inf or 1 <= largest < 1000:
+        return 2
+    return int(np.clip(2 - np.floor(np.log10(largest)), 0, 9))
