@@ -41,17 +41,16 @@ def plain_array(column: pd.Series) -> NDArray:
     return values.astype(np.float64) if values.dtype == object else values  # decimals are objects
 
 
-def holds_nan(*columns: NDArray) -> bool:
-    """Whether one of several arrays of as many numbers holds NaN."""
-    floats = [column for column in columns if column.dtype.kind == "f"]
-    if not floats:
+def holds_nan(values: NDArray) -> bool:
+    """Whether an array of numbers holds NaN."""
+    if values.dtype.kind != "f":
         return False
 
     def is_in(rows: slice) -> bool:
         # A minimum, which is NaN if any value is, takes half the time of an array of answers.
-        return any(np.isnan(np.min(column[rows], initial=0)) for column in floats)
+        return bool(np.isnan(np.min(values[rows], initial=0)))
 
-    return any(in_halves(is_in, len(floats[0]), sum(column.nbytes for column in floats)))
+    return any(in_halves(is_in, len(values), values.nbytes))
 
 
 def encode(column: pd.Series) -> tuple[NDArray[np.intp], NDArray]:
@@ -178,11 +177,17 @@ def hold_context(frame: pd.DataFrame) -> pd.DataFrame:
     Other labels are made categories now, so that lists and the like are refused at once.
     """
     frame = frame.reset_index(drop=True)
-    # Numbers are the most, and known by their dtype alone.
-    others = [name for name, dtype in frame.dtypes.items() if dtype.kind not in "fiub"]
-    for name in others:
-        if is_text(frame[name]) and not begins_with_text(frame[name]):
-            frame[name] = _categorical(frame[name])
+    for name, dtype in frame.dtypes.items():
+        if (
+            isinstance(dtype, np.dtype) and dtype.kind in "fiub"
+        ):  # the most, and they hold as they are
+            continue
+        column = frame[name]
+        if is_text(column):
+            if not begins_with_text(column):
+                frame[name] = _categorical(column)
+        elif not isinstance(dtype, np.dtype | pd.ArrowDtype):
+            frame[name] = column.copy()  # whose to_numpy() may be written to, past pandas
     return frame
 
 

@@ -129,16 +129,21 @@ class LazyWindows:
             )
         counts = pd.concat(found, ignore_index=True)
         counts["subject"] = counts["subject"].infer_objects()
-        held = counts.groupby("partition", sort=True)["subject"].apply(list)
-        require_whole_subjects(
-            held.tolist(),
-            [f"partition {i}" for i in held.index],
-            self.windower._subject,
-            self.windower._time,
-        )
+        if self.windower._subject is not None:
+            held = counts.groupby("partition", sort=True)["subject"].apply(list)
+            places = [f"partition {i}" for i in held.index]
+            require_whole_subjects(held.tolist(), places, self._how_to_repartition())
         if not counts["n_windows"].sum():
             refuse_no_windows(self.windower, counts)
         return counts
+
+    def _how_to_repartition(self) -> str:
+        subject, time = self.windower._subject, self.windower._time
+        by = f"[{subject!r}, {time!r}]" if time is not None else f"[{subject!r}, <column of times>]"
+        return (
+            "Bring each subject's rows together, in order of time: "
+            f"frame.shuffle({subject!r}).map_partitions(lambda part: part.sort_values({by}))"
+        )
 
     @property
     def n_windows(self) -> int:

@@ -199,6 +199,11 @@ def subjects_of(
                 "groups."
             )
         column = pd.Series(X.groups)
+    elif nw.dependencies.is_dask_dataframe(X):
+        raise TypeError(
+            "A dask frame cannot be split by subject as it is: cut it with SubjectWindower, and split the "
+            "windows that .compute() gives, or a table that fits into memory (frame.compute())."
+        )
     elif nw.dependencies.is_into_dataframe(X):
         frame = nw.from_native(X, eager_only=True)
         require_column(subject, frame.columns, "subject")

@@ -48,7 +48,7 @@ def made_up_window(windower: SubjectWindower, row: pd.DataFrame) -> Windows:
 
 
 def require_whole_subjects(
-    subjects: Sequence[Sequence[Any]], places: Sequence[str], subject: str | None, time: str | None
+    subjects: Sequence[Sequence[Any]], places: Sequence[str], remedy: str
 ) -> None:
     """Raise if a subject is in two places.
 
@@ -58,15 +58,13 @@ def require_whole_subjects(
         The subjects in each place.
     places : sequence of str
         What the places are called.
-    subject : str or None
-        The column of subjects; None if there is none.
-    time : str or None
-        The column of times.
+    remedy : str
+        How to bring the rows of a subject together.
 
     Raises
     ------
     ValueError
-        Names the first such subject, and says how to repartition.
+        Names the first such subject, and the remedy.
     """
     found: dict[Any, int] = {}
     twice: list[tuple[Any, int, int]] = []
@@ -74,16 +72,14 @@ def require_whole_subjects(
         for name in names:
             if found.setdefault(name, place) != place:
                 twice.append((name, found[name], place))
-    if not twice or subject is None:
+    if not twice:
         return
     name, first, second = twice[0]
     others = len({name for name, *_ in twice}) - 1
-    more = f" (and {others} more so)" if others else ""
-    by = f"[{subject!r}, {time!r}]" if time is not None else f"[{subject!r}, <column of times>]"
+    more = f" (and those of {others} more likewise)" if others else ""
     raise ValueError(
         f"The recordings of subject {name!r} are in {places[first]} and in {places[second]}{more}, and "
-        "windows across would be lost. Bring each subject's rows together, in order of time: "
-        f"frame.shuffle({subject!r}).map_partitions(lambda part: part.sort_values({by}))."
+        f"windows across would be lost. {remedy}."
     )
 
 

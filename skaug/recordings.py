@@ -16,13 +16,18 @@ from skaug.columns import (
     changes,
     encode,
     hold_context,
+    holds_nan,
     is_text,
     plain_array,
     require_column,
     runs,
     with_inferred_type,
 )
-from skaug.signals import ColumnSignals
+from skaug.slicing import in_halves
+
+# Bytes of a matrix that are filled at once: few enough to stay in the cache from column to column,
+# and a large page of memory.
+_BLOCK_BYTES = 1 << 21
 
 
 class Table:
@@ -86,8 +91,8 @@ class Table:
         return pd.DataFrame(np.empty((0, len(names))), columns=names)
 
     def column(self, name: str) -> pd.Series:
-        """Give a column as a pandas Series that counts rows from 0; it does not change with the table."""
-        return self.frame[name].to_pandas().reset_index(drop=True)  # a copy, or copied on write
+        """Give a column as a pandas Series that counts rows from 0."""
+        return self.frame[name].to_pandas().reset_index(drop=True)
 
     def column_of_numbers(self, name: str, role: str) -> pd.Series:
         """Give a column of numbers.
@@ -105,10 +110,32 @@ class Table:
             )
         return column
 
-    def signals(self, names: Sequence[str], dtype: DTypeLike) -> ColumnSignals:
-        """Give columns of numbers as the channels of recordings."""
-        columns = [self.column_of_numbers(name, "feature") for name in names]
-        return ColumnSignals(columns, dtype)
+    def matrix(
+        self, names: Sequence[str], order: NDArray[np.intp] | None, dtype: DTypeLike
+    ) -> tuple[NDArray, bool]:
+        """Give columns of numbers as a matrix, missing ones as NaN.
+
+        Returns
+        -------
+        matrix : ndarray of shape (n_rows, len(names))
+            C-contiguous.
+        is_missing : bool
+            Whether a value is.
+        """
+        columns = [plain_array(self.column_of_numbers(name, "feature")) for name in names]
+        out = np.empty((len(self), len(names)), dtype=dtype)
+        n_block = max(1, _BLOCK_BYTES // out[:1].nbytes)
+
+        def fill(part: slice) -> bool:
+            is_missing = False
+            for first in range(part.start, part.stop, n_block):
+                rows = slice(first, min(first + n_block, part.stop))
+                for j, values in enumerate(columns):
+                    out[rows, j] = values[rows] if order is None else values[order[rows]]
+                is_missing = is_missing or holds_nan(out[rows])
+            return is_missing
+
+        return out, any(in_halves(fill, len(out), out.nbytes))
 
     def context(self, without: Sequence[str], order: NDArray[np.intp] | None) -> pd.DataFrame:
         """Give the columns that are not named; they do not change when the table is written to."""

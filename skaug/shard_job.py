@@ -180,8 +180,10 @@ class ShardJob:
 
     def require_whole_subjects(self, subjects: list[list[Any]]) -> None:
         """Raise if a subject is in two files."""
-        windower, places = self.recipe.windower, [repr(source.path) for source in self.sources]
-        require_whole_subjects(subjects, places, windower._subject, windower._time)
+        if self.recipe.windower._subject is not None:
+            places = [repr(source.path) for source in self.sources]
+            remedy = "Write all rows of a subject to one file, in order of time, and run this again"
+            require_whole_subjects(subjects, places, remedy)
 
     def finish(self, shards: list[dict[str, Any]]) -> dict[str, Any]:
         """Write the manifest."""
@@ -217,6 +219,8 @@ class ShardJob:
 
 
 def _dataset(table: Path) -> ds.Dataset:
+    if table.is_file():
+        raise NotADirectoryError(f"{str(table)!r} is a file: name the folder that it is in.")
     if not table.is_dir():
         raise FileNotFoundError(f"There is no folder {str(table)!r}: check the path.")
     files = sorted(

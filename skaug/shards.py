@@ -12,8 +12,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from dask.utils import parse_bytes
-from distributed import Client, LocalCluster, default_client
+
+try:
+    from dask.utils import parse_bytes
+    from distributed import Client, LocalCluster, default_client
+except ImportError as error:
+    raise ImportError('Shards are cut on Dask: pip install "skaug[dask]"') from error
 
 from skaug.shard_files import ROWS_AT_ONCE, windows_of
 from skaug.shard_job import MANIFEST, ShardJob
@@ -62,14 +66,20 @@ def write_shards(
     ------
     ValueError
         If a subject is in two files, the folder holds shards of other parameters or of files that are
-        gone, another run is at work in it, a file cannot be cut, or there is no window at all.
+        gone, another run is at work in it, a file cannot be cut, there is no window at all, or no client.
     OSError
         If there is no such dataset, or the folder cannot be written.
     RuntimeError
         If a worker died while it cut a file.
     """
-    job = ShardJob.of(Path(table), Path(folder), windower)
-    return job.carry_out(default_client() if client is None else client, progress)
+    if client is None:
+        try:
+            client = default_client()
+        except ValueError as error:
+            raise ValueError(
+                "There is no Dask client to cut with: start one first, client = distributed.Client()."
+            ) from error
+    return ShardJob.of(Path(table), Path(folder), windower).carry_out(client, progress)
 
 
 def cut_on_cluster(
@@ -147,6 +157,8 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
         If the shards were not finished.
     """
     path = Path(folder) / MANIFEST
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(folder)!r}: check the path.")
     if not path.is_file():
         raise FileNotFoundError(
             f"There is no {str(path)!r}: the shards are not finished. Run skaug windows again, which "
@@ -165,21 +177,21 @@ def read_shards(
     folder : str or Path
         As given to `write_shards`.
     subjects : collection, optional
-        Whose windows; everybody's by default. Shards that hold none of theirs are not read.
+        Whose windows, such as ``["S1"]``; everybody's by default. Shards without theirs are not read.
     n_rows : int, default=262144
         Samples of a channel in what is given at a time, at most; one window at least.
 
     Yields
     ------
     Windows of shape (n_windows, window_size, n_features)
-        With labels, subjects and origins, without context: to synthesise windows from, cut the table.
+        With labels, subjects and origins, without context: for a synthesizer that needs it, cut the table.
 
     Raises
     ------
     OSError
         If the shards were not finished.
     ValueError
-        If a subject is in none of them.
+        If a subject is in none of them, or `subjects` is no list.
 
     Examples
     --------
@@ -203,6 +215,8 @@ def read_shards(
     Windows(7 of 512 x 1: BVP; 1 subject, labelled)
     """
     manifest = read_manifest(folder)
+    if isinstance(subjects, str):
+        raise ValueError(f"subjects={subjects!r} must be a list: [{subjects!r}].")
     names, size = manifest["parameters"]["features"], manifest["parameters"]["window_size"]
     wanted = None if subjects is None else set(subjects)
     unknown = (wanted or set()) - {held["subject"] for held in manifest["subjects"]}

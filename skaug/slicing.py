@@ -20,7 +20,7 @@ _GATHERED_ROWS = 1 << 18
 
 
 def window_views(
-    rows: NDArray, starts: NDArray[np.intp], size: int, at_once: int | None = None
+    rows: NDArray, starts: NDArray[np.intp], size: int
 ) -> Iterator[tuple[slice, NDArray]]:
     """Walk over windows as a few large blocks.
 
@@ -32,37 +32,37 @@ def window_views(
         First row of each window.
     size : int
         Rows in a window.
-    at_once : int, optional
-        The most windows in a block; by default as many as step evenly.
 
     Yields
     ------
     which : slice
         The windows of the block.
     block : ndarray of shape (n_block, size, ...)
-        Their rows: a read-only strided view of `rows` where the windows step evenly forward, otherwise
-        a gathered copy.
+        Their rows: a read-only strided view of `rows` where the windows step evenly, otherwise a
+        gathered copy.
     """
-    if len(starts) == 0:
-        return
-    every = np.lib.stride_tricks.as_strided(
-        rows,
-        shape=(len(rows) - size + 1, size, *rows.shape[1:]),
-        strides=(rows.strides[0], *rows.strides),
-        writeable=False,
-    )
+    rows = np.ascontiguousarray(rows)
     runs = _even_runs(starts)
-    is_even = len(runs) <= max(16, len(starts) // 16)
-    for run in runs if is_even else [slice(0, len(starts))]:
-        ahead = starts[run.start : run.start + 2]
-        step = int(ahead[-1] - ahead[0]) if is_even and run.stop > run.start + 1 else int(is_even)
-        longest = at_once or len(starts)
-        if step < 1:
-            longest = max(1, min(longest, _GATHERED_ROWS // size))
-        for first in range(run.start, run.stop, longest):
-            which = slice(first, min(first + longest, run.stop))
-            at = starts[which]
-            yield which, every[at[0] : at[-1] + 1 : step] if step > 0 else every[at]
+    if len(runs) > 16 and len(runs) > len(starts) // 16:
+        at_once = max(1, _GATHERED_ROWS // size)
+        every = np.lib.stride_tricks.sliding_window_view(rows, size, axis=0)
+        every = np.moveaxis(every, -1, 1)
+        for first in range(0, len(starts), at_once):
+            which = slice(first, min(first + at_once, len(starts)))
+            yield which, every[starts[which]]
+        return
+    for which in runs:
+        at = starts[which]
+        step = int(at[1] - at[0]) if len(at) > 1 else 0
+        yield (
+            which,
+            np.lib.stride_tricks.as_strided(
+                rows[at[0] :],
+                shape=(len(at), size, *rows.shape[1:]),
+                strides=(step * rows.strides[0], *rows.strides),
+                writeable=False,
+            ),
+        )
 
 
 def _even_runs(starts: NDArray[np.intp]) -> list[slice]:

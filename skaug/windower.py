@@ -18,7 +18,6 @@ from skaug.base import WindowStep
 from skaug.columns import as_column, holds_nan, is_text, plain_array
 from skaug.labels import REAL, FrameRows, Labels
 from skaug.recordings import Recordings, Table, resolve
-from skaug.signals import Signals
 from skaug.windows import Windows
 
 ALIGNMENTS = ("subject", "table")
@@ -268,20 +267,12 @@ class SubjectWindower(WindowStep):
             self.max_gap,
             sort=self.alignment == "subject",
         )
-        columns = table.signals(self.features_, self.dtype)
-        is_missing = columns.holds_nan()
-        signals: Signals = columns
-        if recordings.order is not None:
-            signals = columns[recordings.order]
-        elif not columns.is_exact:  # a sample that is too large for the dtype is reported now
-            signals = columns[:]
+        signals, is_missing = table.matrix(self.features_, recordings.order, self.dtype)
         target = self._row_targets(table, recordings, y)
         label = "y" if y is not None or self._target is None else self._target
         missing_rows = None
         if self.missing != "keep" and (is_missing or _any_missing(target)):
-            signals, target, missing_rows = self._handle_missing(
-                recordings, signals[:], target, label
-            )
+            signals, target, missing_rows = self._handle_missing(recordings, signals, target, label)
         starts = self._starts(recordings, missing_rows)
         codes, first_rows = recordings.origins(starts)
         labels = Labels(

@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from skaug.columns import as_context, concatenate_contexts, encode, pack, unpack
 from skaug.labelled import LabelledArray
 from skaug.labels import REAL, Labels, concatenate_labels
-from skaug.signals import ColumnSignals, Signals
 from skaug.slicing import covered_rows, in_halves, plain_layout, window_views
 
 # Bytes of samples that are worked on at once: few enough for what is computed of them to stay in the
@@ -64,7 +63,7 @@ class Windows(LabelledArray):
 
     def __init__(
         self,
-        signals: Signals,
+        signals: NDArray,
         starts: NDArray[np.intp],
         window_size: int,
         labels: Labels,
@@ -257,11 +256,7 @@ class Windows(LabelledArray):
         return out
 
     def _copy_samples(self, which: slice, out: NDArray) -> None:
-        starts = self._starts[which]
-        if isinstance(self._signals, ColumnSignals):
-            self._signals.copy_windows(starts, out)
-            return
-        for block, views in window_views(self._signals, starts, self.window_size):
+        for block, views in window_views(self._signals, self._starts[which], self.window_size):
             out[block] = views
 
     def map_blocks(self, compute: Callable[[NDArray], NDArray]) -> NDArray:
@@ -486,7 +481,7 @@ class Windows(LabelledArray):
         starts = plain_layout(kept._starts)
         is_one = kept._context_starts is kept._starts
         return {
-            "_signals": plain_layout(kept._signals[:]),
+            "_signals": plain_layout(kept._signals),
             "_starts": starts,
             "_context": {name: pack(column) for name, column in kept._context.items()},
             "_context_starts": starts if is_one else plain_layout(kept._context_starts),
@@ -525,7 +520,7 @@ class Windows(LabelledArray):
         return f"<div><p>{html.escape(repr(self))}</p>{shown}{more}</div>"
 
 
-def _joined_signals(parts: Sequence[Windows]) -> tuple[Signals, NDArray[np.intp]]:
+def _joined_signals(parts: Sequence[Windows]) -> tuple[NDArray, NDArray[np.intp]]:
     """Give the rows that windows cover, part by part, and the first row of each window."""
     first = parts[0]._signals
     covered = [covered_rows(part._starts, part.window_size) for part in parts]
@@ -534,16 +529,12 @@ def _joined_signals(parts: Sequence[Windows]) -> tuple[Signals, NDArray[np.intp]
     starts = np.concatenate([at + by for (at, _), by in zip(covered, offsets, strict=True)])
     if len(parts) == 1 and n_rows[0] == len(first):
         return first, starts
-    dtype = np.result_type(*(part.dtype for part in parts))
-    joined, behind = np.empty((sum(n_rows), first.shape[1]), dtype=dtype), 0
-    for part, (_, stretches) in zip(parts, covered, strict=True):
-        for stretch in stretches:
-            ahead, behind = behind, behind + stretch.stop - stretch.start
-            if isinstance(part._signals, ColumnSignals):
-                part._signals.copy_rows(stretch, joined[ahead:behind])
-            else:
-                joined[ahead:behind] = part._signals[stretch]
-    return joined, starts
+    pieces = [
+        part._signals[stretch]
+        for part, (_, stretches) in zip(parts, covered, strict=True)
+        for stretch in stretches
+    ]
+    return np.concatenate([first[:0], *pieces]), starts
 
 
 def _joined_contexts(parts: Sequence[Windows]) -> tuple[pd.DataFrame, NDArray[np.intp]]:

@@ -232,6 +232,7 @@ def bad_files(folder: Path, recordings: pd.DataFrame) -> None:
         (["bad.csv", "--target", "heart_rate"], "cannot be read as a CSV file"),
         (["empty.csv", "--target", "heart_rate"], "cannot be read as a CSV file"),
         (["table.xlsx", "--target", "heart_rate"], "must end in .parquet, .csv or .csv.gz"),
+        ([".", "--target", "heart_rate"], "is a folder: name one file, or cut a folder of them"),
         (["recordings.parquet", "--target", "heartrate"], "nearest is 'heart_rate'"),
         (["recordings.parquet", "--target", "heart_rate", "--feature", "BVB"], "nearest is 'BVP'"),
         (["recordings.parquet", "--target", "heart_rate", "--subject", "subjct"], "is 'subject'"),

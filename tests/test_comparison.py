@@ -189,6 +189,7 @@ def test_the_verdict_is_a_sentence(
     assert comparison.summary()["verdict"].iloc[1] == verdict
     assert sentence in comparison.verdict()
     assert comparison.verdict() in comparison._repr_html_()
+    assert repr(comparison) == "ProtocolComparison(TRTR, TRSTR; 8 subjects)"
 
 
 def test_the_verdict_of_a_score_that_should_be_great(real: np.ndarray) -> None:

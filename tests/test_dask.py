@@ -415,6 +415,12 @@ def test_folds_and_grid_points_on_the_cluster_score_as_in_this_process(
     assert at_work - {os.getpid()}  # the best pipeline is refitted in this process
 
 
+def test_a_dask_frame_cannot_be_split_as_it_is(table: pd.DataFrame) -> None:
+    frame = frame_of(table, PARTS)
+    with pytest.raises(TypeError, match="cut it with SubjectWindower"):
+        next(SubjectKFold(2).split(frame))
+
+
 def test_protocols_on_the_cluster_score_as_in_this_process(windows: Windows) -> None:
     protocols = ("TRTR", "TRSTR", "TSTR")
     options: dict[str, Any] = {"protocols": protocols, "cv": SubjectKFold(3), "progress": False}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -178,6 +179,8 @@ def test_windows_of_some_subjects_are_read_few_at_a_time(
     assert_same(Windows.concatenate(parts), windower_of().fit_transform(some))
     with pytest.raises(ValueError, match="no subject 'S99'"):
         all_of(out, subjects=["S1", "S99"])
+    with pytest.raises(ValueError, match=re.escape("must be a list: ['S1']")):
+        all_of(out, subjects="S1")
 
 
 # Runs that were stopped
@@ -202,6 +205,8 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, recordings: pd.DataFr
         assert pq.read_table(out / name).num_rows == 4_999
     with pytest.raises(FileNotFoundError, match="not finished"):
         read_manifest(out)
+    with pytest.raises(FileNotFoundError, match="There is no folder"):
+        read_manifest(out / "nowhere")
     (out / ".shard-000023.parquet.123.part").write_bytes(b"what the killed run left")
     write_shards(table, out, windower_of())
     after = written_at(out)
@@ -291,7 +296,7 @@ def test_a_subject_in_two_files_is_refused_before_anything_is_written(
     table: Path, out: Path, recordings: pd.DataFrame
 ) -> None:
     recordings[recordings["subject"] == "S2"].to_parquet(table / "part.12.parquet", index=False)
-    message = r"'S2' are in 'part.1.parquet' and in 'part.12.parquet'.*frame\.shuffle"
+    message = r"'S2' are in 'part.1.parquet' and in 'part.12.parquet'.*Write all rows of a subject"
     with pytest.raises(ValueError, match=message):
         write_shards(table, out, windower_of())
     assert not written_at(out)
@@ -373,6 +378,7 @@ def test_the_command_cuts_a_folder(
     ("arguments", "message"),
     [
         (["nowhere", "out"], "There is no folder"),
+        (["table/part.0.parquet", "out"], "is a file: name the folder that it is in"),
         (["empty", "out"], "holds no .parquet file"),
         (["empty", "out", "--workers", "0"], "1 worker or more"),
         (["table", "out", "--feature", "ECGG"], "The nearest is 'ECG'"),
@@ -405,3 +411,17 @@ def test_a_worker_that_dies_is_told_of_in_one_line(
         assert main([*arguments, "--memory", "60MiB"]) == 2
     told = capsys.readouterr().err
     assert "for want of memory" in told
+
+
+def test_without_a_client_the_error_says_how_to_start_one(table: Path, out: Path) -> None:
+    code = (
+        "import sys; from skaug import SubjectWindower; from skaug.shards import write_shards; "
+        "write_shards(*sys.argv[1:], SubjectWindower(8, features=['BVP']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(table), str(out)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "client = distributed.Client()" in done.stderr.splitlines()[-1]

@@ -90,6 +90,10 @@ def read_table(path: Path) -> pd.DataFrame:
     ValueError
         If the file is of another kind, or cannot be read as what its name says.
     """
+    if path.is_dir():
+        raise IsADirectoryError(
+            f"{str(path)!r} is a folder: name one file, or cut a folder of them with skaug windows."
+        )
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {str(path)!r}: check the path.")
     kind = "".join(path.suffixes[-2:]).lower()

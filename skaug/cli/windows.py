@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
     try:
         from skaug.shards import cut_on_cluster
     except ImportError as error:  # the extra is not installed
-        raise ValueError(f'{error}: pip install "skaug[dask]"') from error
+        raise ValueError(str(error)) from error
     manifest = cut_on_cluster(
         options.table,
         options.folder,

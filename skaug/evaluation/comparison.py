@@ -32,7 +32,7 @@ _FORMAT = 1
 _ROUNDING = 1e-12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ProtocolComparison:
     """Protocols compared on the same folds, as `compare_protocols` gives it.
 
@@ -342,6 +342,10 @@ class ProtocolComparison:
             pd.read_parquet(folder / f"{name}.parquet") for name in ("scores", "predictions")
         )
         return cls(scores, predictions, details)
+
+    def __repr__(self) -> str:
+        n_subjects = self.scores["subject"].nunique()
+        return f"ProtocolComparison({', '.join(self.protocols)}; {n_subjects} subjects)"
 
     def _repr_html_(self) -> str:
         return (
