@@ -329,9 +329,7 @@ def hold_and_split(table: pd.DataFrame) -> None:
     tracemalloc.stop()
     whole = np.prod(windows.shape) * windows.dtype.itemsize
     print("\nWindows (256, 32), as a multiple of the matrix of signals")
-    print(
-        f"  held {held / matrix:.2f} (aim 1.2), by an array {whole / matrix:.2f}"
-    )
+    print(f"  held {held / matrix:.2f} (aim 1.2), by an array {whole / matrix:.2f}")
     print(
         f"  5 folds {(split - held) / matrix:.2f} more, at most {(peak - held) / matrix:.2f} more"
     )
