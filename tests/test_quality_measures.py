@@ -711,3 +711,9 @@ def test_the_place_of_a_value_is_counted_from_floor_to_ceiling(
 ) -> None:
     measure = Measure("family", "name", *numbers, better, "", is_distance=is_distance)
     assert_allclose(measure.position(), position)
+
+
+def test_an_embedding_cannot_be_fitted_to_no_windows() -> None:
+    none = Windows.from_arrays(np.zeros((2, 16, 1)))[:0]
+    with pytest.raises(ValueError, match="no windows"):
+        SpectrumAutocorrelation().fit(none)

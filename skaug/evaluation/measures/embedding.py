@@ -72,9 +72,10 @@ class SpectrumAutocorrelation(WindowFeatureExtractor):
             If there are no windows.
         """
         super().fit(X)
-        if len(X) == 0:
+        windows = as_windows(X)
+        if len(windows) == 0:
             raise ValueError("There are no windows to learn the least power from: pass some.")
-        power = as_windows(X).map_blocks(lambda values: _power(values).mean(axis=1))
+        power = windows.map_blocks(lambda values: _power(values).mean(axis=1))
         self.least_power_ = np.maximum(1e-10 * power.mean(axis=0), 1e-30)
         return self
 
