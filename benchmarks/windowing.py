@@ -300,7 +300,7 @@ def compare(
 
 
 def compare_kinds_of_text(scale: float, repeats: int) -> None:
-    print("\nThe subject as: boundary scan, DataFrame -> Windows of each case [ms]")
+    print("\nThe subject as: boundary scan, DataFrame -> Windows of each case [ms (MB)]")
     for text in ("object", "objects", "category", "str", "pyarrow"):
         table = published_table(scale, text)
         contestants: Contestants = {"boundary scan": lambda table=table: runs(table["subject"])}
@@ -311,7 +311,10 @@ def compare_kinds_of_text(scale: float, repeats: int) -> None:
         figures = take_turns(contestants, repeats)
         print(
             f"  {text:<10}",
-            "  ".join(f"{name} {1e3 * took:.1f}" for name, (took, _) in figures.items()),
+            "  ".join(
+                f"{name} {1e3 * took:.1f} ({peak / 1e6:.0f})"
+                for name, (took, peak) in figures.items()
+            ),
         )
 
 

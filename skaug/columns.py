@@ -178,10 +178,8 @@ def hold_context(frame: pd.DataFrame) -> pd.DataFrame:
     """
     frame = frame.reset_index(drop=True)
     for name, dtype in frame.dtypes.items():
-        if (
-            isinstance(dtype, np.dtype) and dtype.kind in "fiub"
-        ):  # the most, and they hold as they are
-            continue
+        if isinstance(dtype, np.dtype) and dtype.kind in "fiub":
+            continue  # the most, and they hold as they are
         column = frame[name]
         if is_text(column):
             if not begins_with_text(column):

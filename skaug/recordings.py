@@ -23,7 +23,7 @@ from skaug.columns import (
     runs,
     with_inferred_type,
 )
-from skaug.slicing import in_halves
+from skaug.slicing import blocks_of, in_halves
 
 # Bytes of a matrix that are filled at once: few enough to stay in the cache from column to column,
 # and a large page of memory.
@@ -128,8 +128,7 @@ class Table:
 
         def fill(part: slice) -> bool:
             is_missing = False
-            for first in range(part.start, part.stop, n_block):
-                rows = slice(first, min(first + n_block, part.stop))
+            for rows in blocks_of(part, n_block):
                 for j, values in enumerate(columns):
                     out[rows, j] = values[rows] if order is None else values[order[rows]]
                 is_missing = is_missing or holds_nan(out[rows])

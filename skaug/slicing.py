@@ -132,6 +132,12 @@ def in_halves(work: Callable[[slice], _Result], n: int, n_bytes: int) -> list[_R
         return [work(slice(0, n // 2)), second.result()]
 
 
+def blocks_of(within: slice, n_block: int) -> Iterator[slice]:
+    """Walk over a stretch of rows or windows in blocks of at most `n_block`."""
+    for first in range(within.start, within.stop, n_block):
+        yield slice(first, min(first + n_block, within.stop))
+
+
 def plain_layout(values: NDArray) -> NDArray:
     """Give an array laid out in memory as if it were new: joblib's hash heeds strides and subclass."""
     return np.ascontiguousarray(values).ravel().reshape(values.shape)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from skaug.columns import as_context, concatenate_contexts, encode, pack, unpack
 from skaug.labelled import LabelledArray
 from skaug.labels import REAL, Labels, concatenate_labels
-from skaug.slicing import covered_rows, in_halves, plain_layout, window_views
+from skaug.slicing import blocks_of, covered_rows, in_halves, plain_layout, window_views
 
 # Bytes of samples that are worked on at once: few enough for what is computed of them to stay in the
 # cache, and to lie in memory that was used before, which the system need not clear.
@@ -278,17 +278,17 @@ class Windows(LabelledArray):
 
         def work(half: slice) -> list[NDArray]:
             parts = []
-            for first in range(half.start, max(half.stop, half.start + 1), n_block):
-                block = slice(first, min(first + n_block, half.stop))
+            for block in blocks_of(half, n_block):
                 # The samples of a channel one after the other: what is done along them is faster.
-                channels = (block.stop - first, len(self.feature_names), self.window_size)
+                channels = (block.stop - block.start, len(self.feature_names), self.window_size)
                 samples = np.empty(channels, dtype=self.dtype).transpose(0, 2, 1)
                 self._copy_samples(block, samples)
                 parts.append(compute(samples))
             return parts
 
         halves = in_halves(work, len(self), len(self) * n_bytes)
-        return np.concatenate([part for parts in halves for part in parts])
+        parts = [part for half in halves for part in half]
+        return np.concatenate(parts or [compute(np.empty(self.shape, dtype=self.dtype))])
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
         if dtype is None or copy is False or self.labels.holds_synthetic:
@@ -413,8 +413,7 @@ class Windows(LabelledArray):
     def blocks(self, n_rows: int = 1 << 18) -> Iterator[tuple[slice, Windows]]:
         """Walk over the windows in blocks of about `n_rows` rows, to bound the memory of a step."""
         n_block = max(1, n_rows // self.window_size)
-        for first in range(0, len(self), n_block):
-            which = slice(first, min(first + n_block, len(self)))
+        for which in blocks_of(slice(0, len(self)), n_block):
             yield which, self[which]
 
     def _with(self, **changed: Any) -> Self:

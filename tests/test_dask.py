@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,25 +36,18 @@ pytest.importorskip("distributed")
 dask = pytest.importorskip("dask")
 dd = pytest.importorskip("dask.dataframe")
 
-from distributed import Client, LocalCluster  # noqa: E402
+from distributed import Client  # noqa: E402
 
 from skaug.lazy_windows import LazyWindows  # noqa: E402
 
 MAE = "neg_mean_absolute_error"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cluster() -> Iterator[Client]:
-    """Two processes; the key is in the environment that they inherit."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SYNTHEFY_API_KEY", "key")
-        with (
-            LocalCluster(
-                n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
-            ) as machines,
-            Client(machines) as client,
-        ):
-            yield client
+pytestmark = [
+    pytest.mark.usefixtures("cluster"),
+    # Of fits that are sent in batches. As an error in joblib's event loop it leaves them waiting for ever.
+    pytest.mark.filterwarnings("ignore:Sending large graph:UserWarning"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -377,7 +369,7 @@ def test_the_page_about_scale_runs_from_top_to_bottom(
 
 def test_the_package_and_its_command_line_do_not_import_dask() -> None:
     code = "import sys, skaug.cli, skaug.evaluation; sys.exit('dask' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 # Folds and grid points on the cluster

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,22 +28,14 @@ from skaug.cli import main
 pytest.importorskip("distributed")
 dask = pytest.importorskip("dask")
 
-from distributed import Client, LocalCluster  # noqa: E402
+from distributed import Client  # noqa: E402
 
 from skaug.shards import read_manifest, read_shards, write_shards  # noqa: E402
 
 FEATURES = ["BVP", "ECG"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cluster() -> Iterator[Client]:
-    with (
-        LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
-        ) as machines,
-        Client(machines) as client,
-    ):
-        yield client
+pytestmark = pytest.mark.usefixtures("cluster")
 
 
 def recordings_of(lengths: list[int], seed: int = 0) -> pd.DataFrame:

@@ -244,7 +244,8 @@ def run_trials(
     scores, predictions : DataFrame
         A row per trial, subject and metric, and a row per trial and window.
     """
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(
+    # One fit at a time: a batch of them would be sent with the samples of each.
+    results = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)(
         delayed(_run)(
             trial.estimator,
             samples.take(trial.train),
