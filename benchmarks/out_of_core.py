@@ -177,7 +177,7 @@ def other_rates(folder: Path) -> dict[str, float]:
     for windows in read_shards(
         folder / f"shards-{TIMES[-1]}", subjects=[f"S{i}" for i in range(16)]
     ):
-        model.partial_fit(SPECTRUM.fit_transform(windows).to_plain(), windows.y)
+        model.partial_fit(SPECTRUM.fit_transform(windows)._to_plain(), windows.y)
         n_windows += len(windows)
     fitting = n_windows / (time.perf_counter() - began)
     windows = windows[:1000]
@@ -198,7 +198,7 @@ def paid_rate(folder: Path) -> float:
 
     os.environ.setdefault("SYNTHEFY_API_KEY", "any-key-will-do")
     table = dd.read_parquet(folder / "table" / "part.0.parquet").head(200 * SIZE, npartitions=1)
-    windows = WINDOWER.fit_transform(table).drawn(np.zeros(200))
+    windows = WINDOWER.fit_transform(table)._drawn(np.zeros(200))
     with running(window_size=SIZE) as service:
         api = SynthefyAPI("me", "ppg", "job", base_url=service.base_url, store=folder / "store")
         asking, _ = seconds(lambda: api.synthesize(windows))

@@ -23,8 +23,8 @@ import pandas as pd
 
 from skaug import SubjectWindower, Windows
 from skaug.synthesis import SynthefyAPI, WindowStore
-from skaug.synthesis.client import stream_url
-from skaug.synthesis.wire import Encoder
+from skaug.synthesis.synthefy.client import stream_url
+from skaug.synthesis.synthefy.wire import Encoder
 
 SIZE = 512
 PUBLISHED_SECONDS = 7.2

@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 
 from skaug import SubjectWindower, WindowFlattener, make_pipeline
-from skaug.columns import runs
 from skaug.model_selection import SubjectKFold
+from skaug.tables.columns import runs
 
 TWO = ["BVP", "ECG"]
 ELEVEN = [

@@ -1,16 +1,15 @@
 """Windows, synthetic windows and honest comparisons for models of sensor recordings."""
 
+from skaug._versions import __version__
 from skaug.augmenter import SynthefyAugmenter
 from skaug.estimators import WindowClassifier, WindowRegressor
-from skaug.feature_arrays import WindowFeatures
 from skaug.features import WindowFlattener, WindowSpectrum, WindowStatistics
 from skaug.pipeline import Pipeline, make_pipeline
 from skaug.sampler import SynthefySampler
-from skaug.subject_overlap import SubjectOverlapWarning
 from skaug.windower import SubjectWindower
-from skaug.windows import Windows
-
-__version__ = "0.1.0"
+from skaug.windows.container import Windows
+from skaug.windows.feature_arrays import WindowFeatures
+from skaug.windows.subject_overlap import SubjectOverlapWarning
 
 __all__ = [
     "Pipeline",
@@ -25,5 +24,6 @@ __all__ = [
     "WindowSpectrum",
     "WindowStatistics",
     "Windows",
+    "__version__",
     "make_pipeline",
 ]

@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from skaug._random import combine, text_key
 from skaug.base import WindowStep
-from skaug.keyed_random import combine, text_key
 from skaug.synthesis import SurrogateSynthesizer, Synthesizer
-from skaug.variations import Variation, check_variations, vary
-from skaug.windows import Windows, as_windows, require_alike
+from skaug.synthesis.variations import Variation, check_variations, vary
+from skaug.windows.container import Windows, as_windows, require_alike
 
 TRAIN_ON = ("real+synthetic", "real", "synthetic")
 
@@ -179,7 +179,7 @@ class SynthefyAugmenter(WindowStep):
         """Fit, and give the real windows with the labels that count."""
         self._check_parameters()
         real = as_windows(X)
-        if real.labels.holds_synthetic:
+        if real.provenance.holds_synthetic:
             raise ValueError(
                 f"{int(real.is_synthetic.sum())} of the windows are synthetic already: one "
                 "SynthefyAugmenter a pipeline, fitted on real windows."
@@ -256,7 +256,7 @@ class SynthefyAugmenter(WindowStep):
                 f"{type(synthesizer).__name__} knows none of the subjects to fit on: no condition is left."
             )
         windows, draws = choose_conditions(candidates, self.n_synthetic, int(self.random_state))
-        conditions = candidates[windows].drawn(draws + int(self.first_draw))
+        conditions = candidates[windows]._drawn(draws + int(self.first_draw))
         if self.variations is None or len(conditions) == 0:
             return conditions
         return Windows.concatenate([vary(conditions, variation) for variation in self.variations])
@@ -264,7 +264,7 @@ class SynthefyAugmenter(WindowStep):
     def _candidates(self, real: Windows) -> NDArray[np.intp]:
         """Give the windows that may be conditions: each origin once, of the subjects asked for."""
         _, once = np.unique(
-            np.stack([real.labels.codes, real.labels.first_row]), axis=1, return_index=True
+            np.stack([real.provenance.codes, real.provenance.first_row]), axis=1, return_index=True
         )
         if self.subjects is None:
             return once
@@ -309,8 +309,8 @@ def choose_conditions(
     draws : ndarray of shape (n_requests,)
         How often the same window was asked for before.
     """
-    codes, first_row = candidates.labels.codes, candidates.labels.first_row
-    subjects = [None] if candidates.labels.subjects is None else candidates.labels.subjects
+    codes, first_row = candidates.provenance.codes, candidates.provenance.first_row
+    subjects = [None] if candidates.provenance.subjects is None else candidates.provenance.subjects
     keys = np.array([text_key("condition", random_state, s) for s in subjects], dtype=np.uint64)
     order = np.lexsort((combine(keys[codes], first_row), codes))
     of_subject = keys[codes[order]]

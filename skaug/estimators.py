@@ -12,9 +12,9 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skaug.feature_arrays import unlabel
-from skaug.labelled import plain
-from skaug.subject_overlap import FittedSubjects
+from skaug.windows.base import plain
+from skaug.windows.feature_arrays import plain_xy
+from skaug.windows.subject_overlap import FittedSubjects
 
 
 class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
@@ -46,7 +46,7 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
         ValueError
             If there are no labels, or `y` has another length.
         """
-        values, labels = unlabel(X, y)
+        values, labels = plain_xy(X, y)
         if labels is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y is None, "
@@ -100,7 +100,7 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
             If there are no labels, or `y` has another length.
         """
         self._compared(X)
-        values, labels = unlabel(X, y)
+        values, labels = plain_xy(X, y)
         if labels is None:
             raise ValueError(
                 "There are no labels to score against: pass y, or give SubjectWindower the target "

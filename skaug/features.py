@@ -16,9 +16,9 @@ from sklearn import get_config
 from sklearn.utils.validation import check_is_fitted
 
 from skaug.base import WindowStep
-from skaug.feature_arrays import FeatureFrame, WindowFeatures, labelled_frame
-from skaug.labelled import LabelledArray
-from skaug.windows import Windows, as_windows, plain_values, require_alike
+from skaug.windows.base import WindowArray
+from skaug.windows.container import Windows, as_windows, plain_values, require_alike
+from skaug.windows.feature_arrays import FeatureFrame, WindowFeatures, frame_with_provenance
 
 
 class WindowFeatureExtractor(WindowStep):
@@ -56,7 +56,7 @@ class WindowFeatureExtractor(WindowStep):
         ValueError
             If `X` is not 3-D, or a parameter does not suit the windows.
         """
-        if not isinstance(X, LabelledArray):
+        if not isinstance(X, WindowArray):
             X = Windows.from_arrays(plain_values(X))
         if not isinstance(X, Windows):
             raise ValueError(
@@ -118,10 +118,10 @@ class WindowFeatureExtractor(WindowStep):
         is_frame = self._output() == "pandas"
         if not isinstance(X, Windows):
             return pd.DataFrame(values, columns=names) if is_frame else values
-        features = WindowFeatures(values, windows.labels, names, plain_is_frame=is_frame)
-        if not is_frame or windows.labels.holds_synthetic:
+        features = WindowFeatures(values, windows.provenance, names, plain_is_frame=is_frame)
+        if not is_frame or windows.provenance.holds_synthetic:
             return features
-        return labelled_frame(values, windows.labels, names)
+        return frame_with_provenance(values, windows.provenance, names)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
         """Name the features.

@@ -11,9 +11,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.metaestimators import available_if
 
-from skaug.feature_arrays import attach_labels, unlabel
-from skaug.labelled import plain
-from skaug.subject_overlap import FittedSubjects
+from skaug.windows.base import plain
+from skaug.windows.feature_arrays import attach_provenance, plain_xy
+from skaug.windows.subject_overlap import FittedSubjects
 
 
 class Pipeline(sklearn_pipeline.Pipeline):
@@ -291,16 +291,16 @@ class _LabelParting(sklearn_pipeline.Pipeline):
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         self.fitted_subjects_ = FittedSubjects(X)
-        return super().fit(*unlabel(X, y), **params)
+        return super().fit(*plain_xy(X, y), **params)
 
     @available_if(lambda self: _inherited(self, "fit_transform"))
     def fit_transform(self, X: Any, y: Any = None, **params: Any) -> Any:
-        return attach_labels(super().fit_transform(*unlabel(X, y), **params), X)
+        return attach_provenance(super().fit_transform(*plain_xy(X, y), **params), X)
 
     @available_if(lambda self: _inherited(self, "fit_predict"))
     def fit_predict(self, X: Any, y: Any = None, **params: Any) -> Any:
         self.fitted_subjects_ = FittedSubjects(X)
-        return super().fit_predict(*unlabel(X, y), **params)
+        return super().fit_predict(*plain_xy(X, y), **params)
 
     @available_if(lambda self: _inherited(self, "predict"))
     def predict(self, X: Any, **params: Any) -> Any:
@@ -324,11 +324,11 @@ class _LabelParting(sklearn_pipeline.Pipeline):
 
     @available_if(lambda self: _inherited(self, "transform"))
     def transform(self, X: Any, **params: Any) -> Any:
-        return attach_labels(super().transform(plain(X), **params), X)
+        return attach_provenance(super().transform(plain(X), **params), X)
 
     @available_if(lambda self: _inherited(self, "score"))
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any) -> float:
-        values, labels = unlabel(X, y)
+        values, labels = plain_xy(X, y)
         if labels is None and y is None and hasattr(X, "labels"):
             raise ValueError(
                 "There are no labels to score against: pass y, or give SubjectWindower the target "
@@ -354,17 +354,19 @@ class _OnValues(TransformerMixin, BaseEstimator):
         self.transformer = transformer
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
-        self.transformer.fit(*unlabel(X, y), **params)
+        self.transformer.fit(*plain_xy(X, y), **params)
         return self
 
     def fit_transform(self, X: Any, y: Any = None, **params: Any) -> Any:
-        values, labels = unlabel(X, y)
+        values, labels = plain_xy(X, y)
         if hasattr(self.transformer, "fit_transform"):
-            return attach_labels(self.transformer.fit_transform(values, labels, **params), X)
-        return attach_labels(self.transformer.fit(values, labels, **params).transform(values), X)
+            return attach_provenance(self.transformer.fit_transform(values, labels, **params), X)
+        return attach_provenance(
+            self.transformer.fit(values, labels, **params).transform(values), X
+        )
 
     def transform(self, X: Any, **params: Any) -> Any:
-        return attach_labels(self.transformer.transform(plain(X), **params), X)
+        return attach_provenance(self.transformer.transform(plain(X), **params), X)
 
     def get_metadata_routing(self) -> Any:
         return get_routing_for_object(self.transformer)

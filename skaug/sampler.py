@@ -11,8 +11,8 @@ from sklearn.utils import Tags
 
 from skaug.augmenter import SynthefyAugmenter
 from skaug.synthesis import Synthesizer
-from skaug.variations import Variation
-from skaug.windows import Windows
+from skaug.synthesis.variations import Variation
+from skaug.windows.container import Windows
 
 
 class SynthefySampler(BaseEstimator):

@@ -19,10 +19,10 @@ try:
 except ImportError as error:
     raise ImportError('Shards are cut on Dask: pip install "skaug[dask]"') from error
 
-from skaug.shard_files import ROWS_AT_ONCE, windows_of
-from skaug.shard_job import MANIFEST, ShardJob
+from skaug.out_of_core.shard_files import ROWS_AT_ONCE, windows_of
+from skaug.out_of_core.shard_job import MANIFEST, ShardJob
 from skaug.windower import SubjectWindower
-from skaug.windows import Windows
+from skaug.windows.container import Windows
 
 
 def write_shards(

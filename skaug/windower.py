@@ -13,12 +13,13 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skaug.aggregation import Aggregation, aggregate, check_aggregation
 from skaug.base import WindowStep
-from skaug.columns import as_column, holds_nan, is_text, plain_array
-from skaug.labels import REAL, FrameRows, Labels
-from skaug.recordings import Recordings, Table, resolve
-from skaug.windows import Windows
+from skaug.tables.aggregation import Aggregation, aggregate, check_aggregation
+from skaug.tables.columns import as_column, holds_nan, is_text, plain_array
+from skaug.tables.recordings import Recordings
+from skaug.tables.table import Table, resolve
+from skaug.windows.container import Windows
+from skaug.windows.provenance import REAL, FrameRows, Provenance
 
 ALIGNMENTS = ("subject", "table")
 MISSING = ("raise", "keep", "drop", "ffill")
@@ -176,7 +177,7 @@ class SubjectWindower(WindowStep):
         -------
         Windows of shape (n_windows, window_size, n_features)
             Of a ``dask.dataframe.DataFrame``, whose partitions must hold whole recordings:
-            `skaug.lazy_windows.LazyWindows`.
+            `skaug.out_of_core.lazy_windows.LazyWindows`.
 
         Raises
         ------
@@ -248,7 +249,7 @@ class SubjectWindower(WindowStep):
         return table
 
     def _lazily(self, frame: Any, y: ArrayLike | None) -> Any:
-        from skaug.lazy_windows import LazyWindows  # needs dask, which is an extra
+        from skaug.out_of_core.lazy_windows import LazyWindows  # needs dask, which is an extra
 
         if y is not None:
             raise ValueError(
@@ -275,7 +276,7 @@ class SubjectWindower(WindowStep):
             signals, target, missing_rows = self._handle_missing(recordings, signals, target, label)
         starts = self._starts(recordings, missing_rows)
         codes, first_rows = recordings.origins(starts)
-        labels = Labels(
+        provenance = Provenance(
             codes=codes,
             subjects=recordings.subjects,
             first_row=first_rows,
@@ -290,13 +291,13 @@ class SubjectWindower(WindowStep):
             else aggregate(target, starts, self.window_size, self.target_agg, label),
         )
         if y is not None and target is None:  # one label a window
-            labels = labels.relabel(y)
+            provenance = provenance.relabel(y)
         context = table.context(self.features_, recordings.order)
         if self.missing == "ffill" and missing_rows is not None and label == self._target:
             # A synthesizer is told what the labels are made of.
             context = context.drop(columns=label)
             context[label] = target
-        return Windows(signals, starts, self.window_size, labels, self.features_, context)
+        return Windows(signals, starts, self.window_size, provenance, self.features_, context)
 
     def _check_parameters(self) -> None:
         for name, rows in (("window_size", self.window_size), ("stride", self.stride)):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
-from skaug.aggregation import AGGREGATIONS, aggregate, check_aggregation
+from skaug.tables.aggregation import AGGREGATIONS, aggregate, check_aggregation
 
 NAN = np.nan
 
@@ -71,8 +71,8 @@ def test_missing_values_are_no_class_unless_a_window_holds_nothing_else(
     n_more: int, data: st.DataObject
 ) -> None:
     labels = st.sampled_from([NAN, NAN, 1.0, 2.0])
-    drawn = data.draw(st.lists(labels, min_size=4, max_size=40))
-    values = np.concatenate([drawn, np.arange(3.0, 3.0 + n_more)])
+    _drawn = data.draw(st.lists(labels, min_size=4, max_size=40))
+    values = np.concatenate([_drawn, np.arange(3.0, 3.0 + n_more)])
     size = data.draw(st.integers(1, 4))
     starts = np.arange(len(values) - size + 1)
     windows = windows_of(values, starts, size)

@@ -227,7 +227,7 @@ def test_it_is_cloned_shown_and_pickled(
     assert clone(archive).get_params() == archive.get_params()
     assert repr(AgentArchive("a.zip", subject="S1")) == "AgentArchive(path='a.zip', subject='S1')"
     windows = windower().fit_transform(recordings)
-    conditions = windows[windows.groups == "S1"][:3].drawn([0, 0, 0])
+    conditions = windows[windows.groups == "S1"][:3]._drawn([0, 0, 0])
     fitted = archive.fit(windows)
     again = pickle.loads(pickle.dumps(fitted))
     assert (again.n_windows_, again.subjects_) == (10, ["S1"])
@@ -1050,5 +1050,5 @@ def test_a_file_that_was_cut_or_changed_is_read_rightly_or_refused(
         except ValueError:
             continue
         if method is not None:  # parquet alone has no checksum
-            conditions = windows[:10].drawn(np.zeros(10))
+            conditions = windows[:10]._drawn(np.zeros(10))
             assert_array_equal(archive.synthesize(conditions).to_numpy(), expected)

@@ -157,7 +157,7 @@ def test_the_default_is_one_surrogate_a_window(windows: Windows) -> None:
     synthetic = augmented[augmented.is_synthetic]
     assert len(synthetic) == len(windows)
     conditions = windows[[windows.y.tolist().index(label) for label in synthetic.y]]
-    expected = SurrogateSynthesizer().synthesize(conditions.drawn(np.zeros(len(windows))))
+    expected = SurrogateSynthesizer().synthesize(conditions._drawn(np.zeros(len(windows))))
     assert_array_equal(synthetic.to_numpy(), expected.to_numpy())
 
 
@@ -459,7 +459,7 @@ def elsewhere(conditions: Windows, **changed: Any) -> Windows:
     """Synthetic windows made from scratch, not of the conditions."""
     options = {"y": conditions.y, "groups": conditions.groups} | changed
     made = Windows.from_arrays(conditions.to_numpy(), **options)
-    return made.drawn(np.zeros(len(made))).synthesized(made.to_numpy())
+    return made._drawn(np.zeros(len(made))).synthesized(made.to_numpy())
 
 
 @pytest.mark.parametrize(

@@ -55,9 +55,8 @@ from skaug.synthesis import (
     SynthefyAPI,
     SynthefyError,
     WindowStore,
-    client,
-    errors,
 )
+from skaug.synthesis.synthefy import client, errors
 
 WINDOW = answer_of(samples(1, SIZE))
 GOOD = json.dumps(WINDOW).encode()

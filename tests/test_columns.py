@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from pandas.testing import assert_frame_equal
 
-from skaug.columns import (
+from skaug.tables.columns import (
     as_column,
     as_context,
     concatenate_contexts,

@@ -38,7 +38,7 @@ dd = pytest.importorskip("dask.dataframe")
 
 from distributed import Client  # noqa: E402
 
-from skaug.lazy_windows import LazyWindows  # noqa: E402
+from skaug.out_of_core.lazy_windows import LazyWindows  # noqa: E402
 
 MAE = "neg_mean_absolute_error"
 
@@ -326,7 +326,7 @@ def test_a_model_is_fitted_partition_by_partition(table: pd.DataFrame) -> None:
     lazy = windower_of().fit_transform(frame_of(table, PARTS))
     by_partition, at_hand = SGDRegressor(random_state=0), SGDRegressor(random_state=0)
     for windows in lazy:
-        by_partition.partial_fit(WindowFlattener().fit_transform(windows).to_plain(), windows.y)
+        by_partition.partial_fit(WindowFlattener().fit_transform(windows)._to_plain(), windows.y)
     whole = windower_of().fit_transform(table)
     for names in PARTS:
         part = whole[np.isin(whole.groups, names)]

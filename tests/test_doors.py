@@ -118,7 +118,7 @@ def by_hand(train: Windows, test: Windows, *, alpha: float = 1.0, synthetic: boo
     """Window, augment, transform, fit and score without any pipeline; the negative MAE."""
     X, y = train.to_numpy(), train.y
     if synthetic:
-        surrogates = SurrogateSynthesizer().synthesize(train.drawn(np.zeros(len(train))))
+        surrogates = SurrogateSynthesizer().synthesize(train._drawn(np.zeros(len(train))))
         X, y = np.concatenate([X, surrogates.to_numpy()]), np.concatenate([y, y])
     features = spectrum().fit_transform(X)
     scaler = StandardScaler().fit(features)

@@ -28,7 +28,7 @@ from skaug import (
     WindowSpectrum,
     WindowStatistics,
 )
-from skaug.feature_arrays import FeatureFrame, attach_labels, labels_of, unlabel
+from skaug.windows.feature_arrays import FeatureFrame, attach_provenance, plain_xy, provenance_of
 
 STEPS = [WindowFlattener(), WindowStatistics(), WindowSpectrum(low=0.1, high=0.4)]
 
@@ -270,7 +270,7 @@ def test_pandas_output_never_strips_labels_off_synthetic_windows(
     features = step.set_output(transform="pandas").fit_transform(augmented)
     assert isinstance(features, WindowFeatures)
     assert_array_equal(features.y, augmented.y)
-    plain, y = unlabel(features, None)
+    plain, y = plain_xy(features, None)
     assert isinstance(plain, pd.DataFrame)
     assert plain.columns.tolist() == step.get_feature_names_out().tolist()
     assert_array_equal(y, augmented.y)
@@ -330,12 +330,12 @@ def frame(twelve: Windows) -> FeatureFrame:
 
 
 def test_a_frame_knows_the_labels_of_its_rows(frame: FeatureFrame, twelve: Windows) -> None:
-    X, y = unlabel(frame, None)
+    X, y = plain_xy(frame, None)
     assert X is frame
     assert_array_equal(y, twelve.y)
-    assert_array_equal(unlabel(frame, np.zeros(12))[1], np.zeros(12))
+    assert_array_equal(plain_xy(frame, np.zeros(12))[1], np.zeros(12))
     with pytest.raises(ValueError, match="3 labels"):
-        unlabel(frame, [1, 2, 3])
+        plain_xy(frame, [1, 2, 3])
 
 
 def test_a_pickled_frame_keeps_its_labels(
@@ -345,7 +345,7 @@ def test_a_pickled_frame_keeps_its_labels(
     for thawed in (pickle.loads(pickle.dumps(frame)), joblib.load(tmp_path / "frame")):
         assert isinstance(thawed, FeatureFrame)
         pd.testing.assert_frame_equal(thawed, frame)
-        assert_array_equal(unlabel(thawed, None)[1], twelve.y)
+        assert_array_equal(plain_xy(thawed, None)[1], twelve.y)
     assert joblib.hash(pickle.loads(pickle.dumps(frame))) == joblib.hash(frame)
 
 
@@ -389,7 +389,7 @@ def test_frames_with_other_labels_have_other_hashes(twelve: Windows) -> None:
 def test_what_is_derived_of_a_frame_has_no_labels(frame: FeatureFrame, derive: Any) -> None:
     derived = derive(frame)
     assert type(derived) is pd.DataFrame
-    assert labels_of(derived) is None
+    assert provenance_of(derived) is None
 
 
 @pytest.mark.parametrize(
@@ -406,8 +406,8 @@ def test_a_frame_whose_rows_were_moved_in_place_has_no_labels(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # later versions of pandas deprecate changes in place
         change(frame)
-    assert labels_of(frame) is None
-    assert labels_of(pickle.loads(pickle.dumps(frame))) is None
+    assert provenance_of(frame) is None
+    assert provenance_of(pickle.loads(pickle.dumps(frame))) is None
 
 
 # Labels around what knows of no windows
@@ -418,7 +418,7 @@ def test_labels_go_round_a_transformer_of_values(augmented: Windows, pandas: boo
     features = WindowStatistics().fit_transform(augmented)
     values = 2 * features.to_numpy()
     made = pd.DataFrame(values, columns=range(8)) if pandas else values
-    again = attach_labels(made, features)
+    again = attach_provenance(made, features)
     assert isinstance(again, WindowFeatures)
     assert_array_equal(again.to_numpy(), values)
     assert_array_equal(again.y, augmented.y)
@@ -430,28 +430,28 @@ def test_labels_go_round_a_transformer_of_values(augmented: Windows, pandas: boo
 def test_labels_go_round_a_transformer_of_real_windows(twelve: Windows) -> None:
     features = WindowStatistics().fit_transform(twelve)
     made = pd.DataFrame(features.to_numpy(), index=np.arange(12) + 100)
-    again = attach_labels(made, features)
+    again = attach_provenance(made, features)
     assert isinstance(again, FeatureFrame)
-    assert_array_equal(unlabel(again, None)[1], twelve.y)
-    samples = attach_labels(3 * twelve.to_numpy(), twelve)
+    assert_array_equal(plain_xy(again, None)[1], twelve.y)
+    samples = attach_provenance(3 * twelve.to_numpy(), twelve)
     assert isinstance(samples, Windows)
     assert_array_equal(samples.y, twelve.y)
-    assert scipy.sparse.issparse(attach_labels(scipy.sparse.csr_matrix(made), features))
+    assert scipy.sparse.issparse(attach_provenance(scipy.sparse.csr_matrix(made), features))
 
 
 def test_values_that_cannot_carry_labels_are_refused(augmented: Windows) -> None:
     features = WindowStatistics().fit_transform(augmented)
     sparse = scipy.sparse.csr_matrix(features.to_numpy())
     with pytest.raises(TypeError, match="csr_matrix of windows some of which are synthetic"):
-        attach_labels(sparse, features)
+        attach_provenance(sparse, features)
     with pytest.raises(ValueError, match="made 17 rows of 18 windows"):
-        attach_labels(features.to_numpy()[1:], features)
+        attach_provenance(features.to_numpy()[1:], features)
 
 
 def test_values_of_anything_else_stay_as_they_are() -> None:
     values = np.zeros((3, 2))
-    assert attach_labels(values, np.ones((3, 5))) is values
-    assert unlabel(values, [1, 2, 3]) == (values, [1, 2, 3])
+    assert attach_provenance(values, np.ones((3, 5))) is values
+    assert plain_xy(values, [1, 2, 3]) == (values, [1, 2, 3])
 
 
 # Pickling and hashing
@@ -480,8 +480,8 @@ def test_equal_features_have_equal_hashes(augmented: Windows) -> None:
     assert joblib.hash(features[[2, 4, 6]]) == expected
     assert joblib.hash(pickle.loads(pickle.dumps(features))[2:8:2]) == expected
     assert joblib.hash(WindowFlattener().fit_transform(augmented[2:8:2])) == expected
-    other_layout = attach_labels(np.asfortranarray(features.to_numpy()), features)
-    same_layout = attach_labels(features.to_numpy(), features)
+    other_layout = attach_provenance(np.asfortranarray(features.to_numpy()), features)
+    same_layout = attach_provenance(features.to_numpy(), features)
     assert joblib.hash(other_layout) == joblib.hash(same_layout)
     assert joblib.hash(features[[2, 4, 7]]) != expected
     relabelled = WindowFlattener().fit_transform(augmented[:12].relabel(np.zeros(12)))

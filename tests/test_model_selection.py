@@ -183,7 +183,7 @@ def test_classes_of_rows_follow_mean_probabilities() -> None:
     table = pd.DataFrame({"ACC": rng.normal(size=100) + 2.0 * (pace == "run"), "pace": pace})
     windower = SubjectWindower(5, 3, subject=None, target="pace", target_agg="mode")
     pipe = make_pipeline(windower, WindowStatistics(), LogisticRegression(max_iter=1000)).fit(table)
-    rows = windower.fit_transform(table).labels.rows.indices()
+    rows = windower.fit_transform(table).provenance.rows.indices()
     sums, counts = np.zeros((100, 2)), np.zeros(100)
     for window, probabilities in zip(rows, pipe.predict_proba(table), strict=True):
         sums[window] += probabilities

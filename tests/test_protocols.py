@@ -33,7 +33,7 @@ from skaug import (
 )
 from skaug.datasets import simulate_ppg
 from skaug.evaluation import compare_protocols
-from skaug.evaluation.provenance import fingerprint
+from skaug.evaluation.details import fingerprint
 from skaug.model_selection import LeaveOneSubjectOut, SubjectKFold, row_scorer, window_scorer
 from skaug.server import running
 from skaug.synthesis import SynthefyAPI, Synthesizer

@@ -15,9 +15,9 @@ from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 from skaug import SynthefyAugmenter, WindowFlattener, Windows
-from skaug.evaluation.measures.sample import Sample
-from skaug.evaluation.quality import deal, synthetic_quality
-from skaug.evaluation.quality_report import QualityReport
+from skaug.evaluation.quality.quality import deal, synthetic_quality
+from skaug.evaluation.quality.report import QualityReport
+from skaug.evaluation.quality.sample import Sample
 
 ALWAYS = ["Frechet distance", "MMD", "precision", "recall", "density", "coverage"]
 
@@ -126,7 +126,7 @@ def test_all_columns_compare_equally_many_windows(
         seen.extend(len(sample) for pair in comparison.deals for sample in pair)
         return []
 
-    monkeypatch.setattr("skaug.evaluation.quality.diversity", spy)
+    monkeypatch.setattr("skaug.evaluation.quality.quality.diversity", spy)
     report = synthetic_quality(
         parts["real"].to_numpy(), parts["synthetic"][:30], holdout=parts["holdout"].to_numpy()[:23]
     )
@@ -137,7 +137,7 @@ def test_all_columns_compare_equally_many_windows(
 def test_of_many_windows_some_are_drawn_but_copies_are_looked_for_among_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("skaug.evaluation.quality.MOST_WINDOWS", 20)
+    monkeypatch.setattr("skaug.evaluation.quality.quality.MOST_WINDOWS", 20)
     real, synthetic = arrays(60), arrays(60, seed=1)
     synthetic[::2] = real[7]
     report = synthetic_quality(real, synthetic)
@@ -154,8 +154,8 @@ def test_without_holdout_the_ceiling_is_the_other_half_and_membership_is_not_sai
     rows = by_measure(report)
     assert "one half of the real subjects against the other half" in report.ceiling
     assert report.n_compared == 42
-    memorisation = rows.index[rows["family"] == "memorisation"]
-    assert memorisation.tolist() == ["exact copies"]
+    memorization = rows.index[rows["family"] == "memorisation"]
+    assert memorization.tolist() == ["exact copies"]
     assert any("without windows of held-out subjects" in note for note in report.notes)
     assert rows.loc[ALWAYS, "ceiling"].notna().all()
     assert np.isnan(rows.loc["exact copies", "ceiling"])

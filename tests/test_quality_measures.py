@@ -19,21 +19,21 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from skaug import WindowFlattener, Windows
-from skaug.evaluation.measures.adherence import (
+from skaug.evaluation.quality.adherence import (
     adherence,
     are_classes,
     rate_adherence,
     spectral_peaks,
 )
-from skaug.evaluation.measures.discrimination import discriminate
-from skaug.evaluation.measures.diversity import near_duplicates, prdc
-from skaug.evaluation.measures.embedding import (
+from skaug.evaluation.quality.discrimination import discriminate
+from skaug.evaluation.quality.diversity import near_duplicates, prdc
+from skaug.evaluation.quality.embedding import (
     SpectrumAutocorrelation,
     WaveformStatistics,
     autocorrelation,
     fitted_embedding,
 )
-from skaug.evaluation.measures.fidelity import (
+from skaug.evaluation.quality.fidelity import (
     frechet_distance,
     kolmogorov_smirnov,
     log_spectral_distance,
@@ -43,15 +43,15 @@ from skaug.evaluation.measures.fidelity import (
     swap_p,
     wasserstein_distance,
 )
-from skaug.evaluation.measures.measure import Measure
-from skaug.evaluation.measures.memorisation import (
+from skaug.evaluation.quality.measure import Measure
+from skaug.evaluation.quality.memorization import (
     closer_if_left_out,
     closer_to_training,
     clustered_auc,
     exact_copies,
-    memorisation,
+    memorization,
 )
-from skaug.evaluation.measures.sample import Sample
+from skaug.evaluation.quality.sample import Sample
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -555,7 +555,7 @@ def test_the_more_is_copied_the_more_is_given_away() -> None:
         X = new.embedded.copy()
         n = round(share * len(X))
         X[:n] = real.embedded[rng.permutation(len(X))[:n]]
-        measures = {m.name: m.value for m in memorisation(real, points(X), holdout, 1000, 0)[0]}
+        measures = {m.name: m.value for m in memorization(real, points(X), holdout, 1000, 0)[0]}
         closer.append(measures["closer to training: embedding"])
         copies.append(measures["exact copies"])
         aucs.append(measures["membership inference AUC: embedding"])
@@ -571,7 +571,7 @@ def test_noise_on_top_of_copies_does_not_hide_them() -> None:
     X, H = (rhythms(rng, rng.uniform(50, 120, 50), noise=0.01) for _ in range(2))
     real, holdout = sample(X, groups), sample(H, groups + 5, like=X)
     copies = sample(X + 0.2 * rng.normal(size=X.shape), like=X)
-    values = {m.name: m.value for m in memorisation(real, copies, holdout, 1000, 0)[0]}
+    values = {m.name: m.value for m in memorization(real, copies, holdout, 1000, 0)[0]}
     assert values["exact copies"] == 0
     assert values["membership inference AUC: embedding"] < 0.7
     assert values["membership inference AUC: samples"] > 0.95

@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from skaug.evaluation.measures.measure import Measure
-from skaug.evaluation.quality_report import QualityReport
+from skaug.evaluation.quality.measure import Measure
+from skaug.evaluation.quality.report import QualityReport
 
 
 def measure(name: str, *numbers: float, family: str = "fidelity", **more: object) -> Measure:

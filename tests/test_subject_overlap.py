@@ -22,7 +22,7 @@ from skaug import (
     WindowStatistics,
     make_pipeline,
 )
-from skaug.subject_overlap import FittedSubjects
+from skaug.windows.subject_overlap import FittedSubjects
 
 
 @pytest.fixture

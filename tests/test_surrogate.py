@@ -17,7 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from skaug import SubjectWindower, Windows
-from skaug.keyed_random import combine, text_key, uniform
+from skaug._random import combine, text_key, uniform
 from skaug.synthesis import SurrogateSynthesizer
 
 SIZES = [3, 4, 5, 63, 64, 250, 257]
@@ -102,7 +102,7 @@ def test_surrogates_are_other_waveforms() -> None:
 
 
 def test_labels_origins_and_context_are_kept(windows: Windows) -> None:
-    conditions = windows[::3].drawn(np.arange(len(windows[::3])))
+    conditions = windows[::3]._drawn(np.arange(len(windows[::3])))
     synthetic = SurrogateSynthesizer().fit(windows).synthesize(conditions)
     assert synthetic.is_synthetic.all()
     assert_array_equal(synthetic.y, conditions.y)
@@ -135,9 +135,9 @@ def test_a_surrogate_depends_on_seed_origin_and_draw_alone(
     """Not on the batch that it is asked in: order, repetition and company."""
     windows = windows_of(33, n=40, channels=2, dtype=dtype)
     alone = {
-        draw: surrogates(windows.drawn(np.full(40, draw))) for draw in set(draws[: len(chosen)])
+        draw: surrogates(windows._drawn(np.full(40, draw))) for draw in set(draws[: len(chosen)])
     }
-    together = surrogates(windows[chosen].drawn(draws[: len(chosen)]))
+    together = surrogates(windows[chosen]._drawn(draws[: len(chosen)]))
     for surrogate, window, draw in zip(together, chosen, draws, strict=False):
         assert_array_equal(surrogate, alone[draw][window])
 
@@ -186,8 +186,8 @@ def test_subjects_are_told_by_their_names() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda w: surrogates(w.drawn(np.full(12, 0))),
-        lambda w: surrogates(w.drawn(np.full(12, 1))),
+        lambda w: surrogates(w._drawn(np.full(12, 0))),
+        lambda w: surrogates(w._drawn(np.full(12, 1))),
         lambda w: surrogates(w, random_state=1),
         lambda w: surrogates(w, random_state=-1),
         lambda w: surrogates(
@@ -206,7 +206,7 @@ def test_rows_and_draws_are_not_exchanged() -> None:
     """Windows may begin at every row, so that row 1, draw 0 and row 0, draw 1 both occur."""
     frame = pd.DataFrame({"BVP": np.random.default_rng(0).normal(size=40), "subject": "A"})
     windows = SubjectWindower(32, 1).fit_transform(frame)
-    grid = windows[np.repeat(np.arange(5), 5)].drawn(np.tile(np.arange(5), 5))
+    grid = windows[np.repeat(np.arange(5), 5)]._drawn(np.tile(np.arange(5), 5))
     rotations = (spectra(surrogates(grid)) / spectra(grid.to_numpy()))[:, 1:16, 0]
     distances = np.abs(rotations[:, None] - rotations[None, :]).max(axis=2)
     assert (distances[~np.eye(25, dtype=bool)] > 0.1).all()
@@ -231,7 +231,7 @@ def phases_of(n: int, size: int, by: str) -> np.ndarray:
     groups = np.arange(n) if by == "subjects" else np.zeros(n, dtype=int)
     windows = Windows.from_arrays(X, groups=groups)
     if by == "draws":
-        windows = windows[np.zeros(n, dtype=int)].drawn(np.arange(n))
+        windows = windows[np.zeros(n, dtype=int)]._drawn(np.arange(n))
     last = (size - 1) // 2
     return np.angle(spectra(surrogates(windows))[:, 1 : last + 1, 0])
 
@@ -269,7 +269,7 @@ def test_phases_are_the_keyed_numbers_in_turns_to_the_last_digits() -> None:
     X = np.zeros((n, size, 1))
     X[:, 0] = 1.0
     windows = Windows.from_arrays(X)
-    keys = combine(combine(keys, windows.labels.first_row), windows.labels.draw)
+    keys = combine(combine(keys, windows.provenance.first_row), windows.provenance.draw)
     rotations = spectra(surrogates(windows))[:, 1:32, 0]
     assert_allclose(rotations, np.exp(2j * np.pi * uniform(keys, 31)), rtol=0, atol=1e-14)
 
@@ -300,8 +300,8 @@ def test_keyed_numbers_are_those_of_splitmix64() -> None:
         4593380528125082431,
         16408922859458223821,
     ]
-    drawn = uniform(np.array([1234567], dtype=np.uint64), 5)
-    assert drawn[0].tolist() == [(bits >> 11) * 2.0**-53 for bits in reference]
+    _drawn = uniform(np.array([1234567], dtype=np.uint64), 5)
+    assert _drawn[0].tolist() == [(bits >> 11) * 2.0**-53 for bits in reference]
 
 
 def test_keys_are_the_same_in_every_process() -> None:

@@ -147,7 +147,7 @@ def test_windows_of_which_the_same_is_told_are_not_copies_of_one(store: Path) ->
 
 
 def test_a_window_that_is_asked_for_twice_is_paid_once(store: Path) -> None:
-    conditions = windows()[[3, 5, 3]].drawn([0, 0, 0])
+    conditions = windows()[[3, 5, 3]]._drawn([0, 0, 0])
     with FaultServer() as server:
         synthetic = api_of(server, store).synthesize(conditions)
     assert len(server.requests) == 2
@@ -605,7 +605,7 @@ def test_never_more_at_a_time_than_allowed_and_one_alone_first(
 
 
 def test_who_waits_for_another_process_leaves_when_the_fit_ends(store: Path) -> None:
-    conditions = windows()[:3].drawn([0] * 3)
+    conditions = windows()[:3]._drawn([0] * 3)
     with FaultServer(window(), status(401)) as server:
         api = api_of(server, store, max_concurrency=2)
         # Somebody else is asking for the second window, and will not be done.
@@ -618,7 +618,7 @@ def test_who_waits_for_another_process_leaves_when_the_fit_ends(store: Path) -> 
 
 
 def test_what_another_process_has_paid_meanwhile_is_not_asked_for(store: Path) -> None:
-    conditions = windows()[:3].drawn([0] * 3)
+    conditions = windows()[:3]._drawn([0] * 3)
     elsewhere = np.full((SIZE, 2), 7.0)
 
     def while_the_first_is_computed(exchange: Exchange) -> None:

@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skaug import SynthefyAugmenter, Windows
-from skaug.evaluation.window_display import SyntheticWindowsDisplay
+from skaug.evaluation.displays.windows import SyntheticWindowsDisplay
 
 show = SyntheticWindowsDisplay.from_windows
 
@@ -84,12 +84,12 @@ def test_axes_are_labelled_with_units(windows: Windows, synthetic: Windows, pypl
 def test_the_title_says_whose_window_it_is_and_both_labels(pyplot: Any) -> None:
     X = np.random.default_rng(0).normal(size=(3, 16, 1))
     real = Windows.from_arrays(X, y=[60.0, 70.5, 80.0], groups=["A"] * 3)
-    changed = real[1:2].drawn([0]).synthesized(X[1:2], y=[75.5])
-    same = real[1:2].drawn([0]).synthesized(X[1:2])
+    changed = real[1:2]._drawn([0]).synthesized(X[1:2], y=[75.5])
+    same = real[1:2]._drawn([0]).synthesized(X[1:2])
     assert show(real, changed).titles == ["A, row 16\nlabel 70.5, synthetic 75.5"]
     assert show(real, same).titles == ["A, row 16\nlabel 70.5"]
     nobody = Windows.from_arrays(X)
-    assert show(nobody, nobody[2:].drawn([0]).synthesized(X[2:])).titles == ["row 32"]
+    assert show(nobody, nobody[2:]._drawn([0]).synthesized(X[2:])).titles == ["row 32"]
 
 
 def test_some_channels_on_axes_of_ones_own(

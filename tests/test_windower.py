@@ -47,7 +47,7 @@ def cut(table: Any, window_size: int = 3, stride: int | None = None, **parameter
 
 def rows_of(windows: Windows) -> list[list[int]]:
     """The rows of the table that each window holds."""
-    return windows.labels.rows.indices().tolist()
+    return windows.provenance.rows.indices().tolist()
 
 
 def assert_same_windows(actual: Windows, expected: Windows) -> None:
@@ -151,7 +151,7 @@ def test_windows_hold_the_values_of_their_rows(
     if not defined_windows(table, size, stride, alignment, np.inf):
         return
     windows = cut(table, size, stride, alignment=alignment, **RECORDED)
-    indices = windows.labels.rows.indices()
+    indices = windows.provenance.rows.indices()
     assert_array_equal(windows.to_numpy(), table[SIGNALS].to_numpy()[indices])
     assert_array_equal(windows.y, table["heart_rate"].to_numpy()[indices].mean(axis=1))
     assert_array_equal(windows.context["time"], table["time"].to_numpy()[indices].ravel())
@@ -189,7 +189,7 @@ def test_pickled_windows_are_equal_and_hold_no_row_outside_them(
     chosen = data.draw(st.lists(st.integers(0, n_windows - 1), min_size=1, max_size=n_windows))
     held = np.zeros(len(table), dtype=bool)
     held[
-        cut(table, size, stride, alignment=alignment, **RECORDED).labels.rows.indices()[chosen]
+        cut(table, size, stride, alignment=alignment, **RECORDED).provenance.rows.indices()[chosen]
     ] = 1
     secret = 8675309.0625
     table = table.assign(note=np.where(held, "told", "confidential"))
@@ -249,7 +249,7 @@ def test_very_many_subjects_have_their_windows_each() -> None:
     assert len(windows) == n_subjects
     assert (windows.origins["first_row"] == 0).all()
     assert_array_equal(windows.groups, pd.unique(shuffled))
-    assert (shuffled[windows.labels.rows.indices()] == windows.groups[:, None]).all()
+    assert (shuffled[windows.provenance.rows.indices()] == windows.groups[:, None]).all()
 
 
 def test_without_subjects_the_table_is_one_recording(table: pd.DataFrame) -> None:
@@ -693,7 +693,7 @@ def test_labels_of_rows_win_over_the_target_column(given_as: Any, table: pd.Data
     shuffled = table.sample(frac=1.0, random_state=1)
     y = np.random.default_rng(0).normal(size=len(table))
     windows = SubjectWindower(3, target="heart_rate").fit_transform(shuffled, given_as(y))
-    assert_array_equal(windows.y, y[windows.labels.rows.indices()].mean(axis=1))
+    assert_array_equal(windows.y, y[windows.provenance.rows.indices()].mean(axis=1))
     assert windows.feature_names == SIGNALS
 
 
@@ -808,7 +808,7 @@ def test_missing_values_are_filled_from_the_same_recording(
             cut(table, size, stride, **parameters)
         return
     windows = cut(table, size, stride, **parameters)
-    indices = windows.labels.rows.indices()
+    indices = windows.provenance.rows.indices()
     assert indices.tolist() == [rows for *_, rows in expected]
     assert windows.origins["first_row"].tolist() == [first_row for _, first_row, _ in expected]
     assert_array_equal(windows.to_numpy(), filled[SIGNALS].to_numpy()[indices])
@@ -857,7 +857,7 @@ def test_large_tables_are_cut_like_small_ones(
     turns = np.argsort(np.arange(N_LARGE) % 1000, kind="stable")  # of subjects, hundreds of times
     table = large_table if is_sorted else large_table.iloc[turns]
     windows = cut(table, 512, 300, dtype=dtype)
-    rows = windows.labels.rows.indices()
+    rows = windows.provenance.rows.indices()
     samples = table[SIGNALS].to_numpy()[rows].astype(dtype)
     assert_array_equal(windows.to_numpy(), samples)
     assert_array_equal(np.asarray(windows, dtype=np.float32), samples.astype(np.float32))

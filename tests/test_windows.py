@@ -85,7 +85,7 @@ def made(n: int = 6, **labels: Any) -> Windows:
 def augmented(windows: Windows) -> Windows:
     """The windows, and behind them as many synthetic ones, of twice the samples."""
     return Windows.concatenate(
-        [windows, windows.drawn(np.zeros(len(windows))).synthesized(2 * windows.to_numpy())]
+        [windows, windows._drawn(np.zeros(len(windows))).synthesized(2 * windows.to_numpy())]
     )
 
 
@@ -558,7 +558,7 @@ def test_what_one_context_lacks_is_missing() -> None:
 
 
 def test_the_same_windows_in_other_contexts_join(nine: Windows) -> None:
-    older = nine.with_context(nine.context_rows.assign(age=99), nine.y)
+    older = nine._with_context(nine.context_rows.assign(age=99), nine.y)
     joined = Windows.concatenate([nine, older])
     assert joined.context["age"].tolist() == [*nine.context["age"], *[99] * 36]
     assert_array_equal(joined.to_numpy(), np.concatenate([nine.to_numpy()] * 2))
@@ -579,7 +579,7 @@ def test_empty_parts_change_nothing(nine: Windows, n_before: int, n_behind: int)
     joined = Windows.concatenate([empty] * n_before + [nine] + [nine[:0], empty] * n_behind)
     assert_same(joined, nine)
     assert_same(joined.relabel(np.arange(float(N_ROWS))), nine.relabel(np.arange(float(N_ROWS))))
-    assert joined.labels.target == "heart_rate"
+    assert joined.provenance.target == "heart_rate"
     single = cut(dtype="float32")
     assert Windows.concatenate([empty, single, empty]).dtype == np.float32
 
@@ -753,7 +753,7 @@ def test_synthetic_windows_are_pickled_with_the_context_of_their_conditions_once
 ) -> None:
     twice = nine[np.repeat(range(9), 200)]
     one, many = (
-        len(pickle.dumps(w.drawn(np.zeros(len(w))).synthesized(w.to_numpy())))
+        len(pickle.dumps(w._drawn(np.zeros(len(w))).synthesized(w.to_numpy())))
         for w in (nine, twice)
     )
     samples, provenance = SIZE * 2 * 8, 8 * 8
@@ -830,7 +830,7 @@ def test_columns_that_share_a_type_hash_like_columns_that_do_not(nine: Windows, 
     for name in ("local", "arrow_time", "steps", "smoker", "count"):
         context[f"{name} shifted"] = context[name].shift(1)
         context[f"{name} of its own"] = again(context[name])
-    windows = nine.with_context(context, nine.y)
+    windows = nine._with_context(context, nine.y)
     assert joblib.hash(again(windows)) == joblib.hash(windows)
     assert joblib.hash(again(windows)[2:5]) == joblib.hash(windows[[2, 3, 4]])
 
@@ -840,7 +840,7 @@ def test_columns_of_one_array_hash_like_columns_of_their_own(nine: Windows) -> N
     values = np.random.default_rng(0).normal(size=(N_ROWS, 2))
     together = pd.DataFrame(values, columns=["weight", "age"])
     apart = pd.DataFrame({name: together[name].to_numpy().copy() for name in together})
-    hashes = {joblib.hash(nine.with_context(frame, nine.y)) for frame in (together, apart)}
+    hashes = {joblib.hash(nine._with_context(frame, nine.y)) for frame in (together, apart)}
     assert len(hashes) == 1
 
 
@@ -870,7 +870,7 @@ def test_other_content_has_another_hash(nine: Windows) -> None:
         nine.with_samples(samples),
         nine[::-1],
         nine[:8],
-        nine.drawn(np.zeros(9)),
+        nine._drawn(np.zeros(9)),
         nine.synthesized(nine.to_numpy()),
         cut(table().rename(columns={"BVP": "PPG"}), features=["PPG", "ECG"]),
     ]
@@ -908,11 +908,11 @@ def test_train_test_split_keeps_labels_beside_their_windows(nine: Windows) -> No
 
 def test_shuffle_and_resample_keep_labels_beside_their_windows(nine: Windows) -> None:
     shuffled = shuffle(nine, random_state=0)
-    drawn = resample(nine, n_samples=20, random_state=0, stratify=nine.groups)
+    _drawn = resample(nine, n_samples=20, random_state=0, stratify=nine.groups)
     assert sorted(shuffled.y) == sorted(nine.y)
-    assert len(drawn) == 20
-    assert pd.Series(drawn.groups).value_counts().between(6, 7).all()
-    for windows in (shuffled, drawn):
+    assert len(_drawn) == 20
+    assert pd.Series(_drawn.groups).value_counts().between(6, 7).all()
+    for windows in (shuffled, _drawn):
         assert isinstance(windows, Windows)
         assert_array_equal(windows.to_numpy()[:, :, 1].mean(axis=1) + 59.5, windows.y)
 
@@ -974,7 +974,7 @@ def test_labels_from_outside_do_not_touch_synthetic_windows(nine: Windows) -> No
 
 
 def test_synthetic_windows_keep_labels_origins_and_context(nine: Windows) -> None:
-    conditions = nine[[4, 4, 0]].drawn([0, 1, 0])
+    conditions = nine[[4, 4, 0]]._drawn([0, 1, 0])
     synthetic = conditions.synthesized(np.ones((3, SIZE, 2)))
     assert synthetic.is_synthetic.all()
     assert (synthetic.to_numpy() == 1).all()
@@ -985,7 +985,7 @@ def test_synthetic_windows_keep_labels_origins_and_context(nine: Windows) -> Non
     pd.testing.assert_frame_equal(synthetic.context, conditions.context)
     assert conditions.synthesized(np.ones((3, SIZE, 2)), y=[1, 2, 3]).y.tolist() == [1, 2, 3]
     assert conditions.synthesized(synthetic).is_synthetic.all()
-    assert synthetic.labels.rows is None  # they lie in no frame
+    assert synthetic.provenance.rows is None  # they lie in no frame
 
 
 def test_synthetic_samples_need_the_shape_of_their_conditions(nine: Windows) -> None:
@@ -994,7 +994,7 @@ def test_synthetic_samples_need_the_shape_of_their_conditions(nine: Windows) -> 
     with pytest.raises(ValueError, match="y must have one entry"):
         nine.synthesized(np.ones((9, SIZE, 2)), y=[1.0])
     with pytest.raises(ValueError, match="draws must have one entry"):
-        nine.drawn([0])
+        nine._drawn([0])
 
 
 def test_samples_of_another_length_leave_the_context_behind(nine: Windows) -> None:
@@ -1081,7 +1081,7 @@ def test_empty_windows_have_every_attribute(nine: Windows) -> None:
         assert np.asarray(empty).shape == empty.shape
         assert len(empty.context) == len(empty.context_rows) == len(empty.first_context_rows) == 0
         assert empty[::2].shape == empty.shape
-        assert empty.drawn([]).synthesized(empty.to_numpy()).shape == empty.shape
+        assert empty._drawn([]).synthesized(empty.to_numpy()).shape == empty.shape
 
 
 def test_one_subject_is_a_group_of_its_own() -> None:

@@ -15,7 +15,7 @@ from numpy.testing import assert_array_equal
 
 from skaug import SubjectWindower, Windows
 from skaug.synthesis import BadResponse
-from skaug.synthesis.wire import Encoder, decode, encode_constraints
+from skaug.synthesis.synthefy.wire import Encoder, decode, encode_constraints
 
 SIZE = 4
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -272,7 +272,7 @@ def test_a_window_of_two_subjects_is_refused(names: list[Any]) -> None:
     context = windows.context_rows.assign(subject=pd.Series([names[0]] * 6 + [names[1]] * 2))
     context = context.astype({"subject": "category"}) if names == ["S1", "S2"] else context
     with pytest.raises(ValueError, match=r"Several subjects are in .* at row 4"):
-        sent(windows.with_context(context, None))
+        sent(windows._with_context(context, None))
 
 
 # Columns

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from skaug.aggregation import AGGREGATIONS
 from skaug.cli.tables import add_table, windower_of
+from skaug.tables.aggregation import AGGREGATIONS
 
 
 def add_to(commands: Any) -> None:

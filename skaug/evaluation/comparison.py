@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
+from skaug.evaluation.displays.metric_names import ReadableMetric, signed
 from skaug.evaluation.inference import ALPHA, FEWEST_SUBJECTS, PairedInference, holm, infer
-from skaug.evaluation.metric_names import ReadableMetric, signed
 
 if TYPE_CHECKING:
-    from skaug.evaluation.displays import ProtocolComparisonDisplay
+    from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
 
 # Tested on synthetic windows: better scores there are no help, and worse ones no harm.
 _NOT_JUDGED = ("TRTS",)
@@ -275,7 +275,7 @@ class ProtocolComparison:
         ImportError
             Without the extra ``plot``.
         """
-        from skaug.evaluation.displays import ProtocolComparisonDisplay
+        from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
 
         return ProtocolComparisonDisplay.from_comparison(self, metric, **kwargs)
 

@@ -13,9 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
 from skaug.evaluation.comparison import complete_scores
-from skaug.evaluation.inference import t_interval
-from skaug.evaluation.protocols import under_protocol
-from skaug.evaluation.trials import (
+from skaug.evaluation.cross_validation import (
     Samples,
     Scoring,
     Trial,
@@ -23,9 +21,11 @@ from skaug.evaluation.trials import (
     named_scorers,
     run_trials,
 )
+from skaug.evaluation.inference import t_interval
+from skaug.evaluation.protocols import under_protocol
 
 if TYPE_CHECKING:
-    from skaug.evaluation.displays import LearningCurveDisplay
+    from skaug.evaluation.displays.comparison import LearningCurveDisplay
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class LearningCurve:
         ImportError
             Without the extra ``plot``.
         """
-        from skaug.evaluation.displays import LearningCurveDisplay
+        from skaug.evaluation.displays.comparison import LearningCurveDisplay
 
         return LearningCurveDisplay.from_curve(self, metric, **kwargs)
 

@@ -12,11 +12,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
+from skaug._versions import versions
 from skaug.augmenter import SynthefyAugmenter
 from skaug.evaluation.comparison import ProtocolComparison
-from skaug.evaluation.provenance import fingerprint, n_stored, now, versions
-from skaug.evaluation.stand_ins import duplicating, synthesizing_test_set
-from skaug.evaluation.trials import (
+from skaug.evaluation.cross_validation import (
     Samples,
     Scoring,
     Trial,
@@ -24,8 +23,10 @@ from skaug.evaluation.trials import (
     named_scorers,
     run_trials,
 )
-from skaug.scoring import RowScorer
-from skaug.windows import Windows
+from skaug.evaluation.details import fingerprint, n_stored, now
+from skaug.evaluation.protocol_variants import duplicating, synthesizing_test_set
+from skaug.model_selection.scorers import RowScorer
+from skaug.windows.container import Windows
 
 #: What each protocol trains on, and what it is tested on.
 PROTOCOLS = {

@@ -12,17 +12,17 @@ import numpy as np
 import pandas as pd
 
 from skaug.evaluation.comparison import ProtocolComparison
+from skaug.evaluation.displays.metric_names import ReadableMetric, number, signed
+from skaug.evaluation.displays.pyplot import import_pyplot
 from skaug.evaluation.inference import FEWEST_SUBJECTS
 from skaug.evaluation.learning_curves import LearningCurve
-from skaug.evaluation.metric_names import ReadableMetric, number, signed
 from skaug.evaluation.protocols import PROTOCOLS
-from skaug.evaluation.pyplot import import_pyplot
-from skaug.windows import Windows
+from skaug.windows.container import Windows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from skaug.evaluation.quality import QualityReport
+    from skaug.evaluation.quality.quality import QualityReport
 
 # A colour that nothing is drawn in: where it stands in a plot, the page puts the colour of its text.
 _INK = "#010203"
@@ -186,7 +186,7 @@ def _curve(curve: LearningCurve) -> dict[str, Any]:
 
 
 def _windows(real: Windows, synthetic: Windows, sampling_rate: float) -> dict[str, Any]:
-    from skaug.evaluation.window_display import SyntheticWindowsDisplay
+    from skaug.evaluation.displays.windows import SyntheticWindowsDisplay
 
     display = SyntheticWindowsDisplay.from_windows(real, synthetic, sampling_rate=sampling_rate)
     return {

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from skaug.server.constraints import Constraints, read_constraints
 from skaug.synthesis import SurrogateSynthesizer
-from skaug.windows import Windows
+from skaug.windows.container import Windows
 
 WINDOW_SIZE = 512
 FEATURES = ("BVP", "ECG")

@@ -1,9 +1,10 @@
 """Where synthetic windows come from."""
 
-from skaug.synthesis.api import SynthefyAPI
 from skaug.synthesis.archive import AgentArchive
 from skaug.synthesis.base import Synthesizer
-from skaug.synthesis.errors import (
+from skaug.synthesis.surrogate import SurrogateSynthesizer
+from skaug.synthesis.synthefy.api import SynthefyAPI
+from skaug.synthesis.synthefy.errors import (
     AuthenticationError,
     BadResponse,
     BudgetExceeded,
@@ -14,9 +15,8 @@ from skaug.synthesis.errors import (
     ServerError,
     SynthefyError,
 )
-from skaug.synthesis.estimate import CallEstimate, estimate_calls
-from skaug.synthesis.store import WindowStore
-from skaug.synthesis.surrogate import SurrogateSynthesizer
+from skaug.synthesis.synthefy.estimate import CallEstimate, estimate_calls
+from skaug.synthesis.synthefy.store import WindowStore
 
 __all__ = [
     "AgentArchive",

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from skaug.aggregation import aggregate
-from skaug.columns import as_context, encode, is_text, plain_array, require_column
 from skaug.synthesis.base import Synthesizer
-from skaug.windows import Windows
+from skaug.tables.aggregation import aggregate
+from skaug.tables.columns import as_context, encode, is_text, plain_array, require_column
+from skaug.windows.container import Windows
 
 ENTRY = "synthetic_data.parquet"
 MAX_BYTES = 4 * 2**30
@@ -176,10 +176,10 @@ class AgentArchive(Synthesizer):
         rows = (chosen[:, None] * size + np.arange(size)).ravel()
         context = self._context.take(rows).reset_index(drop=True)
         synthetic = conditions.synthesized(self._samples[chosen])
-        subject_column = conditions.labels.subject
+        subject_column = conditions.provenance.subject
         if subject_column is not None:  # as the recordings spell it
             context[subject_column] = synthetic.context_rows[subject_column]
-        return synthetic.with_context(
+        return synthetic._with_context(
             context, None if self._labels is None else self._labels[chosen]
         )
 
@@ -215,7 +215,7 @@ class AgentArchive(Synthesizer):
         """Give whose each window of the archive is."""
         if windows.groups is None:
             return np.full(len(rows), "")
-        column = windows.labels.subject or "subject"
+        column = windows.provenance.subject or "subject"
         if column not in table.columns:
             if self.subject is None:
                 raise ValueError(
@@ -244,15 +244,15 @@ class AgentArchive(Synthesizer):
         """Label the windows of the archive as the recorded ones are."""
         if windows.y is None:
             return None
-        target = windows.labels.target if self.target is None else self.target
+        target = windows.provenance.target if self.target is None else self.target
         if target is None:
             raise ValueError(
                 "The labels of these windows were passed as y, so the archive cannot know which column they "
                 "are made of: pass target."
             )
         require_column(target, table.columns, f"the target in {str(self.path)!r}")
-        self._check_labels(windows, windows.labels.target or target)
-        size, how = windows.window_size, windows.labels.target_agg
+        self._check_labels(windows, windows.provenance.target or target)
+        size, how = windows.window_size, windows.provenance.target_agg
         starts = np.arange(0, len(table), size)
         if windows.y.dtype.kind not in "fiub":
             texts = table[target] if is_text(table[target]) else table[target].map(_name)
@@ -271,11 +271,11 @@ class AgentArchive(Synthesizer):
         """Raise if the labels of recorded windows are not those of the column they should be of."""
         context = windows.context_rows
         if column not in context.columns:  # of windows made of arrays
-            if windows.labels.is_replaced:
+            if windows.provenance.is_replaced:
                 raise ValueError(self._other_labels(column))
             return
         values = context[column] if is_text(context[column]) else plain_array(context[column])
-        size, how = windows.window_size, windows.labels.target_agg
+        size, how = windows.window_size, windows.provenance.target_agg
         expected = aggregate(values, windows.first_context_rows, size, how, column)
         labels = np.asarray(windows.y)
         known = ~pd.isna(expected)  # what is missing may have been filled in
@@ -321,8 +321,8 @@ def _name(subject: Any) -> str:
 
 def _names(windows: Windows) -> NDArray[np.str_]:
     """Give whose each window is, as text; empty text if nobody's."""
-    subjects = [""] if windows.labels.subjects is None else windows.labels.subjects
-    return np.array([_name(subject) for subject in subjects])[windows.labels.codes]
+    subjects = [""] if windows.provenance.subjects is None else windows.provenance.subjects
+    return np.array([_name(subject) for subject in subjects])[windows.provenance.codes]
 
 
 def _listed(values: Iterable[Any]) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 
-from skaug.windows import Windows
+from skaug.windows.container import Windows
 
 
 class Synthesizer(BaseEstimator, ABC):

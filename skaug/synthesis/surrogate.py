@@ -8,10 +8,10 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from skaug.keyed_random import combine, text_key, uniform
-from skaug.slicing import blocks_of, in_halves
+from skaug._arrays import blocks_of, in_halves
+from skaug._random import combine, text_key, uniform
 from skaug.synthesis.base import Synthesizer
-from skaug.windows import Windows
+from skaug.windows.container import Windows
 
 # Bytes of windows that are worked on at once: few enough for the spectra to stay in the cache, and to
 # lie in memory that was used before, which the system need not clear.
@@ -103,7 +103,7 @@ class SurrogateSynthesizer(Synthesizer):
         return conditions.synthesized(samples)
 
     def _keys(self, conditions: Windows) -> NDArray[np.uint64]:
-        labels = conditions.labels
+        labels = conditions.provenance
         subjects = [None] if labels.subjects is None else labels.subjects
         of_subject = [text_key("surrogate", self.random_state, subject) for subject in subjects]
         keys = np.array(of_subject, dtype=np.uint64)[labels.codes]

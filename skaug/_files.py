@@ -1,0 +1,84 @@
+"""Files that are there whole or not at all, and locks that end with the process that holds them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from filelock import FileLock
+
+#: How the name of a file ends while it is being written; it begins with a dot.
+PART_SUFFIX = ".part"
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
+    """Open a file for writing that appears at its path once it is whole and on the disk.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file goes. Its folder must exist.
+    mode : int, default=0o666
+        Permissions, from which the system takes those of the umask.
+
+    Yields
+    ------
+    file
+        A temporary file in the same folder, opened for writing bytes.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; the error names `path`. Nothing half-written is left.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}{PART_SUFFIX}")
+    try:
+        descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(part)):
+            error.filename = str(path)  # a full disk does not say which
+        raise
+    flush_folder(path.parent)
+
+
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder, and those above it, for this user alone, to survive a power cut."""
+    if not folder.is_dir():
+        make_private_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        flush_folder(folder.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make renames in a folder survive a power cut, where the system lets a folder be flushed."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def file_lock(path: Path) -> FileLock:
+    """Return a lock, not acquired yet, among all processes that name this file.
+
+    The system releases it when its holder dies. Where the file system knows no such locks, an error
+    says so: a lock that outlives its holder would block every later run.
+    """
+    return FileLock(path, thread_local=False, fallback_to_soft=False)

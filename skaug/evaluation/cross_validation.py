@@ -1,0 +1,439 @@
+"""Fits and scores: one estimator, fitted on one training set, scored on each subject of a test set."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.model_selection import check_cv
+from sklearn.utils import Tags, get_tags
+from sklearn.utils.metaestimators import available_if
+from tqdm.auto import tqdm
+
+from skaug.augmenter import SynthefyAugmenter
+from skaug.evaluation.protocol_variants import Duplicates, TestSetSynthesis
+from skaug.model_selection.scorers import RowScorer, Scorer, as_scorer, window_provenance
+from skaug.model_selection.splitters import LeaveOneSubjectOut, SubjectKFold, subjects_of, take_rows
+from skaug.windower import NoWindowsError
+from skaug.windows.container import Windows
+from skaug.windows.provenance import Provenance
+from skaug.windows.subject_overlap import SubjectOverlapWarning
+
+Scoring = str | Callable | Sequence[str] | Mapping[str, Any]
+
+# Up to so many subjects each is left out in turn, beyond they are tested in 10 groups.
+_MOST_LEFT_OUT_ONE_BY_ONE = 20
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What is cross-validated: recordings or windows, and the subject of each row or window.
+
+    Parameters
+    ----------
+    X : DataFrame, Windows or array
+    y : array-like or None
+    codes : ndarray of shape (n_samples,)
+        The subject of each sample, as a position in `subjects`.
+    subjects : ndarray of shape (n_subjects,)
+    """
+
+    X: Any
+    y: Any
+    codes: NDArray[np.intp]
+    subjects: NDArray
+
+    @classmethod
+    def of(cls, estimator: Any, X: Any, y: Any, groups: ArrayLike | None) -> Samples:
+        """Find out whose the samples are: of `groups`, of the windows, or of the windower's column.
+
+        Raises
+        ------
+        ValueError
+            If there is not one label and one subject for each sample, if subjects are not known, or if
+            two of them have the same name.
+        """
+        if np.ndim(X) == 3 and not isinstance(X, Windows):
+            X = Windows.from_arrays(X, y, groups)
+        if isinstance(X, Windows):
+            y = X.relabel(
+                y
+            ).y  # also where none are passed: what wraps the pipeline may ask for them
+        columns = [
+            value
+            for name, value in estimator.get_params(deep=True).items()
+            if name.rpartition("__")[2] == "subject" and isinstance(value, str)
+        ]
+        codes, subjects = subjects_of(X, groups, columns[0] if columns else "subject")
+        for what, values in (("groups", codes), ("y", y)):
+            if values is not None and len(values) != len(X):
+                raise ValueError(
+                    f"{what} has {len(values)} entries for {len(X)} samples: pass one for each."
+                )
+        names = pd.Series(subjects).astype(str)
+        if names.duplicated().any():
+            raise ValueError(
+                f"Two subjects are called {names[names.duplicated()].iloc[0]!r}, one a number and one "
+                "text, for instance: rename one."
+            )
+        return cls(X, y, codes, subjects)
+
+    def take(self, index: NDArray) -> tuple[Any, Any]:
+        """Give some of the samples and their labels."""
+        return take_rows(self.X, index), take_rows(self.y, index)
+
+    def by_subject(self, index: NDArray) -> Iterator[tuple[str, Any, Any]]:
+        """Give the name, the samples and the labels of each subject of a test set."""
+        for code in dict.fromkeys(self.codes[index].tolist()):
+            yield str(self.subjects[code]), *self.take(index[self.codes[index] == code])
+
+    def folds(self, cv: Any, *, may_share: bool = False) -> list[tuple[NDArray, NDArray]]:
+        """Split into training and test sets.
+
+        Raises
+        ------
+        ValueError
+            If a subject is on both sides of a fold, unless that is allowed.
+        """
+        if cv is None:
+            few = len(self.subjects) <= _MOST_LEFT_OUT_ONE_BY_ONE
+            cv = LeaveOneSubjectOut() if few else SubjectKFold(10)
+        with warnings.catch_warnings():
+            # Of splitters that heed no groups: what they do to subjects is looked at below.
+            warnings.filterwarnings("ignore", message="The groups parameter is ignored by")
+            folds = [
+                (_positions(train), _positions(test))
+                for train, test in check_cv(cv).split(self.X, self.y, groups=self.codes)
+            ]
+        if not folds:
+            raise ValueError("cv holds no split: pass a splitter, or a list of (train, test).")
+        shared = [np.intersect1d(self.codes[train], self.codes[test]) for train, test in folds]
+        first = next((codes[0] for codes in shared if len(codes)), None)
+        if first is not None and not may_share:
+            raise ValueError(
+                f"cv={cv!r} puts subject {self.subjects[first]!r} on both sides of a fold, so that the "
+                "scores would say little about new subjects: split with SubjectKFold or "
+                "LeaveOneSubjectOut."
+            )
+        return folds
+
+
+def _positions(index: Any) -> NDArray[np.intp]:
+    index = np.asarray(index)
+    return np.flatnonzero(index) if index.dtype == bool else index.astype(np.intp)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An estimator to be fitted on a training set, and scored on each subject of a test set.
+
+    Parameters
+    ----------
+    labels : dict
+        What tells the trial apart: the first columns of its rows.
+    estimator : estimator
+        Not fitted.
+    train, test : ndarray of int
+        Positions among the samples.
+    """
+
+    labels: dict[str, Any]
+    estimator: Any
+    train: NDArray
+    test: NDArray
+
+
+def augmenter_path(estimator: Any) -> str:
+    """Give the name of the parameter that is the one augmenter.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or several, or a search varies what the protocols set.
+    """
+    params = estimator.get_params(deep=True)
+    paths = [name for name, value in params.items() if isinstance(value, SynthefyAugmenter)]
+    if len(paths) != 1:
+        found = "none" if not paths else f"{len(paths)}: {', '.join(paths)}"
+        raise ValueError(
+            "The estimator must hold one SynthefyAugmenter, whose train_on makes the protocols; found "
+            f"{found}. Build it with skaug.make_pipeline(..., SynthefyAugmenter(), ...)."
+        )
+    (path,) = paths
+    for owner, search in [("", estimator), *params.items()]:
+        inner = path.removeprefix(f"{owner}__estimator__" if owner else "estimator__")
+        if inner != path:
+            _check_search(search, inner)
+    return path
+
+
+def _check_search(search: Any, path: str) -> None:
+    """Raise if a search varies the augmenter, or replaces what holds it."""
+    grids = getattr(search, "param_grid", getattr(search, "param_distributions", {}))
+    for grid in [grids] if isinstance(grids, Mapping) else grids:
+        for name in grid:
+            if f"{path}__".startswith(f"{name}__") or name.startswith(f"{path}__"):
+                raise ValueError(
+                    f"The search varies {name!r}, but the protocols are made by setting the augmenter: "
+                    "leave it out of the search. (learning_curve varies how many windows are added.)"
+                )
+
+
+def named_scorers(scoring: Scoring) -> dict[str, Scorer]:
+    """Give a scorer for each metric, by name.
+
+    Raises
+    ------
+    ValueError
+        If a name is none that scikit-learn knows, or there is no metric.
+    """
+    if isinstance(scoring, Mapping):
+        named = [(str(name), metric) for name, metric in scoring.items()]
+    elif scoring is None or isinstance(scoring, str) or callable(scoring):
+        named = [(_metric_name(scoring), scoring)]
+    else:
+        named = [(_metric_name(metric), metric) for metric in scoring]
+    if not named:
+        raise ValueError("scoring names no metric: pass one such as 'neg_mean_absolute_error'.")
+    names = [name for name, _ in named]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(
+            f"Two metrics are called {twice[0]!r}: name them yourself, scoring={{'one': ..., 'other': ...}}."
+        )
+    return {name: as_scorer(metric) for name, metric in named}
+
+
+def run_trials(
+    trials: Sequence[Trial],
+    samples: Samples,
+    scorers: Mapping[str, Scorer],
+    path: str,
+    *,
+    n_jobs: int | None = None,
+    progress: bool | None = None,
+    may_share: bool = False,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fit and score, and show progress.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+    samples : Samples
+    scorers : dict of str to scorer
+    path : str
+        The parameter of the estimators that is the augmenter.
+    n_jobs : int, optional
+        Fits at a time. A worker gets the samples of its own trial alone.
+    progress : bool, optional
+        Whether to show a bar; by default if this is a terminal.
+    may_share : bool, default=False
+        Whether a subject may be on both sides.
+
+    Returns
+    -------
+    scores, predictions : DataFrame
+        A row per trial, subject and metric, and a row per trial and window.
+    """
+    # One fit at a time: a batch of them would be sent with the samples of each.
+    results = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)(
+        delayed(_run)(
+            trial.estimator,
+            samples.take(trial.train),
+            list(samples.by_subject(trial.test)),
+            scorers,
+            path,
+            may_share,
+        )
+        for trial in trials
+    )
+    scores, predictions, too_short = [], [], set()
+    bar = None
+    try:
+        for trial, result in zip(trials, results, strict=True):
+            # Only now, so that what ends the first fit stands on a line of its own.
+            bar = bar or tqdm(
+                total=len(trials), disable=None if progress is None else not progress, unit="fit"
+            )
+            bar.update()
+            scores += [trial.labels | row for row in result.scores]
+            predictions += [part.assign(**trial.labels) for part in result.predictions]
+            too_short |= result.too_short
+    finally:
+        if bar is not None:
+            bar.close()
+    if too_short:
+        warnings.warn(
+            f"No window could be cut of {', '.join(sorted(too_short))}, who are not tested: their "
+            "recordings are shorter than a window.",
+            UserWarning,
+            stacklevel=3,
+        )
+    if not predictions:
+        raise ValueError("There is no window to test on in any fold: check window_size and cv.")
+    table = pd.concat(predictions, ignore_index=True)
+    first = [*trials[0].labels]
+    return pd.DataFrame(scores), table[[*first, *table.columns.drop(first)]]
+
+
+@dataclass(frozen=True)
+class _Result:
+    scores: list[dict[str, Any]]
+    predictions: list[pd.DataFrame]
+    too_short: set[str]
+
+
+def _run(
+    estimator: Any,
+    train: tuple[Any, Any],
+    tests: list[tuple[str, Any, Any]],
+    scorers: Mapping[str, Scorer],
+    path: str,
+    may_share: bool,
+) -> _Result:
+    with warnings.catch_warnings():
+        if may_share:
+            warnings.simplefilter("ignore", SubjectOverlapWarning)
+        began = time.perf_counter()
+        fitted = clone(estimator).fit(*train)
+        seconds = time.perf_counter() - began
+        augmenter = _fitted_augmenter(fitted, path)
+        synthesis = augmenter.synthesis_seconds_
+        if synthesis > seconds:  # it came out of the pipeline's cache
+            synthesis = 0.0
+        trained = _counts(augmenter) | {
+            "fit_seconds": seconds - synthesis,
+            "synthesis_seconds": synthesis,
+        }
+        result = _Result([], [], set())
+        for subject, X, y in tests:
+            predicted = _Predicted(fitted, X)
+            try:
+                labels = _predict(predicted, augmenter, y)
+            except NoWindowsError:
+                result.too_short.add(subject)
+                continue
+            for metric, scorer in scorers.items():
+                try:
+                    score = _score(scorer, predicted, labels, y)
+                except ValueError as error:
+                    raise ValueError(f"{metric} of subject {subject!r} failed: {error}") from error
+                result.scores.append(
+                    {"subject": subject, "metric": metric, "score": score} | trained
+                )
+            result.predictions.append(_prediction_table(subject, labels, predicted.predict(X)))
+    return result
+
+
+class _Predicted(BaseEstimator):
+    """A fitted estimator that predicts the same samples once, however many metrics ask for it."""
+
+    def __init__(self, estimator: Any, X: Any) -> None:
+        self.estimator = estimator
+        self.X = X
+        self._known: dict[str, NDArray] = {}
+
+    @property
+    def classes_(self) -> NDArray:
+        return self.estimator.classes_
+
+    def predict(self, X: Any) -> NDArray:
+        return self._once("predict")
+
+    @available_if(lambda self: hasattr(self.estimator, "predict_proba"))
+    def predict_proba(self, X: Any) -> NDArray:
+        return self._once("predict_proba")
+
+    @available_if(lambda self: hasattr(self.estimator, "decision_function"))
+    def decision_function(self, X: Any) -> NDArray:
+        return self._once("decision_function")
+
+    def _once(self, method: str) -> NDArray:
+        if method not in self._known:
+            self._known[method] = np.asarray(getattr(self.estimator, method)(self.X))
+        return self._known[method]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self) -> Tags:
+        return get_tags(self.estimator)
+
+
+def _predict(predicted: _Predicted, augmenter: SynthefyAugmenter, y: Any) -> Provenance:
+    """Predict, and give the labels of what was predicted."""
+    is_synthetic = isinstance(augmenter, TestSetSynthesis)
+    if is_synthetic:
+        augmenter.synthesize_for(y)
+    predicted.predict(predicted.X)
+    if is_synthetic:
+        return augmenter.tested_windows_.provenance
+    return window_provenance(predicted.estimator, predicted.X, y)
+
+
+def _score(scorer: Scorer, predicted: _Predicted, labels: Provenance, y: Any) -> float:
+    """Score; NaN where the labels do not define the metric, as an area under the curve of one class."""
+    truth = y if isinstance(scorer, RowScorer) else labels.y
+    with warnings.catch_warnings():
+        # Some are 0 where a class is never predicted, as scikit-learn has them: that is a score.
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        try:
+            return float(scorer(predicted, predicted.X, truth))
+        except ValueError:
+            if is_classifier(predicted.estimator) and _lacks_classes(predicted, labels):
+                return np.nan
+            raise
+
+
+def _lacks_classes(predicted: _Predicted, labels: Provenance) -> bool:
+    return np.ndim(labels.y) == 1 and len(np.unique(labels.y)) < len(predicted.classes_)  # type: ignore[arg-type]
+
+
+def _prediction_table(subject: str, labels: Provenance, predicted: NDArray) -> pd.DataFrame:
+    table = pd.DataFrame(
+        {"subject": subject, "first_row": labels.first_row, "is_synthetic": labels.is_synthetic}
+    )
+    for name, values in (("y_true", labels.y), ("y_pred", predicted)):
+        columns = np.asarray(values)
+        if columns.ndim == 1:
+            table[name] = columns
+        else:
+            table[[f"{name}_{i}" for i in range(columns.shape[1])]] = columns
+    return table
+
+
+def _counts(augmenter: SynthefyAugmenter) -> dict[str, int]:
+    if isinstance(augmenter.synthesizer_, Duplicates):
+        return {"n_real": augmenter.n_real_ + augmenter.n_synthetic_, "n_synthetic": 0}
+    n_real = 0 if augmenter.train_on == "synthetic" else augmenter.n_real_
+    return {"n_real": n_real, "n_synthetic": augmenter.n_synthetic_}
+
+
+def _fitted_augmenter(estimator: Any, path: str) -> SynthefyAugmenter:
+    """Follow a parameter's path through a fitted estimator, into what a search found best."""
+    for name in path.split("__"):
+        fitted = {"estimator": ("best_estimator_", "estimator_"), "regressor": ("regressor_",)}
+        for attribute in (*fitted.get(name, ()), name):
+            if hasattr(estimator, attribute):
+                estimator = getattr(estimator, attribute)
+                break
+        else:
+            estimator = estimator.named_steps[name]
+    return estimator
+
+
+def _metric_name(metric: Any) -> str:
+    inner = getattr(metric, "metric", metric)  # of a window_scorer
+    if isinstance(inner, str):
+        return inner
+    function = getattr(inner, "_score_func", inner)  # of a scorer made by scikit-learn
+    return str(getattr(function, "__name__", function))

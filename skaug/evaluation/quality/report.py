@@ -1,0 +1,248 @@
+"""The table, the page and the picture of `synthetic_quality`."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skaug.evaluation.displays.pyplot import import_pyplot
+from skaug.evaluation.quality.measure import HALF, HIGHER, LOWER, Measure
+
+_HINTS = {LOWER: "lower is better", HIGHER: "higher is better", HALF: "0.5 is best"}
+
+# Beyond these positions a dot of the plot becomes an arrow.
+_LEFT, _RIGHT = -0.25, 1.25
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class QualityReport:
+    """What `synthetic_quality` found. It prints as a table, and shows itself as one in notebooks.
+
+    Attributes
+    ----------
+    embedding : str
+        The space in which windows were compared. Scores of two embeddings cannot be compared.
+    n_compared : int
+        Windows in each of the sets that fidelity and diversity compare.
+    windows : dict of str to str
+        What was passed.
+    ceiling : str
+        What the column of that name compares in fidelity and diversity.
+    notes : tuple of str
+        What was left out and why, and what to beware of.
+    measures : tuple of Measure
+        The rows.
+    """
+
+    measures: tuple[Measure, ...]
+    embedding: str
+    n_compared: int
+    windows: dict[str, str]
+    ceiling: str
+    notes: tuple[str, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give one row a measure.
+
+        Returns
+        -------
+        DataFrame
+            ``family``; ``measure``; ``value``; ``ceiling``, of real windows in their place, and
+            ``floor``, of noise (NaN where there is nothing to compute them from); ``low`` and ``high``,
+            a 95 % interval where there is one; ``better``: "lower", "higher", "0.5" or ""; ``meaning``.
+        """
+        return pd.DataFrame(
+            {
+                "family": [measure.family for measure in self.measures],
+                "measure": [measure.name for measure in self.measures],
+                **{
+                    column: np.array([getattr(measure, column) for measure in self.measures])
+                    for column in ("value", "ceiling", "floor", "low", "high")
+                },
+                "better": [measure.better for measure in self.measures],
+                "meaning": [measure.meaning for measure in self.measures],
+            }
+        )
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw each measure as a dot between its floor (0) and its ceiling (1).
+
+        Distances are drawn on a scale of logarithms: a noise floor a thousand times as far away as real
+        windows would otherwise make everything look good. Measures without a ceiling or a floor, or
+        whose floor is no worse than their ceiling, are left out.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If no measure has both a ceiling and a floor.
+        """
+        pyplot = import_pyplot("QualityReport.plot")
+        drawn = [measure for measure in self.measures if not np.isnan(measure.position())]
+        if not drawn:
+            raise ValueError(
+                "No measure has both a ceiling and a floor: pass windows of held-out subjects (holdout)."
+            )
+        if ax is None:
+            _, ax = pyplot.subplots(figsize=(8, 1.2 + 0.3 * len(drawn)), layout="constrained")
+        ink = pyplot.rcParams["text.color"]
+        rows = np.arange(len(drawn))
+        for at, style in ((0, ":"), (1, "-")):
+            ax.axvline(at, color=ink, linestyle=style, linewidth=1, alpha=0.6, zorder=1)
+        for row, measure in zip(rows, drawn, strict=True):
+            position = measure.position()
+            shown = np.clip(position, _LEFT, _RIGHT)
+            marker = "o" if shown == position else "<" if shown == _LEFT else ">"
+            ax.plot([0, shown], [row, row], color=_BLUE, linewidth=1, alpha=0.5, zorder=2)
+            ax.plot(shown, row, marker, color=_BLUE, markersize=7, zorder=3)
+            ax.annotate(
+                f"{_number(measure.value)}",
+                (1.01, row),
+                xycoords=ax.get_yaxis_transform(),
+                va="center",
+                fontsize="small",
+            )
+        ax.set_yticks(rows, [measure.name for measure in drawn])
+        ax.set_ylim(len(drawn) - 0.4, -0.6)
+        ax.set_xlim(_LEFT - 0.05, _RIGHT + 0.05)
+        ax.set_xticks([0, 1], ["floor", "ceiling"])
+        ax.set_xlabel("Place between floor and ceiling; distances by their logarithm")
+        ax.set_title("Synthetic windows (values at the right)", loc="left", fontsize="medium")
+        for before, after in pairwise(drawn):
+            if before.family != after.family:
+                ax.axhline(drawn.index(after) - 0.5, color=ink, linewidth=0.5, alpha=0.4)
+        for side in ("top", "right", "left"):
+            ax.spines[side].set_visible(False)
+        ax.tick_params(axis="y", length=0)
+        return ax
+
+    def __repr__(self) -> str:
+        width = max(len(measure.name) for measure in self.measures)
+        lines = [f"{'':{width}}  {'value':>9} {'ceiling':>9} {'floor':>9}"]
+        for family, measures in self._families():
+            lines.append(family)
+            for measure in measures:
+                numbers = " ".join(
+                    f"{_number(number):>9}"
+                    for number in (measure.value, measure.ceiling, measure.floor)
+                )
+                hint = _HINTS.get(measure.better, "")
+                if not np.isnan(measure.low):
+                    hint += f"; value {_number(measure.low)} to {_number(measure.high)}"
+                lines.append(f"{measure.name:{width}}  {numbers}  {hint}".rstrip())
+        return "\n".join([*lines, "", *self._summary(), *self.notes])
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for family, measures in self._families():
+            cells = "".join(_html_row(measure) for measure in measures)
+            rows.append(
+                f'<tbody><tr><th scope="rowgroup" colspan="5" class="family">{family}</th></tr>{cells}'
+                "</tbody>"
+            )
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        return (
+            f"<div class='skaug-quality'><style>{_STYLE}</style><table><caption>Synthetic windows beside "
+            'real ones</caption><thead><tr><th scope="col">measure</th><th scope="col">value</th>'
+            '<th scope="col">ceiling</th><th scope="col">floor</th>'
+            '<th scope="col" class="place">floor to ceiling</th></tr></thead>'
+            f"{''.join(rows)}</table>"
+            f"{''.join(f'<p>{html.escape(line)}</p>' for line in self._summary())}"
+            f"{f'<ul>{notes}</ul>' if notes else ''}</div>"
+        )
+
+    def _families(self) -> Iterator[tuple[str, list[Measure]]]:
+        for family, measures in groupby(self.measures, key=lambda measure: measure.family):
+            yield family, list(measures)
+
+    def _summary(self) -> list[str]:
+        given = "; ".join(f"{part}: {what}" for part, what in self.windows.items())
+        return [
+            f"{given[0].upper()}{given[1:]}. Fidelity and diversity compare {self.n_compared:,} windows with "
+            f"{self.n_compared:,}. Embedding: {self.embedding}.",
+            f"Ceiling: {self.ceiling}. Floor: white noise with the mean and standard deviation of each "
+            "channel. Other ceilings and floors are said beside their measure. Better than the ceiling "
+            "means nearer to the training windows than other subjects are, as copies would be.",
+        ]
+
+
+_BLUE = "#2b83ba"
+
+# Inherits the colours of the page around it, whether light or dark.
+_STYLE = (
+    ".skaug-quality{max-width:60rem;font-size:.9rem;line-height:1.4}"
+    ".skaug-quality table{border-collapse:collapse;width:100%;color:inherit}"
+    ".skaug-quality caption{text-align:left;font-weight:600;padding:.4rem 0;color:inherit}"
+    ".skaug-quality th,.skaug-quality td{padding:.3rem .5rem;text-align:right;vertical-align:top;"
+    "font-variant-numeric:tabular-nums;border-bottom:1px solid rgba(128,128,128,.35);"
+    "background:transparent;white-space:nowrap}"
+    ".skaug-quality th[scope]:first-child{text-align:left;white-space:normal}"
+    ".skaug-quality th[scope=row]{font-weight:400}"
+    ".skaug-quality thead th,.skaug-quality th.family{font-weight:600}"
+    ".skaug-quality th.family{padding-top:.9rem}"
+    ".skaug-quality small{display:block;opacity:.8;max-width:34rem}"
+    ".skaug-quality svg{vertical-align:middle}"
+    ".skaug-quality p{margin:.6rem 0;max-width:50rem}"
+    ".skaug-quality ul{margin:.6rem 0;padding-left:1.2rem;max-width:50rem}"
+    "@media(max-width:40rem){.skaug-quality .place{display:none}"
+    ".skaug-quality th,.skaug-quality td{padding:.3rem .25rem}}"
+)
+
+
+def _html_row(measure: Measure) -> str:
+    hint = _HINTS.get(measure.better)
+    meaning = f"{measure.meaning} {hint[0].upper()}{hint[1:]}." if hint else measure.meaning
+    interval = (
+        ""
+        if np.isnan(measure.low)
+        else f"<small>{_number(measure.low)} to {_number(measure.high)}</small>"
+    )
+    return (
+        f'<tr><th scope="row">{html.escape(measure.name)}<small>{html.escape(meaning)}</small></th>'
+        f"<td>{_number(measure.value)}{interval}</td><td>{_number(measure.ceiling)}</td>"
+        f'<td>{_number(measure.floor)}</td><td class="place">{_place(measure)}</td></tr>'
+    )
+
+
+def _place(measure: Measure) -> str:
+    """Draw where the value lies; the numbers beside it say the same to who does not see it."""
+    position = measure.position()
+    if np.isnan(position):
+        return ""
+    shown = float(np.clip(position, _LEFT, _RIGHT))
+    x = 30 + 80 * shown
+    tip = 0 if shown == position else 5 if position > shown else -5
+    dot = (
+        f"M{x - tip:.0f} 2V12L{x + tip:.0f} 7Z"
+        if tip
+        else f"M{x - 4:.0f} 7a4 4 0 1 0 8 0a4 4 0 1 0-8 0"
+    )
+    return (
+        '<svg width="140" height="14" aria-hidden="true"><path d="M30 7H110M30 2V12M110 2V12" '
+        f'stroke="currentColor" opacity=".6" fill="none"/><path d="{dot}" fill="{_BLUE}"/></svg>'
+    )
+
+
+def _number(value: float) -> str:
+    if np.isnan(value):
+        return "-"
+    if value == 0 or 0.001 <= abs(value) < 1e5:
+        digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+        return f"{value:,.{digits}f}"
+    return f"{value:.1e}"

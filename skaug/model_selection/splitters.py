@@ -1,0 +1,297 @@
+"""Splits that keep each subject on one side, and scorers for pipelines that cut windows."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
+
+from skaug.model_selection.scorers import row_scorer, window_scorer
+from skaug.tables.columns import encode, require_column
+from skaug.windows.base import WindowArray
+from skaug.windows.container import Windows
+
+__all__ = [
+    "LeaveOneSubjectOut",
+    "SubjectKFold",
+    "row_scorer",
+    "split_by_column",
+    "window_scorer",
+]
+
+
+class SubjectKFold(GroupKFold):
+    """K folds, each subject in the test set of exactly one.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of folds, at least 2 and at most the number of subjects.
+    shuffle : bool, default=False
+        Whether to assign subjects at random; otherwise folds are made as equal in size as they can.
+    random_state : int, RandomState or None, default=None
+        Seed of the shuffling.
+    subject : str, default="subject"
+        The column of a data frame that says whose each row is. `Windows` know their subjects.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaug import Windows
+    >>> from skaug.model_selection import SubjectKFold
+    >>> windows = Windows.from_arrays(np.zeros((4, 8, 1)), groups=list("ABAC"))
+    >>> for train, test in SubjectKFold(n_splits=3).split(windows):
+    ...     print(windows.groups[train], windows.groups[test])
+    ['B' 'C'] ['A' 'A']
+    ['A' 'B' 'A'] ['C']
+    ['A' 'A' 'C'] ['B']
+    """
+
+    def __init__(
+        self,
+        n_splits: int = 5,
+        shuffle: bool = False,
+        random_state: Any = None,
+        subject: str = "subject",
+    ) -> None:
+        super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
+        self.subject = subject
+
+    def split(
+        self, X: Any, y: Any = None, groups: ArrayLike | None = None
+    ) -> Iterator[tuple[NDArray, NDArray]]:
+        """Give the indices of training and test set of each fold.
+
+        Parameters
+        ----------
+        X : Windows, DataFrame or array-like
+            What to split.
+        y : ignored
+        groups : array-like of shape (n_samples,), optional
+            The subject of each sample; by default that of `Windows`, or the `subject` column.
+
+        Yields
+        ------
+        train, test : ndarray of int
+
+        Raises
+        ------
+        ValueError
+            If the subjects are not known, or fewer than the folds.
+        """
+        codes, names = subjects_of(X, groups, self.subject)
+        n_subjects = len(names)
+        if n_subjects < self.n_splits:
+            raise ValueError(
+                f"There are {n_subjects} subjects for {self.n_splits} folds: pass "
+                f"n_splits={n_subjects} or fewer."
+                if n_subjects > 1
+                else "There is a single subject, so none is left to test on: gather recordings of two "
+                "subjects or more."
+            )
+        yield from super().split(np.zeros(len(codes)), None, codes)
+
+
+class LeaveOneSubjectOut(LeaveOneGroupOut):
+    """One fold for each subject, tested on that subject alone (LOSO).
+
+    Parameters
+    ----------
+    subject : str, default="subject"
+        The column of a data frame that says whose each row is. `Windows` know their subjects.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaug import Windows
+    >>> from skaug.model_selection import LeaveOneSubjectOut
+    >>> windows = Windows.from_arrays(np.zeros((4, 8, 1)), groups=list("ABAC"))
+    >>> LeaveOneSubjectOut().get_n_splits(windows)
+    3
+    """
+
+    def __init__(self, subject: str = "subject") -> None:
+        super().__init__()
+        self.subject = subject
+
+    def split(
+        self, X: Any, y: Any = None, groups: ArrayLike | None = None
+    ) -> Iterator[tuple[NDArray, NDArray]]:
+        """Give the indices of training and test set of each fold.
+
+        Parameters
+        ----------
+        X : Windows, DataFrame or array-like
+            What to split.
+        y : ignored
+        groups : array-like of shape (n_samples,), optional
+            The subject of each sample; by default that of `Windows`, or the `subject` column.
+
+        Yields
+        ------
+        train, test : ndarray of int
+
+        Raises
+        ------
+        ValueError
+            If the subjects are not known, or there is only one.
+        """
+        codes, names = subjects_of(X, groups, self.subject)
+        if len(names) < 2:
+            raise ValueError(
+                "There is a single subject, so none is left to test on: gather recordings of two "
+                "subjects or more."
+            )
+        yield from super().split(np.zeros(len(codes)), None, codes)
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: ArrayLike | None = None) -> int:
+        """Count the folds: the subjects.
+
+        Parameters
+        ----------
+        X, y, groups
+            As in `split`.
+
+        Returns
+        -------
+        int
+        """
+        return len(subjects_of(X, groups, self.subject)[1])
+
+
+def subjects_of(
+    X: Any, groups: ArrayLike | None = None, subject: str = "subject"
+) -> tuple[NDArray[np.intp], NDArray]:
+    """Find out the subject of each row or window.
+
+    Parameters
+    ----------
+    X : Windows, WindowFeatures, DataFrame or array-like
+        Recordings or windows.
+    groups : array-like of shape (n_samples,), optional
+        The subjects, which win.
+    subject : str, default="subject"
+        The column of a data frame.
+
+    Returns
+    -------
+    codes : ndarray of int of shape (n_samples,)
+        The subject of each sample, as a position in `names`.
+    names : ndarray of shape (n_subjects,)
+        The subjects, in order of appearance.
+
+    Raises
+    ------
+    ValueError
+        If the subjects are not known, or missing for some samples.
+    """
+    if groups is not None:
+        column = pd.Series(np.asarray(groups))
+    elif isinstance(X, WindowArray):
+        if X.groups is None:
+            raise ValueError(
+                "These windows have no subjects to split by: cut them with a subject column, or pass "
+                "groups."
+            )
+        column = pd.Series(X.groups)
+    elif nw.dependencies.is_dask_dataframe(X):
+        raise TypeError(
+            "A dask frame cannot be split by subject as it is: cut it with SubjectWindower, and split the "
+            "windows that .compute() gives, or a table that fits into memory (frame.compute())."
+        )
+    elif nw.dependencies.is_into_dataframe(X):
+        frame = nw.from_native(X, eager_only=True)
+        require_column(subject, frame.columns, "subject")
+        column = frame[subject].to_pandas()
+    else:
+        raise ValueError(
+            f"The subjects of {type(X).__name__} are not known: pass groups, a DataFrame with a column "
+            f"{subject!r}, or Windows."
+        )
+    codes, names = encode(column)
+    if (codes < 0).any():
+        sample = int(np.flatnonzero(codes < 0)[0])
+        raise ValueError(
+            f"The subject of sample {sample} is missing: fill it in or drop the sample."
+        )
+    return codes, names
+
+
+def split_by_column(X: Any, column: str) -> dict[Hashable, Any]:
+    """Divide recordings or windows by the values of a column, such as "custom_split".
+
+    Parameters
+    ----------
+    X : DataFrame or Windows
+        Recordings, or windows whose context has the column.
+    column : str
+        Says which part each row belongs to: "train", "val", "test", for instance.
+
+    Returns
+    -------
+    dict of value to DataFrame or Windows
+        In order of appearance; parts keep the order of rows.
+
+    Raises
+    ------
+    TypeError
+        If `X` is neither.
+    ValueError
+        If the column is not there or has missing values, or a window lies in two parts.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skaug.model_selection import split_by_column
+    >>> table = pd.DataFrame({"BVP": [1, 2, 3], "custom_split": ["train", "train", "test"]})
+    >>> parts = split_by_column(table, "custom_split")
+    >>> list(parts), len(parts["train"])
+    (['train', 'test'], 2)
+    """
+    if isinstance(X, Windows):
+        require_column(column, X.context_rows.columns, "split_by_column")
+        codes, values = encode(X.context_rows[column])
+        of_rows = codes[X.first_context_rows[:, None] + np.arange(X.window_size)]
+        codes = of_rows[:, 0]
+        mixed = (of_rows != codes[:, None]).any(axis=1)
+        if mixed.any():
+            origin = X.origins.iloc[int(np.flatnonzero(mixed)[0])]
+            raise ValueError(
+                f"{int(mixed.sum())} windows lie in two parts of {column!r}, first the one of subject "
+                f"{origin.subject!r} at row {origin.first_row}: cut them with "
+                f"SubjectWindower(boundaries=[{column!r}])."
+            )
+        parts = {value: X[codes == code] for code, value in enumerate(values)}
+        parts = {value: part for value, part in parts.items() if len(part)}
+    elif nw.dependencies.is_into_dataframe(X):
+        frame = nw.from_native(X, eager_only=True)
+        require_column(column, frame.columns, "split_by_column")
+        codes, values = encode(frame[column].to_pandas())
+        parts = {
+            value: frame.filter((codes == code).tolist()).to_native()
+            for code, value in enumerate(values)
+        }
+    else:
+        raise TypeError(f"X must be a DataFrame or Windows, got {type(X).__name__}.")
+    if (codes < 0).any():
+        raise ValueError(
+            f"{column!r} is missing in {int((codes < 0).sum())} places, which would be in no part: "
+            "fill it in."
+        )
+    return parts
+
+
+def take_rows(X: Any, index: NDArray | None) -> Any:
+    """Give some rows of a table, of windows or of labels; all of them where `index` is None."""
+    if X is None or index is None:
+        return X
+    if hasattr(X, "iloc"):
+        return X.iloc[index]
+    if nw.dependencies.is_into_dataframe(X) or nw.dependencies.is_into_series(X):
+        return nw.from_native(X, allow_series=True)[index].to_native()
+    return X[index] if isinstance(X, WindowArray) else np.asarray(X)[index]

@@ -1,0 +1,1 @@
+"""Tables larger than memory: partitions and files that are cut on Dask."""

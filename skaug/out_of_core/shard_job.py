@@ -1,0 +1,259 @@
+"""A dataset of recordings that is cut into shards on a cluster: what is done, and what is still to do."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from distributed import Client, KilledWorker, as_completed
+from filelock import Timeout
+from sklearn.base import clone
+from tqdm import tqdm
+
+from skaug._files import file_lock, whole_file
+from skaug.out_of_core.partitions import require_whole_subjects
+from skaug.out_of_core.shard_files import (
+    FORMAT,
+    Recipe,
+    Source,
+    made_up_row,
+    parameters_of,
+    shard_schema,
+    subjects_in,
+    told_by,
+    write_shard,
+)
+from skaug.windower import NoWindowsError, SubjectWindower
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """A dataset, the folder of its shards, and how they are cut.
+
+    Parameters
+    ----------
+    table, folder : Path
+        The folder of parquet files, and where the shards go.
+    recipe : Recipe
+        How they are cut.
+    sources : list of Source
+        The files, in the order of their shards.
+    """
+
+    table: Path
+    folder: Path
+    recipe: Recipe
+    sources: list[Source]
+
+    @classmethod
+    def of(cls, table: Path, folder: Path, windower: SubjectWindower) -> ShardJob:
+        """Look at a dataset, and raise where it cannot be cut so."""
+        table, folder = table.resolve(), folder.resolve()  # workers may be elsewhere
+        if folder.is_relative_to(table):
+            raise ValueError(
+                f"{str(folder)!r} is inside the table, which shards are no part of: take another folder."
+            )
+        dataset = _dataset(table)
+        row = made_up_row(dataset.schema)
+        windower = clone(windower).fit(row)
+        if windower.alignment == "table":
+            raise ValueError(
+                "alignment='table' counts rows over the whole table, which no file knows: take "
+                "alignment='subject'."
+            )
+        if callable(windower.target_agg):
+            raise ValueError(
+                "target_agg must be a name: shards are told apart by their parameters, and a callable "
+                "has none."
+            )
+        sources = []
+        for fragment in dataset.get_fragments():
+            stat = os.stat(fragment.path)
+            name = str(Path(fragment.path).relative_to(table))
+            sources.append(Source(fragment, name, stat.st_size, stat.st_mtime_ns))
+        if windower._subject is None and len(sources) > 1:
+            raise ValueError(
+                f"Without a column of subjects the table is one recording, but {str(table)!r} holds "
+                f"{len(sources)} files: name the column, or write one file."
+            )
+        parameters = {"table": str(table), **parameters_of(windower)}
+        schema = shard_schema(windower, row, dataset.schema)
+        recipe = Recipe(windower, parameters, dataset.schema, schema)
+        return cls(table, folder, recipe, sources)
+
+    def carry_out(self, client: Client, progress: bool) -> dict[str, Any]:
+        """Make the shards that are missing, and give the manifest."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with _alone_in(self.folder):
+            done = self.finished()
+            missing = [i for i in range(len(self.sources)) if i not in done]
+            subjects = {i: [held["subject"] for held in done[i]["subjects"]] for i in done}
+            subjects |= self.run(client, subjects_in, missing, "looking for subjects", progress)
+            self.require_whole_subjects([subjects[i] for i in range(len(self.sources))])
+            if missing:  # a manifest never tells of other shards than there are
+                (self.folder / MANIFEST).unlink(missing_ok=True)
+            for left in self.folder.glob(".shard-*.part"):
+                left.unlink(missing_ok=True)
+            done |= self.run(client, write_shard, missing, "cutting", progress)
+            return self.finish([done[i] for i in range(len(self.sources))])
+
+    def shard(self, i: int) -> Path:
+        """Where the shard of a file goes."""
+        return self.folder / f"shard-{i:06d}.parquet"
+
+    def finished(self) -> dict[int, dict[str, Any]]:
+        """Give what is known of the shards that need not be made again."""
+        done = {}
+        for path in sorted(self.folder.glob("shard-*.parquet")):
+            told = told_by(path)
+            if told is None:
+                continue
+            made, asked = told["parameters"], self.recipe.parameters
+            other = [name for name in asked if made.get(name) != asked[name]]
+            if other or told["format"] != FORMAT:
+                what = f"{other[0]}={made.get(other[0])!r}" if other else "another format"
+                now = f", not {asked[other[0]]!r}" if other else ""
+                raise ValueError(
+                    f"{str(self.folder)!r} holds shards of {what}{now}: take another folder, or empty "
+                    "this one."
+                )
+            i = int(path.stem.removeprefix("shard-"))
+            if i >= len(self.sources):
+                raise ValueError(
+                    f"{str(path)!r} was made of {told['source']['path']!r}, but {str(self.table)!r} "
+                    "holds fewer files now: take another folder, or empty this one."
+                )
+            if told["source"] == self.sources[i].told():
+                done[i] = told
+        return done
+
+    def run(
+        self,
+        client: Client,
+        function: Callable[[Source, Path, Recipe], Any],
+        which: list[int],
+        what: str,
+        progress: bool,
+    ) -> dict[int, Any]:
+        """Call a function for some of the files, on the cluster.
+
+        Raises
+        ------
+        RuntimeError
+            If a worker died.
+        """
+        if not which:
+            return {}
+        futures = client.map(
+            function,
+            [self.sources[i] for i in which],
+            [self.shard(i) for i in which],
+            recipe=self.recipe,
+            pure=False,
+        )
+        numbers = dict(zip(futures, which, strict=True))
+        results = {}
+        try:
+            finished = as_completed(futures)
+            for future in tqdm(finished, what, len(futures), unit="file", disable=not progress):
+                i = numbers[future]
+                try:
+                    results[i] = future.result()
+                except KilledWorker as error:
+                    raise RuntimeError(
+                        f"A worker died over {self.sources[i].path!r}, most likely for want of memory: give "
+                        "workers more, or have files hold fewer recordings. Finished shards are kept."
+                    ) from error
+        finally:
+            client.cancel(futures)
+        return results
+
+    def require_whole_subjects(self, subjects: list[list[Any]]) -> None:
+        """Raise if a subject is in two files."""
+        if self.recipe.windower._subject is not None:
+            places = [repr(source.path) for source in self.sources]
+            remedy = "Write all rows of a subject to one file, in order of time, and run this again"
+            require_whole_subjects(subjects, places, remedy)
+
+    def finish(self, shards: list[dict[str, Any]]) -> dict[str, Any]:
+        """Write the manifest."""
+        n_windows = sum(shard["windows"] for shard in shards)
+        if n_windows == 0:
+            raise NoWindowsError(
+                f"No recording in {str(self.table)!r} gives a window of "
+                f"{self.recipe.windower.window_size} rows: pass a smaller window_size."
+            )
+        made_with = {json.dumps(shard["versions"]) for shard in shards}
+        manifest = {
+            "format": FORMAT,
+            "parameters": self.recipe.parameters,
+            "versions": [json.loads(made) for made in sorted(made_with)],
+            "rows": sum(shard["rows"] for shard in shards),
+            "windows": n_windows,
+            "subjects": [
+                {**held, "file": self.shard(i).name}
+                for i, shard in enumerate(shards)
+                for held in shard["subjects"]
+            ],
+            "shards": [
+                {
+                    "file": self.shard(i).name,
+                    **{name: shard[name] for name in ("source", "rows", "windows")},
+                }
+                for i, shard in enumerate(shards)
+            ],
+        }
+        with whole_file(self.folder / MANIFEST) as file:
+            file.write(json.dumps(manifest, indent=1).encode())
+        return manifest
+
+
+def _dataset(table: Path) -> ds.Dataset:
+    if table.is_file():
+        raise NotADirectoryError(f"{str(table)!r} is a file: name the folder that it is in.")
+    if not table.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(table)!r}: check the path.")
+    files = sorted(
+        (str(path) for path in table.rglob("*.parquet") if not path.name.startswith((".", "_"))),
+        key=lambda name: [int(t) if t.isdigit() else t for t in re.split(r"(\d+)", name)],
+    )
+    if not files:
+        raise ValueError(f"{str(table)!r} holds no .parquet file: check the path.")
+    options = {
+        "partitioning": ds.partitioning(flavor="hive"),
+        "partition_base_dir": str(table),
+    }
+    schema = ds.dataset(files[:1], format="parquet", **options).schema
+    # A subject that is the same in millions of rows is read once.
+    text = [field.name for field in schema if _is_text(field.type)]
+    return ds.dataset(files, format=ds.ParquetFileFormat(dictionary_columns=text), **options)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a folder."""
+    lock = file_lock(folder / ".lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise ValueError(
+            f"Another run writes shards into {str(folder)!r}: wait for it, or take another folder."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,1 @@
+"""Tables of recordings, from any data frame library: columns, recordings, labels."""

@@ -1,0 +1,263 @@
+"""The columns of a table that are not signals: as plain arrays, or as categories."""
+
+from __future__ import annotations
+
+import difflib
+import pickle
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from skaug._arrays import in_halves, plain_layout
+
+
+def is_text(column: pd.Series | pd.Index) -> bool:
+    """Whether a column holds text or other labels rather than numbers, booleans or times."""
+    return not (
+        pd.api.types.is_numeric_dtype(column.dtype)  # booleans count as numeric
+        or pd.api.types.is_datetime64_any_dtype(column.dtype)
+        or column.dtype.kind in "bm"  # booleans and durations of Arrow
+    )
+
+
+def plain_array(column: pd.Series) -> NDArray:
+    """Give a column of numbers, booleans or times as a NumPy array; a missing number is NaN."""
+    if isinstance(column.dtype, np.dtype):
+        return column.to_numpy()
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):  # with a time zone, or of Arrow
+        times = pd.DatetimeIndex(column)
+        # In UTC: local time goes back when summer ends.
+        return (times if times.tz is None else times.tz_convert(None)).to_numpy()
+    if column.dtype.kind == "m":
+        return pd.TimedeltaIndex(column).to_numpy()
+    if column.isna().any():
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    values = np.asarray(column)
+    return values.astype(np.float64) if values.dtype == object else values  # decimals are objects
+
+
+def holds_nan(values: NDArray) -> bool:
+    """Whether an array of numbers holds NaN."""
+    if values.dtype.kind != "f":
+        return False
+
+    def is_in(rows: slice) -> bool:
+        # A minimum, which is NaN if any value is, takes half the time of an array of answers.
+        return bool(np.isnan(np.min(values[rows], initial=0)))
+
+    return any(in_halves(is_in, len(values), values.nbytes))
+
+
+def encode(column: pd.Series) -> tuple[NDArray[np.intp], NDArray]:
+    """Give codes and classes of a column of labels, the classes in order of appearance.
+
+    A missing label has the code -1.
+    """
+    firsts, codes, classes = runs(column)
+    return np.repeat(codes, np.diff(firsts, append=len(column))), classes
+
+
+def runs(column: pd.Series) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray]:
+    """Find the runs of equal neighbours, of which a column of labels has few.
+
+    Returns
+    -------
+    firsts : ndarray of shape (n_runs,)
+        First row of each run.
+    codes : ndarray of shape (n_runs,)
+        The label of each run, as a position in `classes`; -1 if it is missing.
+    classes : ndarray of shape (n_classes,)
+        The labels in order of appearance.
+    """
+    # Comparing neighbours costs a fraction of looking up every row in a hash table.
+    firsts = np.concatenate([np.arange(min(1, len(column))), _possible_changes(column) + 1])
+    codes, classes = pd.factorize(column.iloc[firsts])
+    if isinstance(classes, pd.CategoricalIndex):
+        classes = classes.astype(classes.categories.dtype)
+    kind = object if is_text(classes) else None
+    begins = np.concatenate([[0], changes(codes) + 1]) if len(codes) else firsts
+    return firsts[begins], codes[begins].astype(np.intp), np.asarray(classes, dtype=kind)
+
+
+def _possible_changes(column: pd.Series) -> NDArray[np.intp]:
+    """Give rows among which are all that have another label than the next."""
+    if len(column) < 2:
+        return np.empty(0, dtype=np.intp)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return changes(column.cat.codes.to_numpy())
+    if column.dtype == object:
+        return _possible_changes_of_objects(column.to_numpy())
+    if isinstance(column.dtype, np.dtype):
+        return changes(column.to_numpy())
+    if pd.api.types.is_string_dtype(column.dtype):
+        texts = pa.array(column.array)
+        differ = pc.not_equal(texts.slice(1), texts.slice(0, len(texts) - 1))
+        return pc.indices_nonzero(pc.fill_null(differ, True)).to_numpy().astype(np.intp)
+    return np.arange(len(column) - 1)
+
+
+def _possible_changes_of_objects(values: NDArray) -> NDArray[np.intp]:
+    # One and the same object is in most rows of a run, or else there is an equal one in each. Its
+    # address is compared in a tenth of the time.
+    addresses = np.ndarray(values.shape, dtype=np.intp, buffer=np.ascontiguousarray(values))
+    possible = changes(addresses)
+    if 2 * len(possible) < len(values):
+        return possible
+    try:
+        return changes(values)
+    except (TypeError, ValueError):  # pandas.NA and arrays cannot say whether they differ
+        return possible
+
+
+def changes(values: NDArray) -> NDArray[np.intp]:
+    """Give the positions of values that differ from the next."""
+    return np.flatnonzero(values[1:] != values[:-1])
+
+
+def as_column(values: Any, name: str = "y") -> pd.Series:
+    """Give one value a row as a pandas Series that counts rows from 0.
+
+    Numbers that are held as objects or categories become numbers.
+
+    Raises
+    ------
+    ValueError
+        If the values are not 1-D.
+    """
+    if np.ndim(values) != 1:
+        raise ValueError(
+            f"{name} has the shape {np.shape(values)}, but takes one value a row: pass a single column, "
+            "as an array of shape (n_rows,)."
+        )
+    column = pd.Series(values, copy=False).reset_index(drop=True)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = pd.Series(np.asarray(column))
+    return with_inferred_type(column)
+
+
+def with_inferred_type(column: pd.Series) -> pd.Series:
+    """Hold numbers, booleans and times as what they are where they are held as objects."""
+    if isinstance(column.dtype, pd.ArrowDtype) and pa.types.is_decimal(column.dtype.pyarrow_dtype):
+        return column.astype("double[pyarrow]")
+    # What begins with text is text, and need not be looked through.
+    if column.dtype != object or begins_with_text(column):
+        return column
+    return column.infer_objects()
+
+
+def begins_with_text(column: pd.Series) -> bool:
+    """Whether the first value is text."""
+    return len(column) > 0 and isinstance(column.iloc[0], str)
+
+
+def as_context(frame: pd.DataFrame) -> pd.DataFrame:
+    """Hold text as categories, and count the rows from 0.
+
+    Raises
+    ------
+    TypeError
+        If a column holds lists or the like.
+    """
+    frame = frame.reset_index(drop=True)
+    for name in frame.columns:
+        if is_text(frame[name]):
+            frame[name] = _categorical(frame[name])
+    return frame
+
+
+def hold_context(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give a context as windows hold it, which costs next to nothing.
+
+    Text that begins with text stays as it is: `as_context` makes categories of it when it is asked for.
+    Other labels are made categories now, so that lists and the like are refused at once.
+    """
+    frame = frame.reset_index(drop=True)
+    for name, dtype in frame.dtypes.items():
+        if isinstance(dtype, np.dtype) and dtype.kind in "fiub":
+            continue  # the most, and they hold as they are
+        column = frame[name]
+        if is_text(column):
+            if not begins_with_text(column):
+                frame[name] = _categorical(column)
+        elif not isinstance(dtype, np.dtype | pd.ArrowDtype):
+            frame[name] = column.copy()  # whose to_numpy() may be written to, past pandas
+    return frame
+
+
+def _categorical(column: pd.Series) -> pd.Categorical:
+    try:
+        codes, classes = encode(column)
+    except (TypeError, NotImplementedError) as error:  # the latter of Arrow
+        raise TypeError(
+            f"The column {column.name!r} holds what is neither a number, a time nor text ({error}): "
+            "drop it."
+        ) from error
+    return pd.Categorical.from_codes(codes, categories=pd.Index(classes, dtype=object))
+
+
+def concatenate_contexts(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Join the rows of several contexts; what one of them lacks is missing there."""
+    if len(parts) == 1:
+        return parts[0]
+    return as_context(pd.concat([_uncategorised(part) for part in parts], ignore_index=True))
+
+
+def _uncategorised(frame: pd.DataFrame) -> pd.DataFrame:
+    # pandas joins categoricals of different categories as objects: make that explicit.
+    return frame.astype({name: object for name in frame.columns if is_text(frame[name])})
+
+
+def pack(column: pd.Series) -> tuple[NDArray, Any]:
+    """Give a column as plain arrays: what pandas pickles of equal columns is not always equal."""
+    if is_text(column):
+        codes, classes = encode(column)
+        return codes.astype(np.min_scalar_type(-len(classes))), classes
+    values = plain_layout(plain_array(column))
+    if isinstance(column.dtype, np.dtype):
+        return values, None
+    kind = column.dtype
+    if isinstance(kind, pd.ArrowDtype):
+        kind = kind.pyarrow_dtype  # pandas' own holds a cache
+    elif not isinstance(kind, pd.DatetimeTZDtype):
+        kind = str(kind)
+    # As bytes, because a hash tells one object that two columns share from two equal ones.
+    return values, pickle.dumps(kind)
+
+
+def unpack(packed: tuple[NDArray, Any]) -> pd.Series:
+    """Give the column again that `pack` made plain arrays of."""
+    values, kind = packed
+    if isinstance(kind, np.ndarray):
+        categories = pd.Index(kind, dtype=object)
+        return pd.Series(pd.Categorical.from_codes(values, categories=categories), copy=False)
+    column = pd.Series(values, copy=False)
+    if kind is None:
+        return column
+    dtype = pickle.loads(kind)
+    if not isinstance(dtype, str | pd.DatetimeTZDtype):
+        dtype = pd.ArrowDtype(dtype)
+    if values.dtype.kind == "M" and pd.Series(dtype=dtype).dt.tz is not None:
+        column = column.dt.tz_localize("UTC")
+    return column.astype(dtype)
+
+
+def require_column(name: Any, columns: Iterable[str], what: str) -> None:
+    """Raise unless a column is there.
+
+    Raises
+    ------
+    ValueError
+        Names the column of the nearest spelling.
+    """
+    known = [str(column) for column in columns]
+    if name in known:
+        return
+    by_lower = {column.lower(): column for column in reversed(known)}
+    near = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.0)
+    hint = f" The nearest is {by_lower[near[0]]!r}." if near else " The table has no columns."
+    raise ValueError(f"There is no column {name!r} for {what}.{hint}")

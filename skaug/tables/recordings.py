@@ -1,0 +1,227 @@
+"""Where the recordings of a table begin and end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skaug.tables.columns import (
+    changes,
+    encode,
+    is_text,
+    plain_array,
+    runs,
+)
+from skaug.tables.table import Table
+
+
+class Recordings:
+    """The rows of a table, sorted into stretches that windows may be cut from.
+
+    Parameters
+    ----------
+    table : Table
+        The recordings.
+    subject : str or None
+        The column that says whose each row is; None if the table is one recording.
+    boundaries : sequence of str
+        Columns whose change of value ends a stretch.
+    time : str or None
+        The column of times.
+    max_gap : float, str, timedelta or None
+        The longest step in time within a stretch, in the unit of `time`.
+    sort : bool
+        Whether to gather the rows of a subject that are not neighbours; otherwise the order of the
+        table is kept, and they end the stretch.
+
+    Attributes
+    ----------
+    order : ndarray of shape (n_rows,) or None
+        Position in the table of each sorted row; None if the table's own order is kept.
+    subjects : ndarray of shape (n_subjects,), or None
+        The subjects in order of appearance; None without subjects.
+    firsts : ndarray of shape (n_stretches + 1,)
+        First sorted row of each stretch, and the number of rows.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        subject: str | None,
+        boundaries: Sequence[str],
+        time: str | None,
+        max_gap: Any,
+        *,
+        sort: bool,
+    ) -> None:
+        self.order: NDArray[np.intp] | None = None
+        self.subjects: NDArray | None = None
+        self._n_rows = len(table)
+        firsts, codes = np.zeros(1, dtype=np.intp), np.zeros(1, dtype=np.intp)
+        if subject is not None:
+            firsts, codes, self.subjects = runs(table.column(subject))
+            self._require_subjects(firsts, codes, subject)
+        lengths = np.diff(firsts, append=self._n_rows)
+        rows_before = np.zeros_like(lengths)
+        if len(codes) > codes.max() + 1:  # a subject's rows are not neighbours
+            if sort:
+                by_subject = np.argsort(codes, kind="stable")
+                self.order = _joined_ranges(firsts[by_subject], lengths[by_subject])
+                lengths = np.bincount(codes, lengths).astype(np.intp)
+                firsts, codes = np.cumsum(lengths) - lengths, np.arange(len(lengths))
+                rows_before = np.zeros_like(lengths)
+            else:
+                rows_before = pd.Series(lengths).groupby(codes).cumsum().to_numpy() - lengths
+        self._subject_firsts, self._subject_codes = firsts, codes
+        self._rows_before = rows_before  # of the same subject, in the runs before
+        breaks = [firsts, *(self._breaks(table.column(name)) for name in boundaries)]
+        if time is not None:
+            is_break = np.zeros(self._n_rows, dtype=bool)
+            is_break[np.concatenate(breaks)] = True
+            gaps = self._gaps(table.column(time), time, max_gap, is_break[1:])
+            breaks.append(np.flatnonzero(gaps) + 1)
+        self.firsts = np.append(np.unique(np.concatenate(breaks)), self._n_rows)
+
+    def _require_subjects(
+        self, firsts: NDArray[np.intp], codes: NDArray[np.intp], subject: str
+    ) -> None:
+        if (codes < 0).any():
+            n_missing = np.diff(firsts, append=self._n_rows)[codes < 0].sum()
+            raise ValueError(
+                f"The subject column {subject!r} is missing in {n_missing} rows, first in row "
+                f"{firsts[codes < 0][0]}: fill it in or drop these rows."
+            )
+
+    def _breaks(self, column: pd.Series) -> NDArray[np.intp]:
+        """Give the sorted rows at which a column's value is another than before."""
+        if self.order is None:
+            return runs(column)[0]
+        return changes(self.sorted(encode(column)[0])) + 1
+
+    def sorted(self, values: NDArray) -> NDArray:
+        """Give values of the table's rows in sorted order."""
+        return values if self.order is None else values[self.order]
+
+    def _gaps(
+        self, column: pd.Series, name: str, max_gap: Any, breaks: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        if is_text(column):
+            raise ValueError(
+                f"The time column {name!r} holds {column.dtype}, not times or numbers: parse it first "
+                "(pandas.to_datetime)."
+            )
+        if column.isna().any():
+            row = int(np.flatnonzero(column.isna())[0])
+            raise ValueError(f"The time column {name!r} is missing in row {row}: fill or drop it.")
+        times = self.sorted(plain_array(column))
+        is_clock = times.dtype.kind in "mM"
+        steps = np.diff(times if is_clock or times.dtype.kind == "f" else times.astype(np.int64))
+        backwards = ~breaks & (steps < np.zeros((), steps.dtype))
+        if backwards.any():
+            row = int(np.flatnonzero(backwards)[0]) + 1
+            whose = "" if self.subjects is None else f" of {self.subject_of(row)}"
+            in_table = row if self.order is None else int(self.order[row])
+            raise ValueError(
+                f"The time {name!r}{whose} goes back in row {in_table}: sort the table by subject and "
+                "time, or name the column that tells its recordings apart in boundaries."
+            )
+        if max_gap is None:
+            return np.zeros_like(breaks)
+        longest = _longest_step(max_gap, name, is_clock)
+        if times.dtype.kind == "f":  # 0.1 s apart is not always 0.1 in floating point
+            longest += 4 * np.spacing(np.abs(times).max())
+        return steps > longest
+
+    def subject_of(self, row: int | np.integer) -> str:
+        """Say whose a sorted row is, in a message."""
+        if self.subjects is None:
+            return "the table"
+        subject = self.subjects[self.codes_of(row)]
+        return f"subject {subject.item() if isinstance(subject, np.generic) else subject!r}"
+
+    def codes_of(self, rows: Any) -> Any:
+        """Give the subject of each of these sorted rows, as a position in `subjects`."""
+        return self._subject_codes[np.searchsorted(self._subject_firsts, rows, side="right") - 1]
+
+    def origins(self, starts: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """Say where windows come from.
+
+        Parameters
+        ----------
+        starts : ndarray of shape (n_windows,)
+            Their first sorted rows, ascending.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_windows,)
+            The subject, as a position in `subjects`.
+        first_rows : ndarray of shape (n_windows,)
+            The number of rows of that subject before the window.
+        """
+        bounds = np.searchsorted(starts, np.append(self._subject_firsts, self._n_rows))
+        n_windows = np.diff(bounds)
+        before = self._rows_before - self._subject_firsts
+        first_rows = (starts + np.repeat(before, n_windows)).astype(np.int64)
+        return np.repeat(self._subject_codes, n_windows), first_rows
+
+    def starts(self, size: int, stride: int, *, from_first_row: bool) -> NDArray[np.intp]:
+        """Give the first rows of the windows that lie within one stretch.
+
+        Parameters
+        ----------
+        size, stride : int
+            Rows in a window, and from one to the next.
+        from_first_row : bool
+            Whether each stretch counts its strides from its own first row, or from the table's.
+        """
+        if not from_first_row:
+            every = np.arange(0, self.firsts[-1] - size + 1, stride)
+            within = np.searchsorted(self.firsts, every, side="right")
+            return every[every + size <= self.firsts[within]]
+        counts = np.maximum((np.diff(self.firsts) - size) // stride + 1, 0)
+        before = np.cumsum(counts) - counts
+        return (
+            np.repeat(self.firsts[:-1] - before * stride, counts) + np.arange(counts.sum()) * stride
+        )
+
+    def filled_forward(self, values: NDArray) -> NDArray:
+        """Give values of sorted rows, each missing one replaced by the last of the same stretch."""
+        down = (-1,) + (1,) * (values.ndim - 1)
+        rows = np.arange(len(values)).reshape(down)
+        first = np.repeat(self.firsts[:-1], np.diff(self.firsts)).reshape(down)
+        last = np.maximum.accumulate(np.where(pd.isna(values), -1, rows), axis=0)
+        return np.take_along_axis(values, np.where(last < first, rows, last), axis=0)
+
+
+def _joined_ranges(firsts: NDArray[np.intp], lengths: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Give ``range(first, first + length)`` of each, one after the other."""
+    behind = np.cumsum(lengths)
+    return np.repeat(firsts - (behind - lengths), lengths) + np.arange(behind[-1])
+
+
+def _longest_step(max_gap: Any, name: str, is_clock: bool) -> Any:
+    # A timedelta of NumPy is one of its numbers.
+    is_number = isinstance(max_gap, Real) and not isinstance(max_gap, np.timedelta64)
+    if is_clock and is_number:
+        raise ValueError(
+            f"The time {name!r} is a date and time, so max_gap={max_gap!r} needs a unit: "
+            f"pass '{max_gap}s', or a timedelta."
+        )
+    if not is_clock and not is_number:
+        raise ValueError(
+            f"The time {name!r} holds numbers, so max_gap={max_gap!r} must be a number of the same unit."
+        )
+    try:
+        longest = pd.Timedelta(max_gap) if is_clock else max_gap
+    except ValueError as error:
+        raise ValueError(
+            f"max_gap={max_gap!r} is no length of time ({error}): try '2s'."
+        ) from error
+    if not longest > (pd.Timedelta(0) if is_clock else 0):
+        raise ValueError(f"max_gap={max_gap!r} must be positive; None allows any gap.")
+    return longest.to_timedelta64() if is_clock else longest

@@ -1,0 +1,166 @@
+"""A table of recordings: its columns, whatever library holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import pandas as pd
+from numpy.typing import DTypeLike, NDArray
+from sklearn.utils import check_array
+
+from skaug._arrays import blocks_of, in_halves
+from skaug.tables.columns import (
+    hold_context,
+    holds_nan,
+    is_text,
+    plain_array,
+    require_column,
+    with_inferred_type,
+)
+
+# Bytes of a matrix that are filled at once: few enough to stay in the cache from column to column,
+# and a large page of memory.
+_BLOCK_BYTES = 1 << 21
+
+
+class Table:
+    """The columns of a pandas or polars DataFrame, or of a 2-D array.
+
+    Parameters
+    ----------
+    X : DataFrame or array-like of shape (n_rows, n_columns)
+        The recordings. The columns of an array are called ``x0``, ``x1``, ...
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `X` is no table, has no rows, or two columns of the same name.
+    """
+
+    def __init__(self, X: Any) -> None:
+        if nw.dependencies.is_polars_lazyframe(X):
+            raise TypeError("The recordings are a LazyFrame, without rows as yet: call .collect().")
+        self.is_array = not nw.dependencies.is_into_dataframe(X)
+        if self.is_array:
+            values = check_array(X, dtype=None, ensure_all_finite=False, allow_nd=True)
+            if values.ndim > 2:
+                raise ValueError(
+                    "The recordings must be a pandas or polars DataFrame or a 2-D array, one row per "
+                    f"sample, got {type(X).__name__} of {values.ndim} dimensions. Windows that are "
+                    "cut already need no SubjectWindower: start the pipeline with the next step."
+                )
+            values = values.astype(values.dtype.newbyteorder("="), copy=False)  # for pandas
+            X = pd.DataFrame(values, columns=[f"x{i}" for i in range(values.shape[1])])
+        if isinstance(X, pd.DataFrame):
+            X = _with_plain_columns(X)
+        self.frame = nw.from_native(X, eager_only=True)
+        if len(self.frame) == 0:
+            raise ValueError("The table has no rows: check the filter or the split that made it.")
+        if not isinstance(X, pd.DataFrame):
+            decimals = [name for name, dtype in self.frame.schema.items() if dtype.is_decimal()]
+            if decimals:
+                self.frame = self.frame.with_columns(nw.col(decimals).cast(nw.Float64))
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def names(self) -> list[str]:
+        """The columns, in order."""
+        return self.frame.columns
+
+    def rename(self, names: Sequence[str]) -> None:
+        """Give the columns other names, in their order."""
+        self.frame = self.frame.rename(dict(zip(self.names, names, strict=True)))
+
+    def numeric_names(self) -> list[str]:
+        """Name the columns that hold numbers."""
+        dtypes = self.frame.head(0).to_pandas().dtypes
+        return [name for name in self.names if dtypes[name].kind in "iuf"]
+
+    def header(self, without: str | None) -> pd.DataFrame:
+        """Give the columns without the rows: what scikit-learn compares between fit and transform."""
+        names = [name for name in self.names if name != without]
+        return pd.DataFrame(np.empty((0, len(names))), columns=names)
+
+    def column(self, name: str) -> pd.Series:
+        """Give a column as a pandas Series that counts rows from 0."""
+        return self.frame[name].to_pandas().reset_index(drop=True)
+
+    def column_of_numbers(self, name: str, role: str) -> pd.Series:
+        """Give a column of numbers.
+
+        Raises
+        ------
+        ValueError
+            If the column holds anything else.
+        """
+        column = self.column(name)
+        if is_text(column) or plain_array(column.iloc[:0]).dtype.kind not in "biuf":
+            raise ValueError(
+                f"The {role} {name!r} holds {column.dtype}, not numbers: leave it out, or turn it into "
+                "numbers first (pandas.to_numeric, pandas.get_dummies)."
+            )
+        return column
+
+    def matrix(
+        self, names: Sequence[str], order: NDArray[np.intp] | None, dtype: DTypeLike
+    ) -> tuple[NDArray, bool]:
+        """Give columns of numbers as a matrix, missing ones as NaN.
+
+        Returns
+        -------
+        matrix : ndarray of shape (n_rows, len(names))
+            C-contiguous.
+        is_missing : bool
+            Whether a value is.
+        """
+        columns = [plain_array(self.column_of_numbers(name, "feature")) for name in names]
+        out = np.empty((len(self), len(names)), dtype=dtype)
+        n_block = max(1, _BLOCK_BYTES // out[:1].nbytes)
+
+        def fill(part: slice) -> bool:
+            is_missing = False
+            for rows in blocks_of(part, n_block):
+                for j, values in enumerate(columns):
+                    out[rows, j] = values[rows] if order is None else values[order[rows]]
+                is_missing = is_missing or holds_nan(out[rows])
+            return is_missing
+
+        return out, any(in_halves(fill, len(out), out.nbytes))
+
+    def context(self, without: Sequence[str], order: NDArray[np.intp] | None) -> pd.DataFrame:
+        """Give the columns that are not named; they do not change when the table is written to."""
+        context = hold_context(self.frame.drop(list(without)).to_pandas())
+        return context if order is None else context.take(order).reset_index(drop=True)
+
+
+def _with_plain_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give the frame with text as names, each once, and numbers that are not objects."""
+    if not all(isinstance(name, str) for name in frame.columns):
+        frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    repeated = frame.columns[frame.columns.duplicated()]
+    if len(repeated):
+        raise ValueError(f"Two columns are called {repeated[0]!r}: rename one.")
+    # Numbers beside text in an array, for one.
+    odd = [name for name, dtype in frame.dtypes.items() if dtype.kind == "O"]
+    typed = {name: with_inferred_type(frame[name]) for name in odd}
+    changed = {name: column for name, column in typed.items() if column.dtype.kind != "O"}
+    return frame.assign(**changed) if changed else frame
+
+
+def resolve(name: Any, names: Sequence[str], what: str) -> str:
+    """Give the name of a column that was given by name, or by position in an array.
+
+    Raises
+    ------
+    ValueError
+        If there is none, naming the nearest.
+    """
+    if isinstance(name, int | np.integer) and str(name) not in names:
+        name = f"x{name}"
+    require_column(str(name), names, what)
+    return str(name)

@@ -1,0 +1,124 @@
+"""Arrays that carry labels and provenance along, and refuse to lose them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import DTypeLike, NDArray
+
+from skaug.windows.provenance import Provenance
+
+
+class WindowArray(ABC):
+    """What `Windows` and `WindowFeatures` share: an array-like, one row a window, with labels.
+
+    scikit-learn's own tools index, split, hash and convert it like an array. It is not a subclass of
+    ``numpy.ndarray``, because joblib's hash, on which every cache relies, would overlook the labels.
+    """
+
+    provenance: Provenance
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array, windows first."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> np.dtype:
+        """Data type of the values."""
+
+    @abstractmethod
+    def to_numpy(self) -> NDArray:
+        """Give the values as an array, without labels and provenance."""
+
+    @abstractmethod
+    def _to_plain(self) -> Any:
+        """Give what an estimator that knows nothing of windows works on."""
+
+    @abstractmethod
+    def _take(self, index: Any) -> Self:
+        """Select windows by a slice, a mask or integers."""
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def y(self) -> NDArray | None:
+        """The label of each window, of shape (n_windows,), or None."""
+        return self.provenance.y
+
+    @property
+    def groups(self) -> NDArray | None:
+        """The subject of each window, of shape (n_windows,), or None."""
+        return self.provenance.groups
+
+    @property
+    def is_synthetic(self) -> NDArray[np.bool_]:
+        """Whether each window was synthesised, of shape (n_windows,)."""
+        return self.provenance.is_synthetic
+
+    @property
+    def origins(self) -> pd.DataFrame:
+        """Where each window comes from, one row a window.
+
+        ``subject``; ``first_row``, counted among the rows of that subject; and ``draw``, which says
+        which synthetic window of that origin it is, and is -1 for a recorded one.
+        """
+        return self.provenance.origins()
+
+    def __len__(self) -> int:
+        return len(self.provenance)
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, tuple):  # X[index, ...], as scikit-learn's _safe_indexing asks
+            if not all(part is Ellipsis or _is_everything(part) for part in key[1:]):
+                return np.asarray(self)[key]
+            key = key[0] if key else slice(None)
+        if key is Ellipsis:
+            return self
+        if isinstance(key, int | np.integer) and not isinstance(key, bool):
+            if not -len(self) <= key < len(self):
+                raise IndexError(f"There are {len(self)} windows, so none has the index {key}.")
+            key = int(key) % len(self)
+            return self._take(slice(key, key + 1)).to_numpy()[0]
+        if not isinstance(key, slice):
+            key = np.asarray(key)
+            if key.size == 0 and key.dtype != bool:
+                key = key.astype(np.intp)
+            if key.ndim != 1 or key.dtype.kind not in "biu":
+                raise IndexError(
+                    "Select windows by a slice, a boolean mask or integers, got "
+                    f"an index of dtype {key.dtype} and shape {key.shape}."
+                )
+            if key.dtype == bool and len(key) != len(self):
+                raise IndexError(f"The mask has {len(key)} entries for {len(self)} windows.")
+        return self._take(key)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
+        if self.provenance.holds_synthetic:
+            raise TypeError(
+                f"These {len(self)} windows hold {int(self.is_synthetic.sum())} synthetic ones, whose "
+                "labels only this object knows: as a bare array, an estimator would fit them to the "
+                "labels of other windows. Either build the pipeline with skaug.make_pipeline, or end "
+                "a scikit-learn Pipeline in skaug.WindowRegressor(...) or skaug.WindowClassifier(...). "
+                "Call .to_numpy() if you do want the bare array (the labels are in .y)."
+            )
+        if copy is False:
+            raise ValueError("The values are made when they are asked for: they need copying.")
+        values = self.to_numpy()
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+
+def _is_everything(key: Any) -> bool:
+    return isinstance(key, slice) and key == slice(None)
+
+
+def plain(X: Any) -> Any:
+    """Give what an estimator that knows nothing of windows works on: an array or a data frame."""
+    return X._to_plain() if isinstance(X, WindowArray) else X

@@ -1,0 +1,230 @@
+"""What is known of every window besides its samples: label, subject, origin, rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skaug._arrays import covered_rows, plain_layout
+from skaug.tables.aggregation import Aggregation, aggregate
+from skaug.tables.columns import as_column
+
+#: The draw of a window that was recorded, not synthesised.
+REAL = -1
+
+
+@dataclass(frozen=True, eq=False)
+class FrameRows:
+    """Where windows lie in the frame that they were cut from.
+
+    Parameters
+    ----------
+    starts : ndarray of shape (n_windows,)
+        First row of each window.
+    size : int
+        Rows in a window.
+    n_rows : int
+        Rows of the frame.
+    positions : ndarray of shape (n_sorted_rows,), optional
+        For frames whose subjects are not contiguous: `starts` counts in rows sorted by subject, and
+        `positions` says where each of those lies in the frame. None if the order is the frame's.
+    """
+
+    starts: NDArray[np.intp]
+    size: int
+    n_rows: int
+    positions: NDArray[np.intp] | None = None
+
+    def take(self, index: Any) -> FrameRows:
+        """Give the rows of some of the windows."""
+        return replace(self, starts=self.starts[index])
+
+    def indices(self) -> NDArray[np.intp]:
+        """Give the position of each row of each window, of shape (n_windows, size)."""
+        rows = self.starts[:, None] + np.arange(self.size)
+        return rows if self.positions is None else self.positions[rows]
+
+    def aggregate(self, values: Any, how: Aggregation, name: str = "y") -> NDArray:
+        """Aggregate one value per row of the frame to one per window."""
+        if self.positions is not None:
+            values = as_column(values, name).take(self.positions)
+        return aggregate(values, self.starts, self.size, how, name)
+
+
+@dataclass(frozen=True, eq=False)
+class Provenance:
+    """Subject, origin, draw, label and rows of windows.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_windows,)
+        The subject of each window, as a position in `subjects`.
+    subjects : ndarray of shape (n_subjects,), or None
+        The subjects. None where the recordings are nobody's in particular.
+    first_row : ndarray of shape (n_windows,)
+        First row of each window, counted among all the rows of its subject.
+    draw : ndarray of shape (n_windows,)
+        Which synthetic window of that origin it is; `REAL` for a recorded one.
+    is_synthetic : ndarray of shape (n_windows,)
+        Whether the samples were synthesised.
+    y : ndarray of shape (n_windows,), or None
+        The label of each window.
+    rows : FrameRows or None
+        Where the windows lay in the frame that was transformed; None if in none, or in several.
+    subject : str or None
+        The column that the subjects were read from.
+    target : str or None
+        The column that the labels were aggregated from.
+    target_agg : str or callable
+        How.
+    is_replaced : bool
+        Whether other labels were passed to ``fit`` than the windows carried, such as transformed ones.
+    """
+
+    codes: NDArray[np.intp]
+    subjects: NDArray | None
+    first_row: NDArray[np.int64]
+    draw: NDArray[np.int64]
+    is_synthetic: NDArray[np.bool_]
+    y: NDArray | None = None
+    rows: FrameRows | None = None
+    subject: str | None = None
+    target: str | None = None
+    target_agg: Aggregation = "mean"
+    is_replaced: bool = False
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def groups(self) -> NDArray | None:
+        """The subject of each window, or None."""
+        return None if self.subjects is None else self.subjects[self.codes]
+
+    @property
+    def holds_synthetic(self) -> bool:
+        """Whether any window was synthesised."""
+        return bool(self.is_synthetic.any())
+
+    def origins(self) -> pd.DataFrame:
+        """One row per window: subject, first_row, draw."""
+        subject = np.full(len(self), None) if self.groups is None else self.groups
+        return pd.DataFrame({"subject": subject, "first_row": self.first_row, "draw": self.draw})
+
+    def take(self, index: Any) -> Provenance:
+        """Give the labels of some of the windows."""
+        return replace(
+            self,
+            codes=self.codes[index],
+            first_row=self.first_row[index],
+            draw=self.draw[index],
+            is_synthetic=self.is_synthetic[index],
+            y=None if self.y is None else self.y[index],
+            rows=None if self.rows is None else self.rows.take(index),
+        )
+
+    def compact(self) -> Provenance:
+        """Forget the subjects and rows that no window refers to: what may be pickled."""
+        present, codes = np.unique(self.codes, return_inverse=True)
+        rows = self.rows
+        if rows is not None:
+            starts, positions = rows.starts, rows.positions
+            if positions is not None:
+                starts, stretches = covered_rows(starts, rows.size)
+                kept = [positions[:0], *(positions[stretch] for stretch in stretches)]
+                positions = plain_layout(np.concatenate(kept))
+            rows = replace(rows, starts=plain_layout(starts), positions=positions)
+        return replace(
+            self,
+            codes=plain_layout(codes.astype(np.intp)),
+            subjects=None if self.subjects is None else plain_layout(self.subjects[present]),
+            first_row=plain_layout(self.first_row),
+            draw=plain_layout(self.draw),
+            is_synthetic=plain_layout(self.is_synthetic),
+            y=None if self.y is None else plain_layout(self.y),
+            rows=rows,
+        )
+
+    def relabel(self, y: Any) -> Provenance:
+        """Give the windows the labels that were passed to ``fit`` or ``score``.
+
+        Labels that are passed win over those that the windows carry, with one exception: what holds
+        synthetic windows was made while fitting, and no `y` from outside has an entry for them.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_windows,) or (n_rows_of_the_frame,), or None
+            One label a window, or one a row, which are then aggregated; None keeps the labels.
+
+        Returns
+        -------
+        Labels
+
+        Raises
+        ------
+        ValueError
+            If `y` has another length.
+        """
+        if y is None or self.holds_synthetic:
+            return self
+        n_rows = None if self.rows is None else self.rows.n_rows
+        if np.ndim(y) == 0:
+            raise ValueError(f"y must hold one label a window, got the scalar {y!r}.")
+        if n_rows == len(y) and self.rows is not None:
+            return self._replace_labels(self.rows.aggregate(y, self.target_agg))
+        if len(y) == len(self):
+            return self._replace_labels(np.array(y))
+        per_row = "" if n_rows is None else f", or {n_rows} for the rows they were cut from"
+        raise ValueError(
+            f"y has {len(y)} labels, but there are {len(self)} windows: pass one label for each"
+            f"{per_row}."
+        )
+
+    def _replace_labels(self, y: NDArray) -> Provenance:
+        is_other = self.y is not None and not (
+            self.y.shape == y.shape and ((self.y == y) | (pd.isna(self.y) & pd.isna(y))).all()
+        )
+        return replace(self, y=y, is_replaced=self.is_replaced or is_other)
+
+
+def concatenate_provenance(parts: Sequence[Provenance]) -> Provenance:
+    """Join the labels of several sets of windows.
+
+    Raises
+    ------
+    ValueError
+        If some have labels or subjects and others have none.
+    """
+    first = parts[0]
+    for what in ("y", "subjects"):
+        known = [getattr(part, what) is not None for part in parts if len(part)]
+        if any(known) and not all(known):
+            noun = "labels (y)" if what == "y" else "subjects (groups)"
+            raise ValueError(f"Some of these windows have {noun} and others have none: give all.")
+    filled = [part for part in parts if len(part)] or [first]
+    subjects, codes = _concatenate_subjects(filled)
+    return replace(
+        filled[0],
+        codes=codes,
+        subjects=subjects,
+        first_row=np.concatenate([part.first_row for part in filled]),
+        draw=np.concatenate([part.draw for part in filled]),
+        is_synthetic=np.concatenate([part.is_synthetic for part in filled]),
+        y=None if filled[0].y is None else np.concatenate([part.y for part in filled]),  # type: ignore[misc]
+        rows=filled[0].rows if len(filled) == 1 else None,
+        is_replaced=any(part.is_replaced for part in filled),
+    )
+
+
+def _concatenate_subjects(parts: Sequence[Provenance]) -> tuple[NDArray | None, NDArray[np.intp]]:
+    if parts[0].subjects is None:
+        return None, np.concatenate([part.codes for part in parts])
+    if all(part.subjects is parts[0].subjects for part in parts):
+        return parts[0].subjects, np.concatenate([part.codes for part in parts])
+    codes, subjects = pd.factorize(np.concatenate([part.groups for part in parts]))  # type: ignore[misc]
+    return subjects, codes.astype(np.intp)
