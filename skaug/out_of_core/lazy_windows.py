@@ -14,12 +14,12 @@ import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 from sklearn.base import clone
 
+from skaug._errors import prefix_errors
 from skaug.features import WindowFeatureExtractor, WindowFlattener
 from skaug.out_of_core.partitions import (
     breaking_columns,
     count_windows,
     cut_columns,
-    explaining,
     made_up_window,
     refuse_no_windows,
     require_whole_subjects,
@@ -287,12 +287,12 @@ def _partitions(frame: Any, columns: set[str] | None) -> list[Any]:
 
 
 def _count(part: pd.DataFrame, windower: SubjectWindower, partition: int) -> pd.DataFrame:
-    with explaining(f"partition {partition}"):
+    with prefix_errors(f"partition {partition}"):
         return count_windows(part, windower).assign(partition=partition)
 
 
 def _cut(part: pd.DataFrame, windower: SubjectWindower, partition: int) -> Windows:
-    with explaining(f"partition {partition}"):
+    with prefix_errors(f"partition {partition}"):
         return windower._cut(Table(part), None)
 
 

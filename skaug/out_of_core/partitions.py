@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -161,13 +160,3 @@ def refuse_no_windows(windower: SubjectWindower, counts: pd.DataFrame) -> NoRetu
     raise NoWindowsError(
         f"Every window of {size} rows misses a value: pass a smaller window_size, or missing='keep'."
     )
-
-
-@contextmanager
-def explaining(place: str) -> Iterator[None]:
-    """Have errors of the table say in which part of it they are."""
-    try:
-        yield
-    except ValueError as error:
-        error.args = (f"In {place}: {error}",)
-        raise

@@ -16,9 +16,10 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from dask.dataframe.utils import meta_nonempty
 
+from skaug._errors import prefix_errors
 from skaug._files import whole_file
 from skaug._versions import versions
-from skaug.out_of_core.partitions import cut_columns, explaining, made_up_window
+from skaug.out_of_core.partitions import cut_columns, made_up_window
 from skaug.tables.columns import encode, runs
 from skaug.tables.table import Table
 from skaug.windower import NoWindowsError, SubjectWindower
@@ -127,7 +128,7 @@ def subjects_in(source: Source, shard: Path, recipe: Recipe) -> list[Any]:
     name = recipe.windower._subject
     if name is None:
         return []
-    with explaining(repr(source.path)):
+    with prefix_errors(repr(source.path)):
         rows = source.fragment.to_table(recipe.table, columns=[name])
     return [_plain(subject) for subject in encode(Table(rows).column(name))[1]] if len(rows) else []
 
@@ -158,7 +159,7 @@ def write_shard(source: Source, shard: Path, recipe: Recipe) -> dict[str, Any]:
         If it cannot be read, or the shard cannot be written. Nothing half-written is left.
     """
     windower = recipe.windower
-    with explaining(repr(source.path)):
+    with prefix_errors(repr(source.path)):
         rows = source.fragment.to_table(recipe.table, columns=sorted(cut_columns(windower)))
         windows, held = _cut(rows, windower)
     told = {
