@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skaug.windows.base import plain
-from skaug.windows.feature_arrays import plain_xy
+from skaug.windows.feature_arrays import plain_xy, require_labels
 from skaug.windows.subject_overlap import FittedSubjects
 
 
@@ -101,13 +101,8 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
         """
         self._compared(X)
         values, labels = plain_xy(X, y)
-        if labels is None:
-            raise ValueError(
-                "There are no labels to score against: pass y, or give SubjectWindower the target "
-                "column and keep it in the table."
-            )
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return self.estimator_.score(values, labels, **weights)
+        return self.estimator_.score(values, require_labels(labels), **weights)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Say which metadata the estimator takes, for scikit-learn's metadata routing.

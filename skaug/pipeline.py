@@ -12,7 +12,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.metaestimators import available_if
 
 from skaug.windows.base import plain
-from skaug.windows.feature_arrays import attach_provenance, plain_xy
+from skaug.windows.feature_arrays import attach_provenance, plain_xy, provenance_of, require_labels
 from skaug.windows.subject_overlap import FittedSubjects
 
 
@@ -329,11 +329,8 @@ class _LabelParting(sklearn_pipeline.Pipeline):
     @available_if(lambda self: _inherited(self, "score"))
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any) -> float:
         values, labels = plain_xy(X, y)
-        if labels is None and y is None and hasattr(X, "labels"):
-            raise ValueError(
-                "There are no labels to score against: pass y, or give SubjectWindower the target "
-                "column and keep it in the table."
-            )
+        if provenance_of(X) is not None:
+            require_labels(labels)
         self._compared(X)
         return super().score(values, labels, sample_weight, **params)
 

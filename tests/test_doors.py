@@ -618,3 +618,11 @@ def test_row_scores_and_window_scores_agree_without_overlap(recordings: pd.DataF
         cross_val_score(pipe, constant, cv=FOLDS, scoring=row_scorer(MAE)),
         cross_val_score(pipe, constant, cv=FOLDS, scoring=window_scorer(MAE)),
     )
+
+
+def test_scoring_without_labels_names_the_remedy(door: str, windows: Windows) -> None:
+    case = Case(door, "windows", windows, windows.y, MAE)
+    pipe = case.pipe().fit(windows)
+    unlabeled = Windows.from_arrays(windows.to_numpy(), feature_names=windows.feature_names)
+    with pytest.raises(ValueError, match=r"no labels to score against: pass y, or name the target"):
+        pipe.score(unlabeled)

@@ -127,6 +127,22 @@ def plain_xy(X: Any, y: ArrayLike | None) -> tuple[Any, ArrayLike | None]:
     return plain(X), y if provenance is None else provenance.relabel(y).y
 
 
+def require_labels(y: Any) -> Any:
+    """Return the labels to score against.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    if y is None:
+        raise ValueError(
+            "There are no labels to score against: pass y, or name the target column in SubjectWindower "
+            "and keep it in the table."
+        )
+    return y
+
+
 def provenance_of(X: Any) -> Provenance | None:
     """Give what is known of windows, or of features of windows; None of anything else."""
     if isinstance(X, FeatureFrame) and not X.index.equals(X.described_rows):
