@@ -24,6 +24,8 @@ from skaug.out_of_core.shard_job import MANIFEST, ShardJob
 from skaug.windower import SubjectWindower
 from skaug.windows.container import Windows
 
+__all__ = ["read_shards", "write_shards"]
+
 
 def write_shards(
     table: str | Path,

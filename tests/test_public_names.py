@@ -1,0 +1,124 @@
+"""The public names and the paths to import them from, written out."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+from skaug import Windows
+from skaug.windows.feature_arrays import WindowFeatures
+
+PUBLIC = {
+    "skaug": [
+        "Pipeline",
+        "SubjectOverlapWarning",
+        "SubjectWindower",
+        "SynthefyAugmenter",
+        "SynthefySampler",
+        "WindowClassifier",
+        "WindowFeatures",
+        "WindowFlattener",
+        "WindowRegressor",
+        "WindowSpectrum",
+        "WindowStatistics",
+        "Windows",
+        "__version__",
+        "make_pipeline",
+    ],
+    "skaug.base": ["WindowStep"],
+    "skaug.datasets": ["load_ppg_dalia", "simulate_ppg"],
+    "skaug.evaluation": [
+        "LearningCurve",
+        "LearningCurveDisplay",
+        "ProtocolComparison",
+        "ProtocolComparisonDisplay",
+        "QualityReport",
+        "SyntheticWindowsDisplay",
+        "compare_protocols",
+        "learning_curve",
+        "synthetic_quality",
+    ],
+    "skaug.model_selection": [
+        "LeaveOneSubjectOut",
+        "SubjectKFold",
+        "row_scorer",
+        "split_by_column",
+        "window_scorer",
+    ],
+    "skaug.server": ["ReceivedRequest", "RunningService", "running", "serve"],
+    "skaug.shards": ["read_shards", "write_shards"],
+    "skaug.synthesis": [
+        "AgentArchive",
+        "AuthenticationError",
+        "BadResponse",
+        "BudgetExceeded",
+        "CallEstimate",
+        "ConnectionFailed",
+        "OutcomeUnknown",
+        "RateLimited",
+        "RequestRejected",
+        "ServerError",
+        "SurrogateSynthesizer",
+        "SynthefyAPI",
+        "SynthefyError",
+        "Synthesizer",
+        "WindowStore",
+        "estimate_calls",
+    ],
+}
+EXTRAS = {"skaug.server": ["starlette", "uvicorn"], "skaug.shards": ["dask", "distributed"]}
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_a_package_exports_its_public_names_and_no_others(path: str) -> None:
+    for dependency in EXTRAS.get(path, []):
+        pytest.importorskip(dependency)
+    package = importlib.import_module(path)
+    assert sorted(package.__all__) == PUBLIC[path]
+    for name in PUBLIC[path]:
+        assert hasattr(package, name)
+
+
+def public(owner: type) -> list[str]:
+    return [name for name in dir(owner) if not name.startswith("_")]
+
+
+def test_windows_show_what_a_user_may_use() -> None:
+    assert public(Windows) == [
+        "blocks",
+        "compact",
+        "concatenate",
+        "context",
+        "context_rows",
+        "dtype",
+        "first_context_rows",
+        "from_arrays",
+        "groups",
+        "is_synthetic",
+        "map_blocks",
+        "ndim",
+        "origins",
+        "relabel",
+        "shape",
+        "synthesized",
+        "to_frame",
+        "to_numpy",
+        "with_samples",
+        "y",
+    ]
+
+
+def test_features_show_what_a_user_may_use() -> None:
+    assert public(WindowFeatures) == [
+        "dtype",
+        "groups",
+        "is_synthetic",
+        "ndim",
+        "origins",
+        "relabel",
+        "shape",
+        "to_frame",
+        "to_numpy",
+        "y",
+    ]
