@@ -58,7 +58,7 @@ for name, model in models.items():
         {
             "MAE": -summary["mean"],
             "sd": summary["sd"],
-            "difference to TRTR": -summary["difference"],  # below zero: better
+            "difference from TRTR": -summary["difference"],  # below zero: better
             "from": -summary["ci_high"],
             "to": -summary["ci_low"],
             "p": summary["p_holm"],

@@ -62,7 +62,7 @@ def test_a_plot_may_go_where_one_likes() -> None:
     figure, axes = pyplot.subplots(1, 2)
     display = ProtocolComparisonDisplay(SCORES, MAE).plot(axes=axes)
     assert display.figure_ is figure
-    with pytest.raises(ValueError, match="must hold 2 Axes, got 1"):
+    with pytest.raises(ValueError, match="needs 2 Axes, but axes holds 1"):
         ProtocolComparisonDisplay(SCORES, MAE).plot(axes=axes[0])
 
 

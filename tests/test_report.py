@@ -152,7 +152,7 @@ def test_few_subjects_are_told_why_there_is_no_p_value(windows: Windows, tmp_pat
     few = windows[np.isin(windows.groups, ["S1", "S2", "S3", "S4"])]
     compare_protocols(pipeline(), few, progress=False).to_html(tmp_path / "few.html")
     text = " ".join(Outline((tmp_path / "few.html").read_text()).text.split())
-    assert "No p-value is printed: with 4 subjects" in text
+    assert "No p-value is reported: with 4 subjects" in text
     assert "p = 0.125, which cannot reach 0.05" in text
     assert "p, sign flips" not in text
 
@@ -168,7 +168,7 @@ def test_shared_subjects_are_told_in_red(windows: Windows, tmp_path: Path) -> No
     comparison.to_html(tmp_path / "shared.html")
     outline = Outline((tmp_path / "shared.html").read_text())
     assert ("p", {"class": "alarm", "role": "alert"}) in outline.elements
-    assert "Subjects are on both sides of the folds" in outline.text
+    assert "Some subjects are in both the training and the test set" in outline.text
 
 
 def test_names_cannot_break_the_page(windows: Windows, tmp_path: Path) -> None:

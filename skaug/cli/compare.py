@@ -17,7 +17,8 @@ from skaug.cli.comparisons import (
 from skaug.cli.pages import add_report, check_can_report, write_report
 from skaug.cli.tables import add_table, check_can_write, read_table, windower_of
 from skaug.evaluation import compare_protocols
-from skaug.evaluation.protocols import PROTOCOLS
+from skaug.evaluation.displays.metric_names import ReadableMetric
+from skaug.evaluation.protocol_variants import PROTOCOLS
 from skaug.synthesis import SurrogateSynthesizer
 from skaug.windower import ALIGNMENTS
 
@@ -129,8 +130,10 @@ def run(options: argparse.Namespace) -> None:
         progress=True,
     )
     if options.output is not None:
-        scores = comparison.scores.drop(columns="metric").rename(columns={"score": "MAE"})
-        scores.assign(MAE=-scores["MAE"]).to_csv(options.output, index=False)
+        metric = ReadableMetric(comparison.metrics[0])
+        scores = comparison.scores.drop(columns="metric").rename(columns={"score": metric.label})
+        scores[metric.label] = metric.shown(scores[metric.label])
+        scores.to_csv(options.output, index=False)
     print_comparison(comparison, options.target)
     if options.output is not None:
         print(f"The score of each subject in each fold is in {options.output}.")

@@ -13,7 +13,9 @@ from sklearn.preprocessing import StandardScaler
 
 from skaug import Pipeline, SynthefyAugmenter, Windows, make_pipeline
 from skaug.evaluation import ProtocolComparison
+from skaug.evaluation.displays.metric_names import ReadableMetric
 from skaug.evaluation.inference import FEWEST_SUBJECTS
+from skaug.evaluation.report import training_windows
 from skaug.synthesis import Synthesizer
 
 MODELS = {
@@ -54,29 +56,30 @@ def print_windows(windows: Windows) -> None:
 
 def print_comparison(comparison: ProtocolComparison, target: str) -> None:
     """Print the score of each protocol, the differences, and the verdict."""
-    summary = comparison.summary().droplevel("metric")
+    metric = ReadableMetric(comparison.metrics[0])
+    summary = metric.shown_summary(comparison.summary().droplevel("metric"))
     counts = comparison.scores.groupby("protocol")[["n_real", "n_synthetic"]].mean()
     n_subjects = int(summary["n_subjects"].max())
     is_compared = "TRTR" in summary.index and len(summary) > 1
     has_p_values = is_compared and n_subjects >= FEWEST_SUBJECTS
     digits = _decimals(summary["mean"].abs().max())
-    lines = [["protocol", "trained on", "MAE"]]
-    lines[0] += ["difference to TRTR", "95 % interval", "better for"] if is_compared else []
+    lines = [["protocol", "trained on", metric.label]]
+    lines[0] += ["difference from TRTR", "95 % interval", "better for"] if is_compared else []
     lines[0] += ["p"] if has_p_values else []
     for protocol, row in summary.iterrows():
-        line = [str(protocol), _trained_on(counts.loc[protocol])]
-        line.append(f"{-row['mean']:.{digits}f} ± {row['sd']:.{digits}f}")
+        line = [str(protocol), training_windows(counts.loc[protocol])]
+        line.append(f"{row['mean']:.{digits}f} ± {row['sd']:.{digits}f}")
         if is_compared and not pd.isna(row["difference"]):
-            # + 0.0: never minus nothing.
-            change, high, low = (
-                f"{round(-float(row[name]), digits) + 0.0:+.{digits}f}"
+            # + 0.0: what is rounded to zero must not be printed as "-0".
+            change, low, high = (
+                f"{round(row[name], digits) + 0.0:+.{digits}f}"
                 for name in ("difference", "ci_low", "ci_high")
             )
             line += [change, f"{low} to {high}"]
             line.append(f"{row['n_better']} of {row['n_subjects']}")
             line += [f"{row['p_holm']:.3f}"] if has_p_values else []
         lines.append(line + [""] * (len(lines[0]) - len(line)))
-    print(f"\nMAE of {target}, mean ± sd over {n_subjects} left-out subjects:\n")
+    print(f"\n{metric.label} of {target}, mean ± sd over {n_subjects} left-out subjects:\n")
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for first, *others in lines:
         cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
@@ -87,11 +90,6 @@ def print_comparison(comparison: ProtocolComparison, target: str) -> None:
     if has_p_values:
         print(" p: exact sign flips over subjects, adjusted for the protocols compared.", end="")
     print(f"\n{comparison.verdict()}" if is_compared else "")
-
-
-def _trained_on(counts: pd.Series) -> str:
-    kinds = (("real", counts["n_real"]), ("synthetic", counts["n_synthetic"]))
-    return " + ".join(f"{count:.0f} {kind}" for kind, count in kinds if count)
 
 
 def _decimals(largest: float) -> int:

@@ -1,7 +1,8 @@
 """Whether synthetic windows helped, and what they are like."""
 
 from skaug.evaluation.comparison import ProtocolComparison
-from skaug.evaluation.displays.comparison import LearningCurveDisplay, ProtocolComparisonDisplay
+from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
+from skaug.evaluation.displays.learning_curve import LearningCurveDisplay
 from skaug.evaluation.displays.windows import SyntheticWindowsDisplay
 from skaug.evaluation.learning_curves import LearningCurve, learning_curve
 from skaug.evaluation.protocols import compare_protocols

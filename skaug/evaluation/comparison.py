@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
+from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
 from skaug.evaluation.displays.metric_names import ReadableMetric, signed
 from skaug.evaluation.inference import ALPHA, FEWEST_SUBJECTS, PairedInference, holm, infer
+from skaug.evaluation.protocol_variants import PROTOCOLS
+from skaug.evaluation.report import report_page
+from skaug.windows.container import Windows
 
 if TYPE_CHECKING:
-    from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
+    from skaug.evaluation.learning_curves import LearningCurve
+    from skaug.evaluation.quality.report import QualityReport
 
 # Tested on synthetic windows: better scores there are no help, and worse ones no harm.
 _NOT_JUDGED = ("TRTS",)
@@ -217,7 +222,8 @@ class ProtocolComparison:
         if not judged:
             return "There is nothing to judge: compare TRTR with TRSTR or TSTR."
         protocol = "TRSTR" if "TRSTR" in judged else judged[0]
-        row = self.summary().loc[(protocol, metric.name)]
+        of_metric = self.summary().xs(metric.name, level="metric")
+        row = metric.shown_summary(of_metric).loc[protocol]
         what = _WHAT[protocol]
         trained = self.scores[self.scores["protocol"] == protocol]
         if protocol == "TRSTR" and not trained["n_synthetic"].any():
@@ -234,12 +240,10 @@ class ProtocolComparison:
         return " ".join([f"{words}: {self._difference_in_words(row, metric)}.", *self._doubts(row)])
 
     def _difference_in_words(self, row: pd.Series, metric: ReadableMetric) -> str:
-        low, high = sorted((metric.sign * row["ci_low"], metric.sign * row["ci_high"]))
-        interval = (
-            f" (95 % interval {signed(low)} to {signed(high)})" if row["n_subjects"] > 1 else ""
-        )
+        ends = f"{signed(row['ci_low'])} to {signed(row['ci_high'])}"
+        interval = f" (95 % interval {ends})" if row["n_subjects"] > 1 else ""
         return (
-            f"{metric.label} {signed(metric.sign * row['difference'])} on average{interval}, better for "
+            f"{metric.label} {signed(row['difference'])} on average{interval}, better for "
             f"{row['n_better']} of {row['n_subjects']} subjects"
         )
 
@@ -256,15 +260,15 @@ class ProtocolComparison:
             )
         return doubts
 
-    def plot(self, metric: str | None = None, **kwargs: Any) -> ProtocolComparisonDisplay:
-        """Draw the subjects' scores in pairs, and their differences with an interval.
+    def plot(self, metric: str | None = None, *, axes: Any = None) -> ProtocolComparisonDisplay:
+        """Draw the scores of each subject, and the differences to TRTR with an interval.
 
         Parameters
         ----------
         metric : str, optional
-            The first one by default.
-        **kwargs : dict
-            As `ProtocolComparisonDisplay.plot` takes them.
+            The first metric by default.
+        axes : sequence of two Axes, optional
+            Where to draw; a new figure by default.
 
         Returns
         -------
@@ -272,31 +276,58 @@ class ProtocolComparison:
 
         Raises
         ------
+        ValueError
+            If the metric was not scored.
         ImportError
-            Without the extra ``plot``.
+            If matplotlib (the extra ``plot``) is not installed.
         """
-        from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
+        metric = self.metrics[0] if metric is None else metric
+        return ProtocolComparisonDisplay(self.by_subject(metric), metric).plot(axes=axes)
 
-        return ProtocolComparisonDisplay.from_comparison(self, metric, **kwargs)
-
-    def to_html(self, path: str | Path, **parts: Any) -> None:
-        """Write a page that needs nothing else: verdict, plots, tables, and how it was made.
+    def to_html(
+        self,
+        path: str | Path,
+        *,
+        learning_curve: LearningCurve | None = None,
+        windows: tuple[Windows, Windows] | None = None,
+        sampling_rate: float = 1.0,
+        quality: QualityReport | None = None,
+    ) -> None:
+        """Write a self-contained page: verdict, plots, tables, and how the comparison was made.
 
         Parameters
         ----------
         path : str or Path
             The file to write.
-        **parts : dict
-            Further parts of the page, as `skaug.evaluation.report.report_page` takes them.
+        learning_curve : LearningCurve, optional
+            A curve to add, as returned by `skaug.evaluation.learning_curve`.
+        windows : tuple of Windows, optional
+            Real and synthetic windows, to be drawn over each other.
+        sampling_rate : float, default=1.0
+            Sampling rate of `windows` in Hz.
+        quality : QualityReport, optional
+            The quality of the synthetic windows, as returned by `skaug.evaluation.synthetic_quality`.
 
         Raises
         ------
         ImportError
-            Without the extra ``report``.
+            If jinja2 and matplotlib (the extra ``report``) are not installed.
         """
-        from skaug.evaluation.report import report_page
-
-        Path(path).write_text(report_page(self, **parts), encoding="utf-8")
+        tested = self.predictions.drop_duplicates(["subject", "first_row"])
+        page = report_page(
+            verdict=self.verdict(),
+            details=self.details,
+            protocols={name: PROTOCOLS[name] for name in self.protocols},
+            summary=self.summary(),
+            by_subject={name: self.by_subject(name) for name in self.metrics},
+            trained_on=self.scores.groupby("protocol")[["n_real", "n_synthetic"]].mean(),
+            n_windows=tested.groupby("subject", sort=False).size(),
+            curve=None if learning_curve is None else learning_curve.summary(),
+            windows=windows,
+            sampling_rate=sampling_rate,
+            quality=None if quality is None else quality._repr_html_(),
+        )
+        Path(path).write_text(page, encoding="utf-8")
 
     def save(self, folder: str | Path) -> None:
         """Write scores, predictions and details to a folder: two parquet files and a JSON file.

@@ -152,42 +152,6 @@ class Trial:
     test: NDArray
 
 
-def augmenter_path(estimator: Any) -> str:
-    """Give the name of the parameter that is the one augmenter.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or several, or a search varies what the protocols set.
-    """
-    params = estimator.get_params(deep=True)
-    paths = [name for name, value in params.items() if isinstance(value, SynthefyAugmenter)]
-    if len(paths) != 1:
-        found = "none" if not paths else f"{len(paths)}: {', '.join(paths)}"
-        raise ValueError(
-            "The estimator must hold one SynthefyAugmenter, whose train_on makes the protocols; found "
-            f"{found}. Build it with skaug.make_pipeline(..., SynthefyAugmenter(), ...)."
-        )
-    (path,) = paths
-    for owner, search in [("", estimator), *params.items()]:
-        inner = path.removeprefix(f"{owner}__estimator__" if owner else "estimator__")
-        if inner != path:
-            _check_search(search, inner)
-    return path
-
-
-def _check_search(search: Any, path: str) -> None:
-    """Raise if a search varies the augmenter, or replaces what holds it."""
-    grids = getattr(search, "param_grid", getattr(search, "param_distributions", {}))
-    for grid in [grids] if isinstance(grids, Mapping) else grids:
-        for name in grid:
-            if f"{path}__".startswith(f"{name}__") or name.startswith(f"{path}__"):
-                raise ValueError(
-                    f"The search varies {name!r}, but the protocols are made by setting the augmenter: "
-                    "leave it out of the search. (learning_curve varies how many windows are added.)"
-                )
-
-
 def named_scorers(scoring: Scoring) -> dict[str, Scorer]:
     """Give a scorer for each metric, by name.
 

@@ -5,27 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
+from skaug._checks import require_choice
 from skaug.evaluation.comparison import complete_scores
 from skaug.evaluation.cross_validation import (
     Samples,
     Scoring,
     Trial,
-    augmenter_path,
     named_scorers,
     run_trials,
 )
+from skaug.evaluation.displays.learning_curve import LearningCurveDisplay
 from skaug.evaluation.inference import t_interval
-from skaug.evaluation.protocols import under_protocol
-
-if TYPE_CHECKING:
-    from skaug.evaluation.displays.comparison import LearningCurveDisplay
+from skaug.evaluation.protocol_variants import augmenter_path, under_protocol
 
 
 @dataclass(frozen=True)
@@ -76,15 +74,15 @@ class LearningCurve:
         table = pd.DataFrame(rows).set_index(["metric", self.amount, "protocol"])
         return table.reindex(columns=columns)
 
-    def plot(self, metric: str | None = None, **kwargs: Any) -> LearningCurveDisplay:
+    def plot(self, metric: str | None = None, *, axes: Any = None) -> LearningCurveDisplay:
         """Draw the curve: mean over subjects, and the difference that synthetic windows make.
 
         Parameters
         ----------
         metric : str, optional
-            The first one by default.
-        **kwargs : dict
-            As `LearningCurveDisplay.plot` takes them.
+            The first metric by default.
+        axes : sequence of two Axes, optional
+            Where to draw; a new figure by default.
 
         Returns
         -------
@@ -92,12 +90,17 @@ class LearningCurve:
 
         Raises
         ------
+        ValueError
+            If the metric was not scored.
         ImportError
-            Without the extra ``plot``.
+            If matplotlib (the extra ``plot``) is not installed.
         """
-        from skaug.evaluation.displays.comparison import LearningCurveDisplay
-
-        return LearningCurveDisplay.from_curve(self, metric, **kwargs)
+        summary = self.summary()
+        metrics = list(summary.index.unique("metric"))
+        metric = metrics[0] if metric is None else metric
+        require_choice("metric", metric, metrics)
+        of_metric = summary.loc[metric].reset_index()
+        return LearningCurveDisplay(of_metric, metric, self.amount).plot(axes=axes)
 
 
 def learning_curve(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +13,81 @@ from sklearn.base import clone
 from skaug.augmenter import SynthefyAugmenter
 from skaug.synthesis import Synthesizer
 from skaug.windows.container import Windows, as_windows
+
+#: What each protocol trains on, and what it is tested on.
+PROTOCOLS = {
+    "TRTR": "train on real, test on real windows",
+    "TRSTR": "train on real and synthetic, test on real windows",
+    "TSTR": "train on synthetic, test on real windows",
+    "TRTS": "train on real, test on synthetic windows",
+    "TRRTR": "train on real windows and duplicates of them, test on real windows",
+}
+
+
+def augmenter_path(estimator: Any) -> str:
+    """Give the name of the parameter that is the one augmenter.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or several, or a search varies what the protocols set.
+    """
+    params = estimator.get_params(deep=True)
+    paths = [name for name, value in params.items() if isinstance(value, SynthefyAugmenter)]
+    if len(paths) != 1:
+        found = "none" if not paths else f"{len(paths)}: {', '.join(paths)}"
+        raise ValueError(
+            "The estimator must hold one SynthefyAugmenter, whose train_on makes the protocols; found "
+            f"{found}. Build it with skaug.make_pipeline(..., SynthefyAugmenter(), ...)."
+        )
+    (path,) = paths
+    for owner, search in [("", estimator), *params.items()]:
+        inner = path.removeprefix(f"{owner}__estimator__" if owner else "estimator__")
+        if inner != path:
+            _check_search(search, inner)
+    return path
+
+
+def _check_search(search: Any, path: str) -> None:
+    """Raise if a search varies the augmenter, or replaces what holds it."""
+    grids = getattr(search, "param_grid", getattr(search, "param_distributions", {}))
+    for grid in [grids] if isinstance(grids, Mapping) else grids:
+        for name in grid:
+            if f"{path}__".startswith(f"{name}__") or name.startswith(f"{path}__"):
+                raise ValueError(
+                    f"The search varies {name!r}, but the protocols are made by setting the augmenter: "
+                    "leave it out of the search. (learning_curve varies how many windows are added.)"
+                )
+
+
+def under_protocol(estimator: Any, path: str, protocol: str, repeat: int = 0) -> Any:
+    """Give an estimator that trains, and is tested, as a protocol says.
+
+    Parameters
+    ----------
+    estimator : estimator
+        It is not changed.
+    path : str
+        Its parameter that is the augmenter.
+    protocol : str
+        One of `PROTOCOLS`.
+    repeat : int, default=0
+        Which draws of the synthetic windows: those after the ones that earlier repeats asked for.
+
+    Returns
+    -------
+    estimator
+    """
+    estimator = clone(estimator)
+    augmenter: SynthefyAugmenter = estimator.get_params(deep=True)[path]
+    draws_a_repeat = max(1, math.ceil(augmenter.n_synthetic))
+    augmenter.set_params(first_draw=augmenter.first_draw + repeat * draws_a_repeat)
+    train_on = {"TRTR": "real", "TRSTR": "real+synthetic", "TSTR": "synthetic"}
+    if protocol in train_on:
+        augmenter.set_params(train_on=train_on[protocol])
+        return estimator
+    stand_in = {"TRTS": synthesizing_test_set, "TRRTR": duplicating}[protocol]
+    return estimator.set_params(**{path: stand_in(augmenter)})
 
 
 class Duplicates(Synthesizer):

@@ -10,32 +10,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.base import clone
 
 from skaug._versions import versions
-from skaug.augmenter import SynthefyAugmenter
 from skaug.evaluation.comparison import ProtocolComparison
 from skaug.evaluation.cross_validation import (
     Samples,
     Scoring,
     Trial,
-    augmenter_path,
     named_scorers,
     run_trials,
 )
 from skaug.evaluation.details import fingerprint, n_stored, now
-from skaug.evaluation.protocol_variants import duplicating, synthesizing_test_set
+from skaug.evaluation.protocol_variants import PROTOCOLS, augmenter_path, under_protocol
 from skaug.model_selection.scorers import RowScorer
 from skaug.windows.container import Windows
-
-#: What each protocol trains on, and what it is tested on.
-PROTOCOLS = {
-    "TRTR": "train on real, test on real windows",
-    "TRSTR": "train on real and synthetic, test on real windows",
-    "TSTR": "train on synthetic, test on real windows",
-    "TRTS": "train on real, test on synthetic windows",
-    "TRRTR": "train on real windows and duplicates of them, test on real windows",
-}
 
 
 def compare_protocols(
@@ -177,36 +165,6 @@ def compare_protocols(
     }
     order = {protocol: i for i, protocol in enumerate(protocols)}
     return ProtocolComparison(_sorted(scores, order), _sorted(predictions, order), details)
-
-
-def under_protocol(estimator: Any, path: str, protocol: str, repeat: int = 0) -> Any:
-    """Give an estimator that trains, and is tested, as a protocol says.
-
-    Parameters
-    ----------
-    estimator : estimator
-        It is not changed.
-    path : str
-        Its parameter that is the augmenter.
-    protocol : str
-        One of `PROTOCOLS`.
-    repeat : int, default=0
-        Which draws of the synthetic windows: those after the ones that earlier repeats asked for.
-
-    Returns
-    -------
-    estimator
-    """
-    estimator = clone(estimator)
-    augmenter: SynthefyAugmenter = estimator.get_params(deep=True)[path]
-    draws_a_repeat = max(1, math.ceil(augmenter.n_synthetic))
-    augmenter.set_params(first_draw=augmenter.first_draw + repeat * draws_a_repeat)
-    train_on = {"TRTR": "real", "TRSTR": "real+synthetic", "TSTR": "synthetic"}
-    if protocol in train_on:
-        augmenter.set_params(train_on=train_on[protocol])
-        return estimator
-    stand_in = {"TRTS": synthesizing_test_set, "TRRTR": duplicating}[protocol]
-    return estimator.set_params(**{path: stand_in(augmenter)})
 
 
 def _check(

@@ -5,52 +5,66 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from skaug.evaluation.comparison import ProtocolComparison
+from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
+from skaug.evaluation.displays.learning_curve import LearningCurveDisplay
 from skaug.evaluation.displays.metric_names import ReadableMetric, number, signed
 from skaug.evaluation.displays.pyplot import import_pyplot
+from skaug.evaluation.displays.windows import SyntheticWindowsDisplay
 from skaug.evaluation.inference import FEWEST_SUBJECTS
-from skaug.evaluation.learning_curves import LearningCurve
-from skaug.evaluation.protocols import PROTOCOLS
 from skaug.windows.container import Windows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from skaug.evaluation.quality.quality import QualityReport
-
-# A colour that nothing is drawn in: where it stands in a plot, the page puts the colour of its text.
+# A color that nothing is drawn in. Where it stands in a plot, the page puts the color of its text.
 _INK = "#010203"
 
 
 def report_page(
-    comparison: ProtocolComparison,
     *,
-    title: str = "Did the synthetic windows help?",
-    learning_curve: LearningCurve | None = None,
+    verdict: str,
+    details: Mapping[str, Any],
+    protocols: Mapping[str, str],
+    summary: pd.DataFrame,
+    by_subject: Mapping[str, pd.DataFrame],
+    trained_on: pd.DataFrame,
+    n_windows: pd.Series,
+    curve: pd.DataFrame | None = None,
     windows: tuple[Windows, Windows] | None = None,
     sampling_rate: float = 1.0,
-    quality: QualityReport | None = None,
+    quality: str | None = None,
 ) -> str:
-    """Make the page.
+    """Build the page of a comparison.
 
     Parameters
     ----------
-    comparison : ProtocolComparison
-    title : str
-        The heading.
-    learning_curve : LearningCurve, optional
+    verdict : str
+        The sentence at the top.
+    details : dict
+        How the comparison was made, as in `ProtocolComparison.details`.
+    protocols : dict of str to str
+        What each protocol means.
+    summary : DataFrame
+        As returned by `ProtocolComparison.summary`.
+    by_subject : dict of str to DataFrame
+        For each metric, one row per subject for which it is defined and one column per protocol.
+    trained_on : DataFrame
+        Mean ``n_real`` and ``n_synthetic`` of each protocol.
+    n_windows : Series
+        The number of windows of each subject that was tested.
+    curve : DataFrame, optional
+        A learning curve, as returned by `LearningCurve.summary`. Its first metric is shown.
     windows : tuple of Windows, optional
         Real and synthetic windows, to be drawn over each other.
     sampling_rate : float, default=1.0
-        Of these windows, in samples a second.
-    quality : QualityReport, optional
-        What `synthetic_quality` found.
+        Sampling rate of `windows` in Hz.
+    quality : str, optional
+        HTML that describes the synthetic windows.
 
     Returns
     -------
@@ -60,7 +74,7 @@ def report_page(
     Raises
     ------
     ImportError
-        Without the extra ``report``.
+        If jinja2 and matplotlib (the extra ``report``) are not installed.
     """
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -73,139 +87,166 @@ def report_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    template = environment.get_template("report.html.j2")
-    return template.render(
-        title=title,
-        verdict=comparison.verdict(),
-        details=comparison.details,
-        rope=_rope(comparison),
-        protocols={name: PROTOCOLS[name] for name in comparison.protocols},
-        metrics=[_metric(comparison, i, name) for i, name in enumerate(comparison.metrics)],
+    metrics = [
+        _metric(name, summary.xs(name, level="metric"), scores, trained_on, n_windows, f"{i}")
+        for i, (name, scores) in enumerate(by_subject.items())
+    ]
+    return environment.get_template("report.html.j2").render(
+        verdict=verdict,
+        details=details,
+        rope=_rope(details["rope"], next(iter(by_subject))),
+        protocols=protocols,
+        metrics=metrics,
         fewest_subjects=FEWEST_SUBJECTS,
-        curve=None if learning_curve is None else _curve(learning_curve),
+        curve=None if curve is None else _curve(curve),
         windows=None if windows is None else _windows(*windows, sampling_rate),
-        quality=None if quality is None else quality._repr_html_(),
+        quality=quality,
     )
 
 
-def _metric(comparison: ProtocolComparison, position: int, name: str) -> dict[str, Any]:
-    """Give what the page says of one metric."""
+def training_windows(counts: pd.Series) -> str:
+    """Write how many windows of each kind a protocol trains on: "518 real + 518 synthetic"."""
+    kinds = (("real", counts["n_real"]), ("synthetic", counts["n_synthetic"]))
+    return " + ".join(f"{count:.0f} {kind}" for kind, count in kinds if count)
+
+
+def _metric(
+    name: str,
+    summary: pd.DataFrame,
+    scores: pd.DataFrame,
+    trained_on: pd.DataFrame,
+    n_windows: pd.Series,
+    salt: str,
+) -> dict[str, Any]:
+    """Return what the page shows of one metric."""
     metric = ReadableMetric(name)
-    summary = comparison.summary().xs(name, level="metric")
-    trained = comparison.scores.groupby("protocol", sort=False)[["n_real", "n_synthetic"]].mean()
-    rows = []
-    for protocol, row in summary.iterrows():
-        # Of an error the interval is turned round with its sign.
-        low, high = sorted((metric.sign * row["ci_low"], metric.sign * row["ci_high"]))
-        rows.append(
-            {
-                "protocol": protocol,
-                "trained": _trained_on(trained.loc[protocol]),
-                "score": f"{number(metric.sign * row['mean'])} ± {row['sd']:.2g}",
-                "difference": _signed(metric.sign * row["difference"]),
-                "interval": f"{_signed(low)} to {_signed(high)}" if not math.isnan(low) else "",
-                "better": ""
-                if pd.isna(row["n_better"])
-                else f"{row['n_better']} of {row['n_subjects']}",
-                "p_values": [
-                    _p(row[key]) for key in ("p_value", "p_holm", "p_wilcoxon", "p_corrected")
-                ],
-                "rope": [
-                    "" if math.isnan(row[key]) else f"{row[key]:.2f}"
-                    for key in ("p_rope_better", "p_rope_within", "p_rope_worse")
-                ],
-                "verdict": row["verdict"],
-            }
-        )
+    shown = metric.shown_summary(summary)
+    rows = [
+        {
+            "protocol": protocol,
+            "verdict": row["verdict"],
+            "score": _score(row),
+            "difference": _signed(row["difference"]),
+            "interval": _interval(row),
+            "better": ""
+            if pd.isna(row["n_better"])
+            else f"{row['n_better']} of {row['n_subjects']}",
+            "p_values": [
+                _p(row[key]) for key in ("p_value", "p_holm", "p_wilcoxon", "p_corrected")
+            ],
+            "rope": [
+                "" if math.isnan(row[key]) else f"{row[key]:.2f}"
+                for key in ("p_rope_better", "p_rope_within", "p_rope_worse")
+            ],
+            "trained_on": training_windows(trained_on.loc[protocol]),
+        }
+        for protocol, row in shown.iterrows()
+    ]
+    display = ProtocolComparisonDisplay(scores, name)
     return {
-        "name": name,
         "label": metric.label,
         "is_error": metric.is_error,
         "rows": rows,
-        "n_subjects": int(summary["n_subjects"].max()),
-        "left_out": comparison.left_out(name),
+        "n_subjects": len(scores),
+        "left_out": [str(name) for name in n_windows.index.difference(scores.index, sort=False)],
         "has_rope": any(any(row["rope"]) for row in rows),
-        "figures": []
-        if comparison.by_subject(name).empty
-        else _panels(comparison.plot, f"comparison-{position}", name),
-        "alt": _alt(metric, summary),
-        "subjects": _subjects(comparison, metric),
+        "figures": [] if scores.empty else _panels(display, f"comparison-{salt}"),
+        "alt": _alt(metric, shown),
+        "subjects": _subjects(metric.shown(scores), n_windows),
     }
 
 
-def _rope(comparison: ProtocolComparison) -> str:
-    rope = comparison.details["rope"]
-    widths = (
-        rope if isinstance(rope, dict) else {} if rope is None else {comparison.metrics[0]: rope}
-    )
+def _score(row: pd.Series) -> str:
+    return f"{number(row['mean'])} ± {row['sd']:.2g}"
+
+
+def _interval(row: pd.Series) -> str:
+    if math.isnan(row["ci_low"]):
+        return ""
+    return f"{signed(row['ci_low'])} to {signed(row['ci_high'])}"
+
+
+def _signed(value: float) -> str:
+    return "" if math.isnan(value) else signed(value)
+
+
+def _p(value: float) -> str:
+    if math.isnan(value):
+        return ""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _alt(metric: ReadableMetric, shown: pd.DataFrame) -> str:
+    parts = [
+        f"{protocol} {row['mean']:.3g}"
+        + ("" if math.isnan(row["difference"]) else f" (difference {signed(row['difference'])})")
+        for protocol, row in shown.iterrows()
+    ]
+    return f"{metric.label} of each subject under each protocol. Means: {', '.join(parts)}."
+
+
+def _subjects(shown: pd.DataFrame, n_windows: pd.Series) -> dict[str, Any]:
+    rows = [
+        {
+            "subject": subject,
+            "n_windows": int(n_windows[subject]),
+            "scores": [number(score) for score in scores],
+        }
+        for subject, scores in zip(shown.index, shown.to_numpy(), strict=True)
+    ]
+    return {"protocols": list(shown), "rows": rows}
+
+
+def _rope(rope: Any, first_metric: str) -> str:
+    if rope is None:
+        return ""
+    widths = rope if isinstance(rope, Mapping) else {first_metric: rope}
     return ", ".join(f"± {width:g} {ReadableMetric(name).label}" for name, width in widths.items())
 
 
-def _subjects(comparison: ProtocolComparison, metric: ReadableMetric) -> dict[str, Any]:
-    shown = comparison.by_subject(metric.name) * metric.sign
-    counts = comparison.predictions.drop_duplicates(["subject", "first_row"])[
-        "subject"
-    ].value_counts()
-    return {
-        "protocols": list(shown),
-        "rows": [
-            {
-                "subject": subject,
-                "n_windows": int(counts[subject]),
-                "scores": [number(score) for score in scores],
-            }
-            for subject, scores in zip(shown.index, shown.to_numpy(), strict=True)
-        ],
-    }
-
-
-def _curve(curve: LearningCurve) -> dict[str, Any]:
-    summary = curve.summary()
-    metric = ReadableMetric(summary.index[0][0])
-    rows = []
-    for row in summary.loc[metric.name].reset_index().itertuples():
-        low, high = sorted((metric.sign * row.ci_low, metric.sign * row.ci_high))
-        rows.append(
-            {
-                "amount": f"{getattr(row, curve.amount):g}",
-                "protocol": row.protocol,
-                "score": f"{number(metric.sign * row.mean)} ± {row.sd:.2g}",
-                "difference": _signed(metric.sign * row.difference),
-                "interval": "" if math.isnan(low) else f"{_signed(low)} to {_signed(high)}",
-            }
-        )
-    amount = {"ratio": "synthetic windows per real one"}.get(curve.amount, "training subjects")
+def _curve(summary: pd.DataFrame) -> dict[str, Any]:
+    name, amount = summary.index[0][0], str(summary.index.names[1])
+    metric, of_metric = ReadableMetric(name), summary.loc[name].reset_index()
+    rows = [
+        {
+            "amount": f"{row[amount]:g}",
+            "protocol": row["protocol"],
+            "score": _score(row),
+            "difference": _signed(row["difference"]),
+            "interval": _interval(row),
+        }
+        for _, row in metric.shown_summary(of_metric).iterrows()
+    ]
+    label = {"ratio": "synthetic windows per real one"}.get(amount, "training subjects")
     points = "; ".join(f"{row['amount']} {row['protocol']}: {row['score']}" for row in rows)
     return {
         "label": metric.label,
-        "amount": amount,
+        "amount": label,
         "rows": rows,
-        "figures": _panels(curve.plot, "curve", metric.name),
-        "alt": f"{metric.label} against {amount}: {points}.",
+        "figures": _panels(LearningCurveDisplay(of_metric, name, amount), "curve"),
+        "alt": f"{metric.label} against {label}: {points}.",
     }
 
 
 def _windows(real: Windows, synthetic: Windows, sampling_rate: float) -> dict[str, Any]:
-    from skaug.evaluation.displays.windows import SyntheticWindowsDisplay
-
     display = SyntheticWindowsDisplay.from_windows(real, synthetic, sampling_rate=sampling_rate)
     return {
         "figures": [_svg(display.figure_, "windows")],
-        "alt": f"Some of {len(synthetic)} synthetic windows over the real ones that they were made of, "
+        "alt": f"Some of {len(synthetic)} synthetic windows over the real windows they were made from, "
         "and the mean spectra of both.",
     }
 
 
-def _panels(plot: Callable, salt: str, metric: str) -> list[str]:
-    """Draw the two parts of a display one by one, so that they stand below each other on a phone."""
+def _panels(display: ProtocolComparisonDisplay | LearningCurveDisplay, salt: str) -> list[str]:
+    """Draw the parts of a display as separate figures, which stand below each other on a phone."""
     pyplot = import_pyplot("The page")
     parts = [pyplot.subplots(figsize=(4.8, 3.8), layout="constrained") for _ in range(2)]
-    plot(metric, axes=[ax for _, ax in parts])
+    display.plot(axes=[ax for _, ax in parts])
     return [_svg(figure, f"{salt}-{i}") for i, (figure, ax) in enumerate(parts) if ax.has_data()]
 
 
 def _svg(figure: Figure, salt: str) -> str:
-    """Draw a figure as inline SVG whose text and axes have the colour of the page's text."""
+    """Draw a figure as inline SVG in which text and axes have the color of the page's text."""
     import matplotlib as mpl
     from matplotlib.text import Text
 
@@ -219,7 +260,7 @@ def _svg(figure: Figure, salt: str) -> str:
         for spine in ax.spines.values():
             spine.set_edgecolor(_INK)
     out = io.StringIO()
-    # Text stays text; equal figures give equal pages, and no two share the names of their parts.
+    # Text stays text. The salt makes equal figures equal, and keeps the ids of two figures apart.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
     import_pyplot("The page").close(figure)
@@ -228,34 +269,6 @@ def _svg(figure: Figure, salt: str) -> str:
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{salt}-\1"', svg)
     svg = re.sub(r'(url\(|href=")#', rf"\1#{salt}-", svg)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    return re.sub(
-        r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r' height="[^"]*pt"', "", svg, count=1)
-    )
-
-
-def _alt(metric: ReadableMetric, summary: pd.DataFrame) -> str:
-    parts = [
-        f"{protocol} {metric.sign * row['mean']:.3g}"
-        + (
-            ""
-            if math.isnan(row["difference"])
-            else f" (difference {_signed(metric.sign * row['difference'])})"
-        )
-        for protocol, row in summary.iterrows()
-    ]
-    return f"{metric.label} of each subject under each protocol. Means: {', '.join(parts)}."
-
-
-def _trained_on(counts: pd.Series) -> str:
-    kinds = (("real", counts["n_real"]), ("synthetic", counts["n_synthetic"]))
-    return " + ".join(f"{count:.0f} {kind}" for kind, count in kinds if count)
-
-
-def _signed(value: float) -> str:
-    return "" if math.isnan(value) else signed(value)
-
-
-def _p(value: float) -> str:
-    if np.isnan(value):
-        return ""
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    # The page scales a figure by its viewBox.
+    svg = re.sub(r' height="[^"]*pt"', "", svg, count=1)
+    return re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg)

@@ -1,6 +1,7 @@
-"""Plots of comparisons, learning curves and synthetic windows."""
+"""Plots of comparisons, learning curves and synthetic windows, drawn from plain frames and arrays."""
 
-from skaug.evaluation.displays.comparison import LearningCurveDisplay, ProtocolComparisonDisplay
+from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
+from skaug.evaluation.displays.learning_curve import LearningCurveDisplay
 from skaug.evaluation.displays.windows import SyntheticWindowsDisplay
 
 __all__ = ["LearningCurveDisplay", "ProtocolComparisonDisplay", "SyntheticWindowsDisplay"]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
+
+import pandas as pd
 
 _KNOWN = {
     "neg_mean_absolute_error": "MAE",
@@ -16,6 +19,8 @@ _KNOWN = {
     "roc_auc": "ROC AUC",
 }
 
+_Scores = TypeVar("_Scores", float, pd.Series, pd.DataFrame)
+
 
 @dataclass(frozen=True)
 class ReadableMetric:
@@ -24,20 +29,20 @@ class ReadableMetric:
     Parameters
     ----------
     name : str
-        As scikit-learn calls it: the greater the better.
+        scikit-learn's name of the metric, for which greater is better.
     """
 
     name: str
 
     @property
     def label(self) -> str:
-        """What a reader calls it."""
+        """The name in plots and tables."""
         plain = self.name.removeprefix("neg_").replace("_", " ")
         return _KNOWN.get(self.name, plain)
 
     @property
     def drawn(self) -> str:
-        """The label as matplotlib takes it, for whom dollars enclose a formula."""
+        """The label for matplotlib, in which a bare dollar would start a formula."""
         return self.label.replace("$", r"\$")
 
     @property
@@ -46,16 +51,53 @@ class ReadableMetric:
         return self.name.startswith("neg_")
 
     @property
-    def sign(self) -> int:
-        """What a score is multiplied by to be shown."""
-        return -1 if self.is_error else 1
+    def better_side(self) -> str:
+        """The side of zero on which a difference, as it is shown, is an improvement."""
+        return "below" if self.is_error else "above"
+
+    def shown(self, scores: _Scores) -> _Scores:
+        """Return scores, or differences between scores, as they are shown: errors are positive.
+
+        Parameters
+        ----------
+        scores : float, Series or DataFrame
+            Greater is better.
+
+        Returns
+        -------
+        float, Series or DataFrame
+            Never minus zero, which would be printed as "-0".
+        """
+        return (-scores if self.is_error else scores) + 0.0
+
+    def shown_summary(self, summary: pd.DataFrame) -> pd.DataFrame:
+        """Return a summary of this metric as it is shown, with the ends of intervals in order.
+
+        Parameters
+        ----------
+        summary : DataFrame
+            With the columns ``mean``, ``difference``, ``ci_low`` and ``ci_high``; other columns are
+            left as they are.
+
+        Returns
+        -------
+        DataFrame
+        """
+        # The lower end of a score's interval is the upper end of the error's.
+        low, high = ("ci_high", "ci_low") if self.is_error else ("ci_low", "ci_high")
+        return summary.assign(
+            mean=self.shown(summary["mean"]),
+            difference=self.shown(summary["difference"]),
+            ci_low=self.shown(summary[low]),
+            ci_high=self.shown(summary[high]),
+        )
 
 
 def number(value: float) -> str:
-    """Write a number to three digits."""
-    return f"{value + 0.0:.3g}".replace("-", "\N{MINUS SIGN}")  # + 0.0: never minus nothing
+    """Write a number with three significant digits."""
+    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
 
 
 def signed(value: float) -> str:
-    """Write a difference to three digits, with its sign."""
-    return f"{value + 0.0:+.3g}".replace("-", "\N{MINUS SIGN}")
+    """Write a difference with three significant digits and its sign."""
+    return f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
