@@ -1,11 +1,10 @@
 """Windows, synthetic windows and honest comparisons for models of sensor recordings."""
 
 from skaug._versions import __version__
-from skaug.augmenter import SynthefyAugmenter
+from skaug.augmenter import SynthefyAugmenter, SynthefySampler
 from skaug.estimators import WindowClassifier, WindowRegressor
 from skaug.features import WindowFlattener, WindowSpectrum, WindowStatistics
 from skaug.pipeline import Pipeline, make_pipeline
-from skaug.sampler import SynthefySampler
 from skaug.windower import SubjectWindower
 from skaug.windows.container import Windows
 from skaug.windows.feature_arrays import WindowFeatures

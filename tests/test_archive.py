@@ -854,7 +854,7 @@ def test_conditions_cannot_be_varied(
     augmenter = SynthefyAugmenter(
         AgentArchive(zipped(path, of_s1), subject="S1"), variations=[{"heart_rate": ("add", 10)}]
     )
-    with pytest.raises(ValueError, match="AgentArchive cannot honour variations"):
+    with pytest.raises(ValueError, match="AgentArchive does not support variations"):
         augmenter.fit(windower().fit_transform(recordings))
 
 

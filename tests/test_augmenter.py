@@ -1,4 +1,4 @@
-"""The augmenter: which windows are conditions, what joins what, and that predicting adds nothing."""
+"""The augmenter: the choice of conditions, the windows it returns, and predicting without synthesis."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ SIZE = 8
 
 
 class Negative(Synthesizer):
-    """Conditions upside down; it notes what it is asked."""
+    """Return the conditions upside down, and log every call."""
 
     def __init__(self, log: list[Any] | None = None) -> None:
         self.log = log
 
     def __sklearn_clone__(self) -> Negative:
-        return Negative(self.log)  # the same list: what a clone is asked is seen outside
+        return Negative(self.log)  # the same list, so that calls of a clone are seen outside
 
     def fit(self, windows: Windows) -> Negative:
         if self.log is not None:
@@ -56,7 +56,7 @@ class Negative(Synthesizer):
 
 
 class Returning(Synthesizer):
-    """Whatever the function makes of the conditions."""
+    """Return whatever a function makes of the conditions."""
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer
@@ -66,7 +66,7 @@ class Returning(Synthesizer):
 
 
 def windows_of(**counts: int) -> Windows:
-    """So many windows of each subject; every sample tells subject and position."""
+    """Windows of each subject by number; samples rise by one, so that each window is unique."""
     n = sum(counts.values())
     groups = np.repeat(list(counts), list(counts.values()))
     X = np.arange(float(n * SIZE)).reshape(n, SIZE, 1)
@@ -74,7 +74,7 @@ def windows_of(**counts: int) -> Windows:
 
 
 def requests(windows: Windows, n_synthetic: Any, **parameters: Any) -> list[tuple[Any, int, int]]:
-    """The subject, first row and draw of every window that is asked for, in order."""
+    """The subject, first row and draw of every requested window, in order."""
     augmenter = SynthefyAugmenter(Negative(), n_synthetic=n_synthetic, **parameters)
     origins = augmenter.fit(windows).synthetic_windows_.origins
     return list(origins.itertuples(index=False, name=None))
@@ -98,14 +98,14 @@ def test_synthetic_windows_join_behind_the_real_ones() -> None:
         assert_array_equal(synthetic, -windows[condition])
 
 
-def test_train_on_synthetic_leaves_the_synthetic_ones_alone() -> None:
+def test_train_on_synthetic_returns_synthetic_windows_only() -> None:
     windows = windows_of(A=3, B=2)
     augmented = SynthefyAugmenter(Negative(), train_on="synthetic").fit_transform(windows)
     assert augmented.is_synthetic.all()
     assert sorted(augmented.y) == windows.y.tolist()
 
 
-def test_train_on_real_asks_for_nothing() -> None:
+def test_train_on_real_synthesizes_nothing() -> None:
     log: list[Any] = []
     windows = windows_of(A=3, B=2)
     augmenter = SynthefyAugmenter(Negative(log), train_on="real")
@@ -116,7 +116,7 @@ def test_train_on_real_asks_for_nothing() -> None:
 
 
 @pytest.mark.parametrize("n_synthetic", [0, 0.0])
-def test_nothing_more_asks_for_nothing(n_synthetic: float) -> None:
+def test_n_synthetic_of_zero_synthesizes_nothing(n_synthetic: float) -> None:
     log: list[Any] = []
     windows = windows_of(A=3, B=2)
     augmented = SynthefyAugmenter(Negative(log), n_synthetic=n_synthetic).fit_transform(windows)
@@ -125,7 +125,7 @@ def test_nothing_more_asks_for_nothing(n_synthetic: float) -> None:
     assert np.asarray(augmented).shape == windows.shape
 
 
-def test_it_tells_how_many_it_made() -> None:
+def test_the_numbers_of_windows_are_attributes() -> None:
     augmenter = SynthefyAugmenter(n_synthetic=7).fit(windows_of(A=3, B=2))
     assert (augmenter.n_real_, augmenter.n_synthetic_) == (5, 7)
     assert len(augmenter.synthetic_windows_) == 7
@@ -133,7 +133,7 @@ def test_it_tells_how_many_it_made() -> None:
     assert augmenter.n_features_in_ == 1
 
 
-def test_the_synthesizer_is_fitted_to_the_training_windows_and_asked_once() -> None:
+def test_the_synthesizer_is_fitted_to_the_training_windows_and_called_once() -> None:
     log: list[Any] = []
     windows = windows_of(A=3, B=2)
     SynthefyAugmenter(Negative(log), n_synthetic=0.5).fit(windows)
@@ -142,7 +142,7 @@ def test_the_synthesizer_is_fitted_to_the_training_windows_and_asked_once() -> N
     assert not log[1][1].is_synthetic.any()
 
 
-def test_a_synthesizer_sees_nothing_of_a_subject_that_was_left_out(windows: Windows) -> None:
+def test_a_synthesizer_sees_nothing_of_a_left_out_subject(windows: Windows) -> None:
     log: list[Any] = []
     left_out = windows.groups == windows.groups[0]
     SynthefyAugmenter(Negative(log)).fit(windows[~left_out])
@@ -152,7 +152,7 @@ def test_a_synthesizer_sees_nothing_of_a_subject_that_was_left_out(windows: Wind
             assert windows.groups[0] not in set(context["subject"].cat.categories)
 
 
-def test_the_default_is_one_surrogate_a_window(windows: Windows) -> None:
+def test_the_default_is_one_surrogate_per_window(windows: Windows) -> None:
     augmented = SynthefyAugmenter().fit_transform(windows)
     synthetic = augmented[augmented.is_synthetic]
     assert len(synthetic) == len(windows)
@@ -167,32 +167,32 @@ def test_the_default_is_one_surrogate_a_window(windows: Windows) -> None:
 @given(SUBJECTS, RATIOS)
 @settings(deadline=None)
 def test_a_ratio_is_applied_subject_by_subject(counts: dict[str, int], ratio: float) -> None:
-    asked = Counter(subject for subject, _, _ in requests(windows_of(**counts), ratio))
+    n_requests = Counter(subject for subject, _, _ in requests(windows_of(**counts), ratio))
     for subject, n in counts.items():
         # rounded to the nearest number, halves up; rounding of the ratio itself may decide a half
-        assert abs(asked[subject] - ratio * n) <= 0.5 + 1e-9
+        assert abs(n_requests[subject] - ratio * n) <= 0.5 + 1e-9
 
 
 @given(SUBJECTS, st.integers(0, 60))
 @settings(deadline=None)
 def test_a_count_is_spread_in_proportion(counts: dict[str, int], n_synthetic: int) -> None:
-    asked = Counter(subject for subject, _, _ in requests(windows_of(**counts), n_synthetic))
-    assert asked.total() == n_synthetic
+    n_requests = Counter(subject for subject, _, _ in requests(windows_of(**counts), n_synthetic))
+    assert n_requests.total() == n_synthetic
     share = n_synthetic / sum(counts.values())
     for subject, n in counts.items():
         # Subjects advance together, each half a window before or behind: so is the whole.
-        assert abs(asked[subject] / n - share) <= 0.5 / n + 0.5 / min(counts.values())
+        assert abs(n_requests[subject] / n - share) <= 0.5 / n + 0.5 / min(counts.values())
 
 
 @given(SUBJECTS, st.integers(1, 60))
 @settings(deadline=None)
-def test_every_window_is_asked_for_before_one_is_asked_for_again(
+def test_every_window_is_a_condition_once_before_one_is_a_condition_again(
     counts: dict[str, int], n_synthetic: int
 ) -> None:
-    asked = requests(windows_of(**counts), n_synthetic)
-    assert len(set(asked)) == len(asked)
+    requested = requests(windows_of(**counts), n_synthetic)
+    assert len(set(requested)) == len(requested)
     for subject, n in counts.items():
-        own = [(first_row, draw) for name, first_row, draw in asked if name == subject]
+        own = [(first_row, draw) for name, first_row, draw in requested if name == subject]
         assert [draw for _, draw in own] == [i // n for i in range(len(own))]
         for start in range(0, len(own), n):
             rows = [first_row for first_row, _ in own[start : start + n]]
@@ -225,18 +225,18 @@ def test_whole_numbers_count_and_floats_are_ratios(n_synthetic: Any, expected: i
 
 
 def test_a_huge_request_repeats_the_conditions() -> None:
-    asked = requests(windows_of(A=3, B=2), 100_000)
-    assert Counter((subject, row) for subject, row, _ in asked) == Counter(
+    requested = requests(windows_of(A=3, B=2), 100_000)
+    assert Counter((subject, row) for subject, row, _ in requested) == Counter(
         {(subject, SIZE * i): 20_000 for subject, n in (("A", 3), ("B", 2)) for i in range(n)}
     )
-    assert len(set(asked)) == 100_000
+    assert len(set(requested)) == 100_000
 
 
 def test_a_ratio_too_small_for_a_window_adds_none() -> None:
     windows = windows_of(A=3, B=2)
     assert requests(windows, 0.1) == []
     assert SynthefyAugmenter(n_synthetic=0.1).fit_transform(windows).shape == windows.shape
-    with pytest.raises(ValueError, match=r"n_synthetic=0\.1 gives no synthetic window of 5 real"):
+    with pytest.raises(ValueError, match=r"n_synthetic=0\.1 makes no synthetic window of 5 real"):
         SynthefyAugmenter(n_synthetic=0.1, train_on="synthetic").fit(windows)
 
 
@@ -245,7 +245,7 @@ def test_a_ratio_too_small_for_a_window_adds_none() -> None:
 
 @given(SUBJECTS, st.integers(0, 30), st.integers(0, 30), st.integers(0, 3))
 @settings(deadline=None)
-def test_the_first_of_a_larger_count_are_the_smaller_count(
+def test_a_larger_count_begins_with_the_smaller_count(
     counts: dict[str, int], few: int, more: int, seed: int
 ) -> None:
     windows = windows_of(**counts)
@@ -255,7 +255,7 @@ def test_the_first_of_a_larger_count_are_the_smaller_count(
 
 @given(SUBJECTS, RATIOS, RATIOS)
 @settings(deadline=None)
-def test_the_first_of_a_larger_ratio_are_the_smaller_ratio(
+def test_a_larger_ratio_begins_with_the_smaller_ratio(
     counts: dict[str, int], one: float, other: float
 ) -> None:
     windows = windows_of(**counts)
@@ -265,15 +265,15 @@ def test_the_first_of_a_larger_ratio_are_the_smaller_ratio(
 
 @given(SUBJECTS, RATIOS)
 @settings(deadline=None)
-def test_counts_and_ratios_ask_in_the_same_order(counts: dict[str, int], ratio: float) -> None:
+def test_counts_and_ratios_choose_in_the_same_order(counts: dict[str, int], ratio: float) -> None:
     windows = windows_of(**counts)
-    asked = requests(windows, ratio)
-    assert requests(windows, len(asked)) == asked
+    requested = requests(windows, ratio)
+    assert requests(windows, len(requested)) == requested
 
 
 @given(SUBJECTS, RATIOS, st.data())
 @settings(deadline=None)
-def test_folds_that_share_a_subject_ask_for_the_same_windows(
+def test_folds_that_share_a_subject_request_the_same_windows(
     counts: dict[str, int], ratio: float, data: st.DataObject
 ) -> None:
     windows = windows_of(**counts)
@@ -281,14 +281,14 @@ def test_folds_that_share_a_subject_ask_for_the_same_windows(
     others = data.draw(st.sets(st.sampled_from(sorted(counts))))
     fold = windows[np.isin(windows.groups, [subject, *others])]
     alone = windows[windows.groups == subject]
-    expected = [asked for asked in requests(windows, ratio) if asked[0] == subject]
-    assert [asked for asked in requests(fold, ratio) if asked[0] == subject] == expected
+    expected = [requested for requested in requests(windows, ratio) if requested[0] == subject]
+    assert [requested for requested in requests(fold, ratio) if requested[0] == subject] == expected
     assert requests(alone, ratio) == expected
 
 
 @given(SUBJECTS, st.integers(1, 30), st.randoms(use_true_random=False))
 @settings(deadline=None)
-def test_the_order_of_the_windows_decides_nothing(
+def test_the_order_of_the_windows_does_not_matter(
     counts: dict[str, int], n_synthetic: int, random: Any
 ) -> None:
     windows = windows_of(**counts)
@@ -300,28 +300,28 @@ def test_the_order_of_the_windows_decides_nothing(
     assert requests(windows_of(**{name: counts[name] for name in names}), n_synthetic) == expected
 
 
-def test_another_seed_asks_for_other_windows() -> None:
+def test_another_seed_chooses_other_windows() -> None:
     windows = windows_of(A=30, B=30)
-    asked = {tuple(requests(windows, 6, random_state=seed)) for seed in range(20)}
-    assert len(asked) == 20  # of 30 · 29 · 28 ordered choices a subject, all the same by 1e-7
+    requested = {tuple(requests(windows, 6, random_state=seed)) for seed in range(20)}
+    assert len(requested) == 20  # there are 30 · 29 · 28 ordered choices per subject
 
 
-def test_subjects_that_are_written_alike_are_told_apart() -> None:
+def test_subjects_spelled_alike_stay_apart() -> None:
     groups = np.array([1, "1", 1, "1"], dtype=object)
     windows = Windows.from_arrays(np.zeros((4, SIZE, 1)), groups=groups)
-    asked = requests(windows, 1.0)
-    assert sorted(asked, key=str) == sorted(
+    requested = requests(windows, 1.0)
+    assert sorted(requested, key=str) == sorted(
         [(1, 0, 0), (1, SIZE, 0), ("1", 0, 0), ("1", SIZE, 0)], key=str
     )
     assert Counter(type(subject) for subject, _, _ in requests(windows, 0.5)) == {int: 1, str: 1}
 
 
 @pytest.mark.parametrize("groups", [None, ["A"] * 4, [7] * 4])
-def test_one_subject_or_none_at_all_will_do(groups: Any) -> None:
+def test_one_subject_or_none_at_all_is_enough(groups: Any) -> None:
     windows = Windows.from_arrays(np.ones((4, SIZE, 1)), groups=groups)
-    asked = requests(windows, 6)
-    assert len(set(asked)) == 6
-    assert {subject for subject, _, _ in asked} == {None if groups is None else groups[0]}
+    requested = requests(windows, 6)
+    assert len(set(requested)) == 6
+    assert {subject for subject, _, _ in requested} == {None if groups is None else groups[0]}
 
 
 def test_windows_of_a_bootstrap_sample_count_once() -> None:
@@ -334,15 +334,15 @@ def test_windows_of_a_bootstrap_sample_count_once() -> None:
     assert len(augmented) == 30 + len(once)
 
 
-# Whose
+# Subjects
 
 
-def test_conditions_are_of_the_subjects_asked_for() -> None:
+def test_conditions_are_of_the_chosen_subjects() -> None:
     windows = windows_of(A=3, B=2, C=4)
     everybody = requests(windows, 1.0)
     for subjects in (["C", "A"], ("A", "C"), np.array(["A", "C"]), {"A", "C"}, ["A", "C", "Z"]):
-        asked = requests(windows, 1.0, subjects=subjects)
-        assert asked == [request for request in everybody if request[0] != "B"]
+        requested = requests(windows, 1.0, subjects=subjects)
+        assert requested == [request for request in everybody if request[0] != "B"]
     augmented = SynthefyAugmenter(subjects=["B"]).fit_transform(windows)
     assert not augmented[:9].is_synthetic.any()
     assert augmented.groups[9:].tolist() == ["B", "B"]
@@ -356,12 +356,12 @@ def test_numbered_subjects_are_chosen_by_number() -> None:
 
 
 @pytest.mark.parametrize("subjects", [["Z"], [], ["a"], [None]])
-def test_none_left_of_the_subjects_is_an_error(subjects: list[Any]) -> None:
+def test_choosing_only_absent_subjects_is_an_error(subjects: list[Any]) -> None:
     with pytest.raises(ValueError, match=r"None of subjects=.* of A, B: no condition is left"):
         requests(windows_of(A=3, B=2), 1.0, subjects=subjects)
 
 
-def test_subjects_of_windows_without_any_are_an_error() -> None:
+def test_choosing_subjects_of_windows_without_subjects_is_an_error() -> None:
     with pytest.raises(ValueError, match="the windows have no subjects"):
         requests(Windows.from_arrays(np.ones((4, SIZE, 1))), 1.0, subjects=["A"])
 
@@ -369,7 +369,7 @@ def test_subjects_of_windows_without_any_are_an_error() -> None:
 # Labels
 
 
-def test_labels_that_are_passed_win_over_those_of_real_windows() -> None:
+def test_passed_labels_replace_those_of_the_windows() -> None:
     windows = windows_of(A=3, B=2)
     y = np.array([5.0, 4.0, 3.0, 2.0, 1.0])
     augmented = SynthefyAugmenter(Negative()).fit_transform(windows, y)
@@ -401,7 +401,7 @@ def test_labels_of_another_length_are_refused() -> None:
         SynthefyAugmenter().fit(windows_of(A=3, B=2), [1, 2, 3])
 
 
-def test_arrays_are_windows_too() -> None:
+def test_arrays_are_accepted_as_windows() -> None:
     X = np.random.default_rng(0).normal(size=(5, SIZE, 2))
     for values in (X, X.tolist(), np.asfortranarray(X)):
         augmented = SynthefyAugmenter(n_synthetic=2).fit_transform(values, np.arange(5))
@@ -414,7 +414,7 @@ def test_arrays_are_windows_too() -> None:
 # Predicting
 
 
-def test_transform_gives_back_the_same_object() -> None:
+def test_transform_returns_the_same_object() -> None:
     windows = windows_of(A=3, B=2)
     augmenter = SynthefyAugmenter().fit(windows)
     for X in (windows, windows[:0], windows.to_numpy(), windows.to_numpy().tolist()):
@@ -465,13 +465,17 @@ def elsewhere(conditions: Windows, **changed: Any) -> Windows:
 @pytest.mark.parametrize(
     ("answer", "error", "message"),
     [
-        (lambda c: c.to_numpy(), TypeError, "must give skaug.Windows, got ndarray"),
+        (lambda c: c.to_numpy(), TypeError, "must return skaug.Windows, got ndarray"),
         (lambda c: None, TypeError, "got NoneType"),
-        (lambda c: c, ValueError, "must give synthetic windows"),
-        (lambda c: Windows.concatenate([elsewhere(c), c]), ValueError, "must give synthetic"),
-        (lambda c: elsewhere(c, groups=["Z"] * len(c)), ValueError, "gave windows of Z, whom"),
-        (lambda c: elsewhere(c, groups=["A", "T"] * 2 + ["A"]), ValueError, "windows of T, whom"),
-        (lambda c: elsewhere(c, groups=None), ValueError, "gave windows of nobody"),
+        (lambda c: c, ValueError, "must return synthetic windows"),
+        (lambda c: Windows.concatenate([elsewhere(c), c]), ValueError, "must return synthetic"),
+        (lambda c: elsewhere(c, groups=["Z"] * len(c)), ValueError, r"not given \(Z\), which"),
+        (
+            lambda c: elsewhere(c, groups=["A", "T"] * 2 + ["A"]),
+            ValueError,
+            r"not given \(T\), which",
+        ),
+        (lambda c: elsewhere(c, groups=None), ValueError, r"not given \(none named\)"),
         (lambda c: elsewhere(c, y=None), ValueError, "labels if those have some"),
         (lambda c: elsewhere(c, feature_names=["PPG"]), ValueError, "length and channels"),
         (
@@ -482,7 +486,7 @@ def elsewhere(conditions: Windows, **changed: Any) -> Windows:
     ],
 )
 @pytest.mark.parametrize("train_on", ["real+synthetic", "synthetic"])
-def test_answers_that_are_no_synthetic_windows_of_the_conditions_are_refused(
+def test_anything_but_synthetic_windows_of_the_conditions_is_refused(
     answer: Any, error: type[Exception], message: str, train_on: str
 ) -> None:
     augmenter = SynthefyAugmenter(Returning(answer), train_on=train_on)
@@ -490,16 +494,16 @@ def test_answers_that_are_no_synthetic_windows_of_the_conditions_are_refused(
         augmenter.fit(windows_of(A=3, B=2))
 
 
-def test_windows_of_a_subject_that_was_asked_for_by_nobody_are_refused() -> None:
-    """B is among the training windows, but not among the conditions."""
+def test_windows_of_a_subject_without_conditions_are_refused() -> None:
+    """B has training windows, but no conditions."""
     answer = Returning(lambda c: elsewhere(c, groups=["B"] * len(c)))
-    with pytest.raises(ValueError, match="windows of B, whom it was not asked for"):
+    with pytest.raises(ValueError, match=r"not given \(B\), which could be test subjects"):
         SynthefyAugmenter(answer, subjects=["A"]).fit(windows_of(A=3, B=2))
 
 
 def test_nothing_left_to_fit_is_an_error() -> None:
     augmenter = SynthefyAugmenter(Returning(lambda c: c[:0]), train_on="synthetic")
-    with pytest.raises(ValueError, match="gave windows of nobody"):
+    with pytest.raises(ValueError, match=r"not given \(none named\)"):
         augmenter.fit(windows_of(A=3))
     with pytest.raises(ValueError, match="leaves nothing to fit"):
         augmenter.fit(np.ones((3, SIZE, 1)))
@@ -524,9 +528,14 @@ def test_nothing_left_to_fit_is_an_error() -> None:
         ({"train_on": "synthetic", "n_synthetic": 0}, "leaves nothing to fit"),
         ({"subjects": "A"}, r"subjects='A' must be a list: \['A'\]"),
         ({"subjects": 1}, r"subjects=1 must be a list: \[1\]"),
-        ({"random_state": None}, "random_state=None must be a whole number"),
+        ({"random_state": None}, "random_state=None must be a whole number, 0 or more: every fold"),
         ({"random_state": 0.5}, "random_state=0.5"),
-        ({"variations": [{"age": 5}]}, "SurrogateSynthesizer cannot honour variations"),
+        ({"random_state": -1}, "random_state=-1"),
+        ({"random_state": True}, "random_state=True"),
+        ({"first_draw": None}, "first_draw=None must be a whole number, 0 or more"),
+        ({"first_draw": -1}, "first_draw=-1"),
+        ({"first_draw": True}, "first_draw=True"),
+        ({"variations": [{"age": 5}]}, "SurrogateSynthesizer does not support variations"),
     ],
 )
 def test_invalid_parameters_are_refused_by_fit(parameters: dict[str, Any], message: str) -> None:
@@ -537,12 +546,12 @@ def test_invalid_parameters_are_refused_by_fit(parameters: dict[str, Any], messa
 
 
 @pytest.mark.parametrize("synthesizer", ["surrogate", SurrogateSynthesizer, 3])
-def test_what_is_no_synthesizer_is_refused(synthesizer: Any) -> None:
+def test_anything_but_a_synthesizer_is_refused(synthesizer: Any) -> None:
     with pytest.raises(TypeError, match="annot clone"):
         SynthefyAugmenter(synthesizer).fit(windows_of(A=3))
 
 
-def test_there_must_be_windows_to_augment() -> None:
+def test_no_windows_to_augment_is_an_error() -> None:
     for empty in (windows_of(A=2)[:0], np.empty((0, SIZE, 1))):
         with pytest.raises(ValueError, match="no windows to augment"):
             SynthefyAugmenter().fit(empty)
@@ -555,12 +564,12 @@ def test_synthetic_windows_are_not_augmented_again() -> None:
 
 
 @pytest.mark.parametrize("X", [np.zeros((3, 4)), [1.0, 2.0], np.full((2, SIZE, 1), "a")])
-def test_what_is_no_window_is_refused(X: Any) -> None:
+def test_anything_but_windows_is_refused(X: Any) -> None:
     with pytest.raises(ValueError, match="Windows"):
         SynthefyAugmenter().fit(X)
 
 
-def test_windows_with_missing_samples_are_named() -> None:
+def test_a_window_with_a_missing_sample_is_named() -> None:
     windows = windows_of(A=3, B=2)
     X = windows.to_numpy()
     X[4, 2, 0] = np.nan
@@ -589,7 +598,7 @@ def test_fitting_changes_no_parameter() -> None:
     assert augmenter.subjects == ["A"]
 
 
-def test_fitting_again_gives_the_same() -> None:
+def test_fitting_again_returns_the_same_windows() -> None:
     windows, other = windows_of(A=3, B=2), windows_of(C=4)
     augmenter = SynthefyAugmenter(n_synthetic=1.5)
     first = joblib.hash(augmenter.fit_transform(windows))
@@ -602,7 +611,7 @@ def test_fitting_again_gives_the_same() -> None:
     assert (augmenter.n_synthetic_, augmenter.synthesizer_) == (0, None)
 
 
-def test_a_pickled_augmenter_keeps_what_it_made() -> None:
+def test_a_pickled_augmenter_keeps_its_synthetic_windows() -> None:
     windows = windows_of(A=3, B=2)
     augmenter = SynthefyAugmenter().fit(windows)
     thawed = pickle.loads(pickle.dumps(augmenter))
@@ -611,7 +620,7 @@ def test_a_pickled_augmenter_keeps_what_it_made() -> None:
     assert thawed.n_synthetic_ == 5
 
 
-def test_output_containers_do_not_touch_windows() -> None:
+def test_set_output_leaves_windows_as_they_are() -> None:
     windows = windows_of(A=3, B=2)
     augmenter = SynthefyAugmenter().set_output(transform="pandas")
     assert isinstance(augmenter.fit_transform(windows), Windows)
@@ -620,7 +629,7 @@ def test_output_containers_do_not_touch_windows() -> None:
         assert augmenter.transform(windows) is windows
 
 
-def test_a_search_over_how_many_and_what_to_train_on(windows: Windows) -> None:
+def test_a_search_varies_the_number_and_what_to_train_on(windows: Windows) -> None:
     pipe = make_pipeline(SynthefyAugmenter(), WindowStatistics(), Ridge())
     grid = {
         "synthefyaugmenter__n_synthetic": [0, 0.5, 20],

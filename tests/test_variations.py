@@ -329,7 +329,7 @@ def test_edits_that_make_no_sense_are_refused(
 @pytest.mark.parametrize("synthesizer", [None, SurrogateSynthesizer()])
 def test_a_synthesizer_that_cannot_honour_variations_is_refused(synthesizer: Any) -> None:
     augmenter = SynthefyAugmenter(synthesizer, variations=[{"AGE": 5}])
-    with pytest.raises(ValueError, match="SurrogateSynthesizer cannot honour variations"):
+    with pytest.raises(ValueError, match="SurrogateSynthesizer does not support variations"):
         augmenter.fit(cut())
 
 

@@ -1,0 +1,146 @@
+"""Which real windows become conditions, and what a synthesizer may return for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skaug._checks import is_whole_number
+from skaug._random import combine, text_key
+from skaug.windows.container import Windows
+
+
+def candidate_windows(real: Windows, subjects: Sequence[Any] | None) -> Windows:
+    """Return the windows that may be conditions: one per origin, of the chosen subjects.
+
+    A window that is there several times, as in a bootstrap sample, is a candidate once.
+
+    Parameters
+    ----------
+    real : Windows
+        Recorded windows.
+    subjects : sequence, or None
+        The subjects to choose from; None for all of them.
+
+    Returns
+    -------
+    Windows
+
+    Raises
+    ------
+    ValueError
+        If subjects are named, but the windows have none, or none of those.
+    """
+    provenance = real.provenance
+    _, once = np.unique(
+        np.stack([provenance.codes, provenance.first_row]), axis=1, return_index=True
+    )
+    if subjects is None:
+        return real[once]
+    if real.groups is None:
+        raise ValueError(
+            f"subjects={list(subjects)!r} cannot be chosen, because the windows have no subjects: cut them "
+            "with a subject column, or pass groups to Windows.from_arrays."
+        )
+    chosen = once[np.isin(real.groups[once], np.asarray(list(subjects), dtype=object))]
+    if len(chosen) == 0:
+        present = ", ".join(str(subject) for subject in dict.fromkeys(real.groups))
+        raise ValueError(
+            f"None of subjects={list(subjects)!r} is among the windows to fit on, which are of "
+            f"{present}: no condition is left."
+        )
+    return real[chosen]
+
+
+def choose_conditions(
+    candidates: Windows, n_synthetic: float | int, random_state: int
+) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Choose the windows to condition synthetic ones on.
+
+    Window ``j`` (0, 1, ...) in the order of a subject with ``m`` windows is requested as soon as the
+    ratio reaches ``(j + 1/2) / m``, beyond ``m`` as a further draw. Requests in this order are nested:
+    the first ``k`` of a larger request are the smaller one. The order of a subject's windows, and their
+    number at a given ratio, depend on that subject alone.
+
+    Parameters
+    ----------
+    candidates : Windows
+        Windows of distinct origins.
+    n_synthetic : float or int
+        Ratio or number.
+    random_state : int
+        Seed of the order.
+
+    Returns
+    -------
+    windows : ndarray of shape (n_requests,)
+        Positions among the candidates.
+    draws : ndarray of shape (n_requests,)
+        How many requests for the same window come before.
+    """
+    codes, first_row = candidates.provenance.codes, candidates.provenance.first_row
+    subjects = [None] if candidates.provenance.subjects is None else candidates.provenance.subjects
+    keys = np.array([text_key("condition", random_state, s) for s in subjects], dtype=np.uint64)
+    order = np.lexsort((combine(keys[codes], first_row), codes))
+    of_subject = keys[codes[order]]
+    _, firsts, sizes = np.unique(codes[order], return_index=True, return_counts=True)
+    rank = np.arange(len(order)) - np.repeat(firsts, sizes)
+    size = np.repeat(sizes, sizes)
+
+    is_count = is_whole_number(n_synthetic)
+    n_rounds = int(np.ceil(n_synthetic / len(order) if is_count else n_synthetic)) + 1
+    nth = (rank + np.arange(n_rounds)[:, None] * size).ravel()
+    reached_at = (nth + 0.5) / np.tile(size, n_rounds)
+    requests = np.lexsort((np.tile(of_subject, n_rounds), reached_at))
+    if is_count:
+        requests = requests[: int(n_synthetic)]
+    else:
+        requests = requests[: np.searchsorted(reached_at[requests], n_synthetic, side="right")]
+    return order[requests % len(order)], (requests // len(order)).astype(np.int64)
+
+
+def check_synthetic(synthetic: Any, conditions: Windows, name: str) -> None:
+    """Raise unless a synthesizer returned synthetic windows of these conditions.
+
+    Parameters
+    ----------
+    synthetic : object
+        What it returned.
+    conditions : Windows
+        What it was given.
+    name : str
+        The synthesizer, for the error.
+
+    Raises
+    ------
+    TypeError
+        If it did not return `Windows`.
+    ValueError
+        If their length, channels or labels are not of the kind of the conditions, some of them are not
+        marked as synthetic, or they are of other subjects.
+    """
+    if not isinstance(synthetic, Windows):
+        raise TypeError(
+            f"{name}.synthesize must return skaug.Windows, got {type(synthetic).__name__}: return "
+            "conditions.synthesized(X)."
+        )
+    alike = [
+        (part.shape[1:], part.feature_names, part.y is None) for part in (synthetic, conditions)
+    ]
+    if alike[0] != alike[1] or not synthetic.is_synthetic.all():
+        raise ValueError(
+            f"{name}.synthesize was given {conditions!r}, and must return synthetic windows of the same "
+            f"length and channels, with labels if those have some; it returned {synthetic!r}. Return "
+            "conditions.synthesized(X)."
+        )
+    subjects = set() if synthetic.groups is None else set(synthetic.groups)
+    if conditions.groups is not None and not (subjects and subjects <= set(conditions.groups)):
+        strangers = sorted(str(subject) for subject in subjects - set(conditions.groups))
+        raise ValueError(
+            f"{name}.synthesize returned windows of subjects it was not given "
+            f"({', '.join(strangers) or 'none named'}), which could be test subjects. Return "
+            "conditions.synthesized(X)."
+        )
