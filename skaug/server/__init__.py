@@ -1,6 +1,6 @@
-"""A synthesis service on this machine, that answers as Synthefy's stream endpoint does.
+"""A synthesis service on this machine that answers like Synthefy's stream endpoint.
 
-It needs the extra ``server``: ``pip install "skaug[server]"``.
+Requires the extra ``server``: ``pip install "skaug[server]"``.
 """
 
 try:

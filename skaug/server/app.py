@@ -1,9 +1,8 @@
-"""The HTTP side of the local service: statuses, bodies, the key and the line."""
+"""The stream endpoint over HTTP: statuses, the key, and one window at a time."""
 
 from __future__ import annotations
 
 import asyncio
-import math
 import re
 import secrets
 import time
@@ -11,16 +10,19 @@ import uuid
 from contextlib import suppress
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from skaug.server.form import NOT_READABLE, form_errors, read_body
+from skaug._checks import is_finite_number
 from skaug.server.log import ReceivedRequest, RequestLog
-from skaug.server.model import Condition, LocalModel
+from skaug.server.model import LocalModel
+from skaug.server.request_body import parse_columns, read_body
 
 _STREAM = re.compile(r"/api/synthesis/[^/]+/[^/]+/[^/]+/stream")
 _KEY = "x-api-key"
+_SHUTTING_DOWN = "The local service is shutting down"
 
 
 class SynthesisApp:
@@ -29,22 +31,22 @@ class SynthesisApp:
     Parameters
     ----------
     model : LocalModel
-        Reads the columns of a request, and makes the window.
+        Reads the columns of a request and makes the window.
     delay : float
         Seconds that a window takes.
-    api_key : str, or None
-        None asks for no key.
-    log : RequestLog, or None
-        Where requests are noted. None keeps nothing.
+    api_key : str or None
+        The key that requests must have; None requires none.
+    log : RequestLog or None
+        Where requests are recorded; None records nothing.
     """
 
     def __init__(
         self, model: LocalModel, *, delay: float, api_key: str | None, log: RequestLog | None
     ) -> None:
-        if not (math.isfinite(delay) and delay >= 0):
+        if not is_finite_number(delay) or delay < 0:
             raise ValueError(f"delay={delay!r} must be a number of seconds, 0 or more.")
         if api_key == "":
-            raise ValueError("api_key is empty: give one, or None to ask for none.")
+            raise ValueError("api_key is empty: pass a key, or None to require none.")
         self._model = model
         self._delay = delay
         self._api_key = api_key
@@ -53,91 +55,83 @@ class SynthesisApp:
         self._closing = asyncio.Event()
 
     def close(self) -> None:
-        """Let go of those who wait in line. Called in the event loop."""
+        """Refuse all requests that have no window yet. Called in the event loop."""
         self._closing.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope, receive)
+        entry = _LogEntry(request, self._log)
         try:
-            body = await request.body()
+            response = await self._answer(request, entry)
         except ClientDisconnect:
             return
-        exchange = _Exchange(request, body, self._log)
-        try:
-            response = await self._answer(exchange)
+        except HTTPException as refusal:
+            response = JSONResponse(
+                {"detail": refusal.detail}, refusal.status_code, refusal.headers
+            )
         except Exception:
-            # What the service answers where nobody foresaw the error. Nothing is logged: a message or
-            # a traceback would hold what was sent.
+            # The answer of the service to an error that nobody foresaw. Nothing is logged: a message
+            # or a traceback would hold what was sent.
             response = PlainTextResponse("Internal Server Error", 500)
         response.headers["X-Request-ID"] = request.headers.get("X-Request-ID") or str(uuid.uuid4())
-        exchange.note(status=response.status_code)
+        entry.note(status=response.status_code)
         await response(scope, receive, send)
 
-    async def _answer(self, exchange: _Exchange) -> Response:
-        request = exchange.request
-        if not _STREAM.fullmatch(request.url.path):
-            return _refusal(404, "Not Found")
-        if request.method != "POST":
-            return _refusal(405, "Method Not Allowed", {"Allow": "POST"})
-        if self._api_key is not None:
-            sent = request.headers.get(_KEY)
-            if not sent:
-                return _refusal(401, "API Key is missing.")
-            # Latin-1 gives back the bytes of a header. The time that `==` takes tells how many agree.
-            if not secrets.compare_digest(sent.encode("latin-1"), self._api_key.encode()):
-                return _refusal(401, "Invalid API key")
-        columns, errors = read_body(exchange.body, request.headers.get("content-type"))
-        errors = errors or form_errors(columns)
-        if errors:
-            return _form_refusal(errors)
+    async def _answer(self, request: Request, entry: _LogEntry) -> Response:
+        self._check_head(request)  # first: a stranger must not make the service read a body
+        body = await read_body(request)
+        entry.note(body=body)
+        columns = parse_columns(body, request.headers.get("content-type"))
         try:
             condition = self._model.read(columns)
         except ValueError as error:
-            exchange.note(reason=str(error))
-            return _refusal(500, "Internal server error occurred during stream synthesis")
-        return await self._compute(condition, exchange)
-
-    async def _compute(self, condition: Condition, exchange: _Exchange) -> Response:
+            entry.note(reason=str(error))
+            detail = "Internal server error occurred during stream synthesis"
+            raise HTTPException(500, detail) from None
         async with self._turn:
             if self._closing.is_set():
-                return _refusal(503, "The local service is shutting down")
-            exchange.note(started=time.monotonic())
+                raise HTTPException(503, _SHUTTING_DOWN)
+            entry.note(started=time.monotonic())
             window = self._model.synthesize(condition)
             if self._delay:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._closing.wait(), self._delay)
-                    return _refusal(503, "The local service is shutting down")
-            exchange.note(finished=time.monotonic())
-        # NaN is not JSON: as in the service itself, this raises, and the plain text is the answer.
+                    raise HTTPException(503, _SHUTTING_DOWN)
+            entry.note(finished=time.monotonic())
+        # NaN is not JSON: as in the service itself, this raises, and plain text is the answer.
         return JSONResponse(window)
 
+    def _check_head(self, request: Request) -> None:
+        if not _STREAM.fullmatch(request.url.path):
+            raise HTTPException(404, "Not Found")
+        if request.method != "POST":
+            raise HTTPException(405, "Method Not Allowed", {"Allow": "POST"})
+        if self._api_key is None:
+            return
+        sent = request.headers.get(_KEY)
+        if not sent:
+            raise HTTPException(401, "API Key is missing.")
+        # Latin-1 restores the bytes of a header. The time that `==` takes reveals how many agree.
+        if not secrets.compare_digest(sent.encode("latin-1"), self._api_key.encode()):
+            raise HTTPException(401, "Invalid API key")
 
-class _Exchange:
-    """A request, with what is noted of it."""
 
-    def __init__(self, request: Request, body: bytes, log: RequestLog | None) -> None:
-        self.request = request
-        self.body = body
+class _LogEntry:
+    """What the log says of one request; it appears there with the first note."""
+
+    def __init__(self, request: Request, log: RequestLog | None) -> None:
+        self._request = request
         self._log = log
-        if log is not None:
-            headers = dict(request.headers)
-            if _KEY in headers:
-                headers[_KEY] = "(hidden)"
-            path = request.scope["raw_path"].decode("ascii")
-            self._number = log.add(ReceivedRequest(request.method, path, headers, body))
+        self._number: int | None = None
 
     def note(self, **changes: Any) -> None:
-        if self._log is not None:
-            self._log.change(self._number, **changes)
-
-
-def _refusal(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
-    return JSONResponse({"detail": detail}, status, headers)
-
-
-def _form_refusal(errors: list[dict[str, Any]]) -> Response:
-    try:
-        return JSONResponse({"detail": errors}, 422)
-    except RecursionError:  # it could just be read, but what is nested so deeply cannot be echoed
-        return JSONResponse({"detail": [NOT_READABLE]}, 422)
+        if self._log is None:
+            return
+        if self._number is None:
+            headers = dict(self._request.headers)
+            if _KEY in headers:
+                headers[_KEY] = "(hidden)"
+            path = self._request.scope["raw_path"].decode("ascii")
+            self._number = self._log.add(ReceivedRequest(self._request.method, path, headers))
+        self._log.change(self._number, **changes)

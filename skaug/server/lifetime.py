@@ -6,30 +6,30 @@ import ipaddress
 import logging
 import socket
 import threading
-import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 
+from skaug._checks import require_whole_number
 from skaug.server.app import SynthesisApp
 from skaug.server.log import ReceivedRequest, RequestLog
 from skaug.server.model import FEATURES, SUBJECT, WINDOW_SIZE, LocalModel
 
 LOOPBACK = "127.0.0.1"
 
-# Without a handler of theirs, Python would print uvicorn's errors to the screen of whoever runs tests.
+# Without a handler, Python would print uvicorn's errors into the output of tests.
 logging.getLogger("uvicorn").addHandler(logging.NullHandler())
 
 
 class RunningService:
-    """A service that runs in the background of this process, and what it was asked.
+    """A service that runs in the background of this process, and the requests it has received.
 
     Attributes
     ----------
     base_url : str
-        Where it answers, such as ``"http://127.0.0.1:49152"``.
+        Its address, such as ``"http://127.0.0.1:49152"``.
     """
 
     def __init__(self, base_url: str, log: RequestLog) -> None:
@@ -38,14 +38,14 @@ class RunningService:
 
     @property
     def requests(self) -> tuple[ReceivedRequest, ...]:
-        """Every request received so far, in the order of arrival; those in line too."""
+        """All requests so far, in order of arrival, those that still wait in line included."""
         return self._log.snapshot()
 
     @property
     def computed(self) -> int:
-        """How many windows were computed, and so would have been billed.
+        """The number of windows computed, which are those that a service would bill.
 
-        A window is counted when it is ready, whether or not the client still waits for it.
+        A window counts once it is ready, even if the client no longer waits for it.
         """
         return sum(request.finished is not None for request in self.requests)
 
@@ -58,59 +58,57 @@ def running(
     window_size: int = WINDOW_SIZE,
     *,
     features: Sequence[str] = FEATURES,
-    continuous: Sequence[str] = (),
-    discrete: Sequence[str] = (),
     subject: str = SUBJECT,
-    timestamp: str | None = None,
     delay: float = 0.0,
     api_key: str | None = None,
 ) -> Iterator[RunningService]:
-    """Run the local service on a free port of this machine while a ``with`` block lasts.
+    """Run a local synthesis service on a free port of this machine while a ``with`` block lasts.
 
-    For tests of code that talks to the service: real HTTP, no network, nothing printed. It runs in a
-    thread of its own, so that it works inside pytest and Jupyter, and several at once.
+    For tests of code that uses the Synthefy service: real HTTP, no network, nothing printed. The
+    service has its own thread, so it works inside pytest and Jupyter, and several can run at once.
 
     Parameters
     ----------
     window_size : int, default=512
-        Rows that every column of a request must have; at least 3.
+        Rows that every column of a request must have; 3 or more.
     features : sequence of str, default=("BVP", "ECG")
-        The time-series columns: those that are synthesised. A request may leave them out.
-    continuous : sequence of str, default=()
-        Columns that a request must have, of numbers.
-    discrete : sequence of str, default=()
-        Columns that a request must have, of anything.
+        The time-series columns, which are synthesized. A request may leave them out.
     subject : str, default="subject"
-        The group label: constant within a window, if sent. Name it in `discrete` too to require it.
-    timestamp : str, optional
-        The time column: a request must have it, and it comes back as it went. Without one, the answer
-        counts the rows in a column ``index``.
+        The column of the subject, which must be constant within a window where it is sent.
     delay : float, default=0.0
         Seconds that a window takes. One is computed at a time; other requests wait in line.
     api_key : str, optional
-        What the header ``X-API-Key`` must hold. By default no key is asked for.
+        The key that the header ``X-API-Key`` must hold. By default no key is required.
 
     Yields
     ------
     RunningService
-        With ``base_url``, ``requests`` and ``computed``. The bodies of all requests are kept in memory
-        as long as it is.
+        With ``base_url``, ``requests`` and ``computed``. It keeps the bodies of all requests in
+        memory.
 
     Raises
     ------
     ValueError
-        If a parameter makes no sense.
+        If a parameter is invalid.
+
+    See Also
+    --------
+    serve : The same service for other programs, until it is interrupted.
+    skaug.synthesis.SynthefyAPI : The client of the service.
 
     Notes
     -----
-    In place of the model stand phase-randomised surrogates (`SurrogateSynthesizer`) of the time-series
-    columns that are sent, other ones each time. They take no notice of the metadata. For a time-series
-    column that is not sent: a sine that beats at the rate of the column ``heart_rate`` (per minute, at
-    64 samples a second) with a tenth of white noise, or white noise alone where there is no such column.
-    An infinite number among the conditions gives a window of NaN, which the service answers with the
-    plain text ``Internal Server Error``.
+    Phase-randomized surrogates (`SurrogateSynthesizer`) of the time-series columns that were sent
+    stand in for the model, new ones each time. They do not depend on the metadata. A time-series
+    column that was not sent becomes a sine at the rate of the column ``heart_rate`` (beats per
+    minute, at 64 samples per second) with a tenth of white noise, or white noise alone without such
+    a column. Infinite numbers give a window of NaN, to which the service answers with status 500 and
+    the plain text ``Internal Server Error``.
 
-    At the end of the block, requests that still wait are answered with 503.
+    Other columns are ignored, but must have `window_size` rows and no null. A body of more than 32 MiB
+    is refused with status 413.
+
+    When the block ends, requests that still wait are answered with status 503.
 
     Examples
     --------
@@ -124,7 +122,7 @@ def running(
     (['BVP_synthetic', 'index'], 64, 1)
     """
     log = RequestLog()
-    model = LocalModel(window_size, features, continuous, discrete, subject, timestamp)
+    model = LocalModel(window_size, features, subject)
     app = SynthesisApp(model, delay=delay, api_key=api_key, log=log)
     with _listen(LOOPBACK, 0) as listener, _in_background(app, listener):
         yield RunningService(_url(listener), log)
@@ -136,36 +134,38 @@ def serve(
     port: int = 8000,
     host: str = LOOPBACK,
     features: Sequence[str] = FEATURES,
-    continuous: Sequence[str] = (),
-    discrete: Sequence[str] = (),
     subject: str = SUBJECT,
-    timestamp: str | None = None,
     delay: float = 0.0,
     api_key: str | None = None,
 ) -> None:
-    """Run the local service until it is interrupted (Ctrl-C), and print where it answers.
+    """Run a local synthesis service until it is interrupted (Ctrl-C), and print its address.
 
-    It keeps and logs nothing of what it is sent.
+    It stores and logs nothing that it is sent. Requests that wait when it is interrupted are answered
+    with status 503.
 
     Parameters
     ----------
-    window_size, features, continuous, discrete, subject, timestamp, delay, api_key
+    window_size, features, subject, delay, api_key
         As in `running`.
     port : int, default=8000
-        0 takes any free one.
+        The port to listen on; 0 is any free one.
     host : str, default="127.0.0.1"
-        The address to answer at. Other than this machine's own, there is a warning.
+        The address to listen on. There is a warning if other machines can reach it.
 
     Raises
     ------
     OSError
-        If the port is taken, or the address is none of this machine.
+        If the port is taken or the address is not one of this machine.
     ValueError
-        If a parameter makes no sense.
+        If a parameter is invalid.
+
+    See Also
+    --------
+    running : The same service within a test or a notebook.
     """
-    if not 0 <= port <= 65535:
-        raise ValueError(f"port={port} must lie between 0 and 65535.")
-    model = LocalModel(window_size, features, continuous, discrete, subject, timestamp)
+    if not 0 <= require_whole_number("port", port, 0) <= 65535:
+        raise ValueError(f"port={port} must be between 0 and 65535.")
+    model = LocalModel(window_size, features, subject)
     app = SynthesisApp(model, delay=delay, api_key=api_key, log=None)
     with _listen(host, port) as listener:
         if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
@@ -174,16 +174,13 @@ def serve(
                 f"host={host!r} lets other machines on the network use the service{keyless}.",
                 stacklevel=2,
             )
-        with _in_background(app, listener) as thread:
-            try:
-                print(
-                    f"Synthesising windows of {window_size} rows of {', '.join(model.features)} at "
-                    f"{_url(listener)} (Ctrl-C ends it)",
-                    flush=True,
-                )
-                while thread.is_alive():
-                    thread.join(1.0)  # without a timeout, Ctrl-C would not be heard on Windows
-            except KeyboardInterrupt:
+        with suppress(KeyboardInterrupt), _in_background(app, listener) as server:
+            print(
+                f"Synthesizing windows of {window_size} rows of {', '.join(model.features)} at "
+                f"{_url(listener)} (press Ctrl-C to stop)",
+                flush=True,
+            )
+            while not server.ended.wait(1.0):  # without a timeout, Windows would not notice Ctrl-C
                 pass
 
 
@@ -194,7 +191,8 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise OSError(
-            f"Port {port} of {host} cannot be used ({error.strerror}): choose another one, or 0 for any."
+            f"Port {port} of {host} cannot be used ({error.strerror}): choose another one, or 0 for any "
+            "free one."
         ) from error
     # Connections inherit it. Without it, a body waits 40 ms for the client to acknowledge the head.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -207,7 +205,7 @@ def _url(listener: socket.socket) -> str:
 
 
 @contextmanager
-def _in_background(app: SynthesisApp, listener: socket.socket) -> Iterator[threading.Thread]:
+def _in_background(app: SynthesisApp, listener: socket.socket) -> Iterator[_Server]:
     config = uvicorn.Config(
         app,
         loop="asyncio",
@@ -218,32 +216,39 @@ def _in_background(app: SynthesisApp, listener: socket.socket) -> Iterator[threa
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        # Clients of tests hold on to a connection: one that closes just then would look like an outage.
+        # Clients in tests keep connections open: closing one just then would look like an outage.
         timeout_keep_alive=60,
-        # For a client that began to send and never ends. All others are let go by `app.close`.
+        # For a client that began to send and never ends. `app.close` answers all others.
         timeout_graceful_shutdown=1,
     )
     server = _Server(config, app)
-    # Python waits in vain at its end for a thread that is no daemon, if the block was never left.
-    thread = threading.Thread(
+    # A daemon, because otherwise Python would never exit if the block is never left.
+    threading.Thread(
         target=server.run, args=([listener],), name="skaug.server", daemon=True
-    )
-    thread.start()
+    ).start()
     try:
         while not server.started:
-            if not thread.is_alive():
+            if server.ended.wait(0.005):
                 raise RuntimeError("The local service ended before it had begun.")
-            time.sleep(0.005)
-        yield thread
+        yield server
     finally:
         server.should_exit = True
-        thread.join()
+        server.ended.wait()
 
 
 class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: SynthesisApp) -> None:
         super().__init__(config)
         self._app = app
+        # To wait for in place of the thread: before Python 3.13, a `join` that Ctrl-C interrupts takes
+        # the thread for ended, and the process would leave without its answers.
+        self.ended = threading.Event()
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            super().run(sockets)
+        finally:
+            self.ended.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.close()

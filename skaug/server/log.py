@@ -1,4 +1,4 @@
-"""What the local service was asked."""
+"""The requests that the local service has received."""
 
 from __future__ import annotations
 
@@ -15,24 +15,26 @@ class ReceivedRequest:
     Attributes
     ----------
     method : str
+        Such as ``"POST"``.
     path : str
-        As it travelled: percent-encoded.
+        Percent-encoded, as it was sent.
     headers : mapping of str to str
         Names in lower case. The value of ``x-api-key`` is hidden.
     body : bytes
-    status : int, or None
-        Of the answer; None as long as there is none.
-    reason : str, or None
-        Why the request was refused, in words. The service's own answer does not tell.
-    started, finished : float, or None
-        When the computation of the window began and ended, in seconds of ``time.monotonic``. None
+        Empty where the request was refused before its body was read.
+    status : int or None
+        Status of the answer; None while there is none.
+    reason : str or None
+        Why the columns were refused, which the answer itself does not say.
+    started, finished : float or None
+        When the computation of the window began and ended, in seconds of ``time.monotonic``; None
         where nothing was computed.
     """
 
     method: str
     path: str
     headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
     status: int | None = None
     reason: str | None = None
     started: float | None = None
@@ -40,24 +42,24 @@ class ReceivedRequest:
 
 
 class RequestLog:
-    """The requests received, written by the service's thread and read by any other."""
+    """The requests received, written by the thread of the service and read by any other."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._requests: list[ReceivedRequest] = []
 
     def add(self, request: ReceivedRequest) -> int:
-        """Note a request, and give its number."""
+        """Add a request and return its number."""
         with self._lock:
             self._requests.append(request)
             return len(self._requests) - 1
 
     def change(self, number: int, **changes: Any) -> None:
-        """Note what became of a request."""
+        """Change fields of a request."""
         with self._lock:
             self._requests[number] = replace(self._requests[number], **changes)
 
     def snapshot(self) -> tuple[ReceivedRequest, ...]:
-        """Give all requests so far; what happens later does not change them."""
+        """Return all requests so far; later changes do not reach the tuple."""
         with self._lock:
             return tuple(self._requests)
