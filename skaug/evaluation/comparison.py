@@ -16,6 +16,7 @@ from skaug.evaluation.displays.metric_names import ReadableMetric, signed
 from skaug.evaluation.inference import ALPHA, FEWEST_SUBJECTS, PairedInference, holm, infer
 from skaug.evaluation.protocol_variants import PROTOCOLS
 from skaug.evaluation.report import report_page
+from skaug.evaluation.scores import complete_scores, score_differences
 from skaug.windows.container import Windows
 
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ _WHAT = {
     "TRRTR": "Adding duplicates of real windows",
 }
 _FORMAT = 1
-
-# What rounding leaves between equal scores, as a share of them.
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, repr=False)
@@ -124,7 +122,7 @@ class ProtocolComparison:
         self._check_reference(reference)
         scores = self.by_subject(metric)
         others = [name for name in self.protocols if name != reference and name not in _NOT_JUDGED]
-        return _differences(scores, others, reference)
+        return score_differences(scores, others, reference)
 
     def infer(
         self, protocol: str, metric: str | None = None, reference: str = "TRTR"
@@ -156,8 +154,8 @@ class ProtocolComparison:
             )
         # Repeats draw other synthetic windows on the same folds: averaged first, they are no further
         # folds, and the correction of Nadeau and Bengio counts each fold once.
-        by_fold = complete_scores(self._of_metric(metric), "protocol", of="fold")
-        folds = _differences(by_fold, [protocol], reference)[protocol]
+        by_fold = complete_scores(self._of_metric(metric), "protocol", per="fold")
+        folds = score_differences(by_fold, [protocol], reference)[protocol]
         several = len(folds) > 1
         rope = self.details["rope"]
         return infer(
@@ -439,39 +437,6 @@ _COLUMNS = [
     *("n_better", "n_worse", "p_value", "p_holm", "p_wilcoxon", "p_corrected"),
     *("p_rope_worse", "p_rope_within", "p_rope_better", "verdict"),
 ]
-
-
-def complete_scores(
-    scores: pd.DataFrame, columns: str | list[str], of: str = "subject"
-) -> pd.DataFrame:
-    """Average scores over everything else, with pairs kept: what one column lacks is left out of all.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        Of one metric, one row per fold, subject, repeat (if there are repeats) and value of `columns`.
-    columns : str or list of str
-        Whose values become the columns.
-    of : {"subject", "fold"}
-        What a row is of.
-
-    Returns
-    -------
-    DataFrame
-    """
-    keys = [name for name in ("subject", "fold", "repeat") if name in scores]
-    columns = [columns] if isinstance(columns, str) else columns
-    pairs = scores.set_index([*keys, *columns])["score"].unstack(columns)
-    in_order = [scores.set_index(names).index.unique() for names in (keys, columns)]
-    pairs = pairs.reindex(index=in_order[0], columns=in_order[1])
-    return pairs.dropna().groupby(level=of, sort=False).mean()
-
-
-def _differences(scores: pd.DataFrame, others: list[str], reference: str) -> pd.DataFrame:
-    """Give differences to the reference, without what rounding leaves of equal scores."""
-    differences = scores[others].sub(scores[reference], axis=0)
-    sizes = np.maximum(scores[others].abs(), scores[[reference]].abs().to_numpy())
-    return differences.where(differences.abs() > _ROUNDING * sizes, 0.0)
 
 
 def _columns(inference: PairedInference, p_adjusted: float) -> dict[str, Any]:

@@ -4,132 +4,27 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.model_selection import check_cv
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from tqdm.auto import tqdm
 
 from skaug.augmenter import SynthefyAugmenter
+from skaug.evaluation.folds import Samples
 from skaug.evaluation.protocol_variants import Duplicates, TestSetSynthesis
-from skaug.model_selection.scorers import RowScorer, Scorer, as_scorer, window_provenance
-from skaug.model_selection.splitters import LeaveOneSubjectOut, SubjectKFold, subjects_of, take_rows
+from skaug.model_selection.scorers import RowScorer, Scorer, window_provenance
 from skaug.windower import NoWindowsError
-from skaug.windows.container import Windows
 from skaug.windows.provenance import Provenance
 from skaug.windows.subject_overlap import SubjectOverlapWarning
-
-Scoring = str | Callable | Sequence[str] | Mapping[str, Any]
-
-# Up to so many subjects each is left out in turn, beyond they are tested in 10 groups.
-_MOST_LEFT_OUT_ONE_BY_ONE = 20
-
-
-@dataclass(frozen=True)
-class Samples:
-    """What is cross-validated: recordings or windows, and the subject of each row or window.
-
-    Parameters
-    ----------
-    X : DataFrame, Windows or array
-    y : array-like or None
-    codes : ndarray of shape (n_samples,)
-        The subject of each sample, as a position in `subjects`.
-    subjects : ndarray of shape (n_subjects,)
-    """
-
-    X: Any
-    y: Any
-    codes: NDArray[np.intp]
-    subjects: NDArray
-
-    @classmethod
-    def of(cls, estimator: Any, X: Any, y: Any, groups: ArrayLike | None) -> Samples:
-        """Find out whose the samples are: of `groups`, of the windows, or of the windower's column.
-
-        Raises
-        ------
-        ValueError
-            If there is not one label and one subject for each sample, if subjects are not known, or if
-            two of them have the same name.
-        """
-        if np.ndim(X) == 3 and not isinstance(X, Windows):
-            X = Windows.from_arrays(X, y, groups)
-        if isinstance(X, Windows):
-            y = X.relabel(
-                y
-            ).y  # also where none are passed: what wraps the pipeline may ask for them
-        columns = [
-            value
-            for name, value in estimator.get_params(deep=True).items()
-            if name.rpartition("__")[2] == "subject" and isinstance(value, str)
-        ]
-        codes, subjects = subjects_of(X, groups, columns[0] if columns else "subject")
-        for what, values in (("groups", codes), ("y", y)):
-            if values is not None and len(values) != len(X):
-                raise ValueError(
-                    f"{what} has {len(values)} entries for {len(X)} samples: pass one for each."
-                )
-        names = pd.Series(subjects).astype(str)
-        if names.duplicated().any():
-            raise ValueError(
-                f"Two subjects are called {names[names.duplicated()].iloc[0]!r}, one a number and one "
-                "text, for instance: rename one."
-            )
-        return cls(X, y, codes, subjects)
-
-    def take(self, index: NDArray) -> tuple[Any, Any]:
-        """Give some of the samples and their labels."""
-        return take_rows(self.X, index), take_rows(self.y, index)
-
-    def by_subject(self, index: NDArray) -> Iterator[tuple[str, Any, Any]]:
-        """Give the name, the samples and the labels of each subject of a test set."""
-        for code in dict.fromkeys(self.codes[index].tolist()):
-            yield str(self.subjects[code]), *self.take(index[self.codes[index] == code])
-
-    def folds(self, cv: Any, *, may_share: bool = False) -> list[tuple[NDArray, NDArray]]:
-        """Split into training and test sets.
-
-        Raises
-        ------
-        ValueError
-            If a subject is on both sides of a fold, unless that is allowed.
-        """
-        if cv is None:
-            few = len(self.subjects) <= _MOST_LEFT_OUT_ONE_BY_ONE
-            cv = LeaveOneSubjectOut() if few else SubjectKFold(10)
-        with warnings.catch_warnings():
-            # Of splitters that heed no groups: what they do to subjects is looked at below.
-            warnings.filterwarnings("ignore", message="The groups parameter is ignored by")
-            folds = [
-                (_positions(train), _positions(test))
-                for train, test in check_cv(cv).split(self.X, self.y, groups=self.codes)
-            ]
-        if not folds:
-            raise ValueError("cv holds no split: pass a splitter, or a list of (train, test).")
-        shared = [np.intersect1d(self.codes[train], self.codes[test]) for train, test in folds]
-        first = next((codes[0] for codes in shared if len(codes)), None)
-        if first is not None and not may_share:
-            raise ValueError(
-                f"cv={cv!r} puts subject {self.subjects[first]!r} on both sides of a fold, so that the "
-                "scores would say little about new subjects: split with SubjectKFold or "
-                "LeaveOneSubjectOut."
-            )
-        return folds
-
-
-def _positions(index: Any) -> NDArray[np.intp]:
-    index = np.asarray(index)
-    return np.flatnonzero(index) if index.dtype == bool else index.astype(np.intp)
 
 
 @dataclass(frozen=True)
@@ -150,31 +45,6 @@ class Trial:
     estimator: Any
     train: NDArray
     test: NDArray
-
-
-def named_scorers(scoring: Scoring) -> dict[str, Scorer]:
-    """Give a scorer for each metric, by name.
-
-    Raises
-    ------
-    ValueError
-        If a name is none that scikit-learn knows, or there is no metric.
-    """
-    if isinstance(scoring, Mapping):
-        named = [(str(name), metric) for name, metric in scoring.items()]
-    elif scoring is None or isinstance(scoring, str) or callable(scoring):
-        named = [(_metric_name(scoring), scoring)]
-    else:
-        named = [(_metric_name(metric), metric) for metric in scoring]
-    if not named:
-        raise ValueError("scoring names no metric: pass one such as 'neg_mean_absolute_error'.")
-    names = [name for name, _ in named]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise ValueError(
-            f"Two metrics are called {twice[0]!r}: name them yourself, scoring={{'one': ..., 'other': ...}}."
-        )
-    return {name: as_scorer(metric) for name, metric in named}
 
 
 def run_trials(
@@ -393,11 +263,3 @@ def _fitted_augmenter(estimator: Any, path: str) -> SynthefyAugmenter:
         else:
             estimator = estimator.named_steps[name]
     return estimator
-
-
-def _metric_name(metric: Any) -> str:
-    inner = getattr(metric, "metric", metric)  # of a window_scorer
-    if isinstance(inner, str):
-        return inner
-    function = getattr(inner, "_score_func", inner)  # of a scorer made by scikit-learn
-    return str(getattr(function, "__name__", function))

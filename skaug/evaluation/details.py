@@ -11,26 +11,28 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from skaug.synthesis import SynthefyAPI
 from skaug.windows.container import Windows
 
 
 def now() -> str:
-    """Give the time in UTC, to the second."""
+    """Return the time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def fingerprint(X: Any, y: Any = None) -> str:
-    """Give a SHA-256 that another table, or other windows or labels, do not have.
+    """Return a SHA-256 of the data, by which a reader recognizes them.
 
     Parameters
     ----------
     X : DataFrame, Windows or array
+        Recordings or windows.
     y : array-like, optional
+        Labels that were passed beside them.
 
     Returns
     -------
-    str of 64 hexadecimal digits
+    str
+        64 hexadecimal digits.
     """
     digest = hashlib.sha256()
     if isinstance(X, Windows):
@@ -55,12 +57,11 @@ def _add_table(digest: Any, table: pd.DataFrame) -> None:
         return
     try:
         digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
-    except TypeError:  # cells that are lists, for instance
+    except TypeError:  # for example cells that hold lists
         digest.update(joblib.hash(table).encode())
 
 
 def n_stored(synthesizer: Any) -> int | None:
-    """Count the windows in the store of the service's client; None if nothing is paid for."""
-    if not isinstance(synthesizer, SynthefyAPI):
-        return None
-    return len(synthesizer.window_store())
+    """Count the windows in a synthesizer's store; None if it keeps no store, because it costs nothing."""
+    store = getattr(synthesizer, "window_store", None)
+    return None if store is None else len(store())

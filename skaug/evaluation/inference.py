@@ -1,20 +1,22 @@
 """Is a difference between two protocols more than chance? The subject is the unit, not the window.
 
-Windows of one subject are not independent, and repeats of one comparison say nothing about other
-subjects. So scores are averaged over a subject's windows and over repeats first; what is tested here is
-one difference per subject. How often each test errs is simulated in ``benchmarks/inference.py``.
+Windows of one subject are not independent, and repeats of a comparison say nothing about other subjects.
+Scores are therefore averaged over a subject's windows and over repeats first, and the tests here see one
+difference per subject. ``benchmarks/inference.py`` simulates how often each test errs.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
+
+from skaug._checks import is_finite_number, require_random_state
 
 #: Level of every test, and of both sides of the equivalence test.
 ALPHA = 0.05
@@ -30,37 +32,39 @@ Verdict = Literal[
     "undecided: too few subjects",
 ]
 
-# Up to so many subjects every sign flip is tried, beyond a sample of them.
-_MOST_FLIPPED_EXACTLY = 16
+# Up to this many subjects all sign flips are enumerated; for more, some are drawn at random.
+_MOST_ENUMERATED = 16
 _N_FLIPS = 100_000
 _FLIPS_AT_A_TIME = 2_000
 
-# What rounding leaves between equal scores, as a share of the largest difference.
+# Differences that are smaller, as a share of the largest one, are due to rounding.
 _ROUNDING = 1e-11
 
 
 @dataclass(frozen=True)
 class PairedInference:
-    """What the differences of a protocol to the reference say, as `infer` gives it.
+    """Estimates and tests of the difference between a protocol and a reference, as returned by `infer`.
 
-    Differences are in units of the score, above zero where the protocol was better.
+    Differences are in units of the score. Above zero the protocol was better.
 
     Attributes
     ----------
     n_subjects : int
+        Number of subjects.
     mean : float
         Mean difference over subjects.
     sd : float
-        Standard deviation over subjects (n - 1); NaN for a single one.
+        Standard deviation over subjects (with n - 1); NaN for a single one.
     ci_low, ci_high : float
         95 % t interval of the mean (`t_interval`).
     n_better, n_worse : int
-        Subjects with a better and with a worse score; the others are equal.
+        Number of subjects with a better and with a worse score. The others have equal scores.
     p_sign_flip, p_wilcoxon : float
-        Two-sided (`sign_flip_p`, `wilcoxon_p`); NaN with fewer than `FEWEST_SUBJECTS` subjects.
+        Two-sided p-values over subjects (`sign_flip_p`, `wilcoxon_p`); NaN with fewer than
+        `FEWEST_SUBJECTS` subjects.
     p_corrected : float
-        Two-sided, over folds: the stricter one (`corrected_t`). NaN with too few subjects or where no
-        folds were given.
+        Two-sided p-value over folds, the strictest one (`corrected_t`). NaN with too few subjects or
+        without folds.
     p_worse, p_within, p_better : float
         Posterior probabilities that the difference lies below, within and above the rope
         (`rope_probabilities`); NaN with too few subjects, without folds or without a rope.
@@ -85,34 +89,35 @@ class PairedInference:
 
     @property
     def p_value(self) -> float:
-        """The p-value that decides: of the sign flips, which test the mean that is reported.
+        """The p-value that decides the verdict: that of the sign flips, which test the reported mean.
 
-        The signed ranks test another thing, the centre of symmetry, and stand beside it.
+        Wilcoxon's signed ranks test the center of symmetry instead, and are reported beside it.
         """
         return self.p_sign_flip
 
     def verdict(self, p_adjusted: float | None = None) -> Verdict:
-        """Say in words what may be said.
+        """Return a verdict in words.
 
         Parameters
         ----------
         p_adjusted : float, optional
-            `p_value` adjusted for the other protocols that were compared (`holm`); `p_value` itself by
-            default.
+            `p_value`, adjusted for the other protocols that were compared (`holm`); by default
+            `p_value` itself.
 
         Returns
         -------
         str
-            - ``"undecided: too few subjects"``: fewer than `FEWEST_SUBJECTS`.
-            - ``"no difference within the rope"``: the 90 % t interval lies within the rope. These are
-              two one-sided tests at 5 % (Schuirmann, "A comparison of the two one-sided tests
-              procedure and the power approach", J. Pharmacokinet. Biopharm. 15, 657, 1987). It goes
-              before the next two: a difference may be sure and too small to matter.
+            - ``"undecided: too few subjects"``: there are fewer than `FEWEST_SUBJECTS`.
+            - ``"no difference within the rope"``: the 90 % t interval lies within the rope. This is
+              the same as two one-sided tests at 5 % (Schuirmann, "A comparison of the two one-sided
+              tests procedure and the power approach", J. Pharmacokinet. Biopharm. 15, 657, 1987). It
+              takes precedence over the next two, because a difference may be significant and too small
+              to matter.
             - ``"helped"``, ``"harmed"``: the p-value is below 0.05 and the mean lies outside the rope,
-              if there is one. It says that there is a difference, not that it surely exceeds the rope:
-              that is so where the whole interval does.
-            - ``"undecided"``: anything else. The data tell neither that there is a difference that
-              matters nor that there is none.
+              if there is one. This means that there is a difference. It does not mean that the
+              difference exceeds the rope, unless the whole interval does.
+            - ``"undecided"``: anything else. The data show neither a difference that matters nor its
+              absence.
         """
         if self.n_subjects < FEWEST_SUBJECTS:
             return "undecided: too few subjects"
@@ -140,19 +145,19 @@ def infer(
     Parameters
     ----------
     differences : Series or array-like of shape (n_subjects,)
-        Score of the protocol less that of the reference, one per subject: averaged over the subject's
+        Score of the protocol minus that of the reference, one per subject, averaged over the subject's
         windows and over repeats. Above zero is better. The index of a Series names the subjects in
-        errors.
+        error messages.
     fold_differences : array-like of shape (n_folds,), optional
-        The same for each fold, as `corrected_t` takes them; needed for it and for the probabilities of
+        The same per fold, as for `corrected_t`. Required for `p_corrected` and for the probabilities of
         the rope.
     test_share : float, optional
-        With `fold_differences`, the share of the subjects that a fold tests.
+        The share of the subjects that a fold tests. Required with `fold_differences`.
     rope : float, optional
         Half width of the region of practical equivalence, in units of the score: a difference that is
         not larger does not matter.
     random_state : int, default=0
-        Decides on the sign flips that are drawn of more than 16 subjects.
+        Seed of the random sign flips that are used with more than 16 subjects.
 
     Returns
     -------
@@ -161,22 +166,23 @@ def infer(
     Raises
     ------
     ValueError
-        If there is no subject, a difference is NaN or infinite (the error names the subject or the
-        fold), `rope` is not above zero, `test_share` does not lie between 0 and 1, or one of
-        `fold_differences` and `test_share` is given without the other.
+        If there are no subjects, a difference is NaN or infinite (the error names the subject or the
+        fold), `rope` is not above zero, `test_share` does not lie between 0 and 1, only one of
+        `fold_differences` and `test_share` is given, or `random_state` is not a whole number.
 
     Notes
     -----
-    The tests over subjects take the trained models as they are: they ask whether other subjects would
-    fare better with them, not whether another training set, or other synthetic windows, would do the
-    same. In ``benchmarks/inference.py`` they reject at most 10 % of true nulls at a nominal 5 %, but up
-    to 22 % where a poor generator, or more features than the subjects support, makes models differ by
-    luck; there `p_corrected` rejects up to 8 %, elsewhere below 2 %.
+    The tests over subjects take the trained models as given. They test whether the protocol's models are
+    better for other subjects too, not whether models trained on another training set, or with other
+    synthetic windows, would be. In ``benchmarks/inference.py`` they reject at most 10 % of true null
+    hypotheses at a nominal 5 %, but up to 22 % where models differ by luck, because the generator is poor
+    or there are more features than the subjects support. `p_corrected` rejects up to 8 % there, and less
+    than 2 % elsewhere.
 
     Examples
     --------
-    How much taller the cross-fertilised one of each of Darwin's 15 pairs of plants grew, in eighths of
-    an inch (Fisher, The Design of Experiments, 1935, section 17):
+    In Darwin's 15 pairs of plants, how much taller the cross-fertilized plant grew than the
+    self-fertilized one, in eighths of an inch (Fisher, The Design of Experiments, 1935, section 17):
 
     >>> from skaug.evaluation.inference import infer
     >>> taller = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
@@ -190,9 +196,9 @@ def infer(
     """
     d = _without_rounding(_finite(differences, "subject"))
     if (fold_differences is None) != (test_share is None):
-        raise ValueError("Give fold_differences and test_share together, or neither of them.")
+        raise ValueError("Pass fold_differences and test_share together, or neither of them.")
     if rope is not None:
-        _check_rope(rope)
+        check_rope(rope)
     chances = {"p_sign_flip": sign_flip_p(d, random_state), "p_wilcoxon": wilcoxon_p(d)}
     chances |= dict.fromkeys(("p_corrected", "p_worse", "p_within", "p_better"), math.nan)
     if fold_differences is not None and test_share is not None:
@@ -216,13 +222,13 @@ def infer(
     )
 
 
-def t_interval(differences: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
-    r"""Give Student's interval of the mean.
+def t_interval(differences: ArrayLike) -> tuple[float, float]:
+    r"""Return Student's 95 % interval of the mean.
 
     Parameters
     ----------
     differences : array-like of shape (n_subjects,)
-    confidence : float, default=0.95
+        One per subject.
 
     Returns
     -------
@@ -230,41 +236,48 @@ def t_interval(differences: ArrayLike, confidence: float = 0.95) -> tuple[float,
         :math:`\bar d \mp t_{n-1} s / \sqrt n`; NaN for a single difference.
     """
     d = _finite(differences, "subject")
-    return _interval(float(d.mean()), _sd(d) / math.sqrt(d.size), d.size - 1, confidence)
+    return _interval(float(d.mean()), _sd(d) / math.sqrt(d.size), d.size - 1, 1 - ALPHA)
 
 
 def sign_flip_p(differences: ArrayLike, random_state: int = 0) -> float:
     r"""Test whether the mean differs from zero, by flipping signs.
 
-    If the differences are symmetric about zero, each of them might as well have come with the other sign.
-    The p-value is the share of all ways to choose the signs whose mean is at least as far from zero as
-    the one that was found.
+    If differences are symmetric about zero, each of them could as well have had the other sign. The
+    p-value is the share of all sign assignments for which the mean is at least as far from zero as the
+    observed one.
 
     Parameters
     ----------
     differences : array-like of shape (n_subjects,)
+        One per subject.
     random_state : int, default=0
-        Decides on the signs that are drawn.
+        Seed of the random sign assignments.
 
     Returns
     -------
     float
-        Two-sided p-value: exact for up to 16 differences other than zero; of more, 100,000 ways are
-        drawn, and the one that was found counts as one of them, so that the test keeps its level.
+        Two-sided p-value. It is exact for up to 16 non-zero differences. For more, 100,000 assignments
+        are drawn; the observed one counts as one of them, so that the test keeps its level.
+
+    Raises
+    ------
+    ValueError
+        If there are no differences, one is NaN or infinite, or `random_state` is not a whole number.
 
     Notes
     -----
-    Fisher, The Design of Experiments, 1935, section 21. With :math:`b` of :math:`m` draws as far out,
+    Fisher, The Design of Experiments, 1935, section 21. If :math:`b` of :math:`m` draws are as far out,
     :math:`p = (b + 1) / (m + 1)` (Phipson and Smyth, "Permutation p-values should never be zero",
-    Stat. Appl. Genet. Mol. Biol. 9, 39, 2010). Means that differ by rounding alone count as equal.
+    Stat. Appl. Genet. Mol. Biol. 9, 39, 2010). Means that differ only by rounding count as equal.
     """
+    require_random_state(random_state)
     d = _without_rounding(_finite(differences, "subject"))
     d = d[d != 0]
     as_far = abs(d.sum()) - _ROUNDING * np.abs(d).sum()
-    if d.size <= _MOST_FLIPPED_EXACTLY:
+    if d.size <= _MOST_ENUMERATED:
         return float((np.abs(_sums_of_all_signs(d)) >= as_far).mean())
     rng = np.random.default_rng(random_state)
-    n_as_far = 1  # the one that was found
+    n_as_far = 1  # the observed assignment
     for _ in range(_N_FLIPS // _FLIPS_AT_A_TIME):
         positive = rng.integers(0, 2, size=(_FLIPS_AT_A_TIME, d.size), dtype=bool)
         n_as_far += int(np.count_nonzero(np.abs(2 * (positive @ d) - d.sum()) >= as_far))
@@ -277,26 +290,27 @@ def wilcoxon_p(differences: ArrayLike) -> float:
     Parameters
     ----------
     differences : array-like of shape (n_subjects,)
+        One per subject.
 
     Returns
     -------
     float
-        Two-sided p-value, exact for any number of differences, with ties and zeros too.
+        Two-sided p-value, exact for any number of differences, also with ties and zeros.
 
     Notes
     -----
-    Zeros are left out, as Wilcoxon did; equal magnitudes share the mean of their ranks. The p-value is
-    that of the conditional distribution: given the ranks, each has either sign with equal chances. It is
-    computed rank by rank (Streitberg and Röhmel, "Exact distributions for permutation and rank tests",
-    Stat. Softw. Newsl. 12, 10, 1986). ``scipy.stats.wilcoxon(method="exact")`` takes the distribution
-    without ties. Magnitudes that differ by rounding alone count as equal.
+    Zeros are dropped, as Wilcoxon did, and equal magnitudes share the mean of their ranks. The p-value
+    is from the conditional distribution: given the ranks, each has either sign with equal probability.
+    It is computed rank by rank (Streitberg and Röhmel, "Exact distributions for permutation and rank
+    tests", Stat. Softw. Newsl. 12, 10, 1986), while ``scipy.stats.wilcoxon(method="exact")`` uses the
+    distribution without ties. Magnitudes that differ only by rounding count as equal.
     """
     d = _without_rounding(_finite(differences, "subject"))
     d = d[np.argsort(np.abs(d))][np.count_nonzero(d == 0) :]
     if not d.size:
         return 1.0
     is_larger = np.diff(np.abs(d), prepend=0) > _ROUNDING * np.abs(d[-1])
-    # Twice the rank is whole, also where ranks are shared.
+    # Twice a rank is a whole number, also where ranks are shared.
     ranks = (2 * stats.rankdata(np.cumsum(is_larger))).astype(np.intp)
     positive = int(ranks[d > 0].sum())
     chances = _chances_of_rank_sums(ranks)
@@ -314,17 +328,17 @@ class CorrectedT(NamedTuple):
 
 
 def corrected_t(fold_differences: ArrayLike, test_share: float) -> CorrectedT:
-    r"""Test the mean over folds with the variance corrected for training sets that overlap.
+    r"""Test the mean over folds, with the variance corrected for overlapping training sets.
 
-    Stricter than the tests over subjects: it also allows for another training set.
+    This is stricter than the tests over subjects, because it also allows for another training set.
 
     Parameters
     ----------
     fold_differences : array-like of shape (n_folds,)
-        Score of the protocol less that of the reference, one per fold. Repeats that test the same
-        subjects are averaged first, such as seeds; repeats with other folds count as further folds.
+        Score of the protocol minus that of the reference, one per fold. Average repeats on the same folds
+        (such as other seeds) first; repeats on other folds count as further folds.
     test_share : float
-        The share of the subjects that a fold tests: 1 / k where k folds test each subject once.
+        The share of the subjects that a fold tests: 1 / k if k folds test each subject once.
 
     Returns
     -------
@@ -333,8 +347,8 @@ def corrected_t(fold_differences: ArrayLike, test_share: float) -> CorrectedT:
 
     Notes
     -----
-    With the differences of :math:`r` repeats of :math:`k` folds, their mean :math:`\bar d` and their
-    variance :math:`s^2` (by :math:`k r - 1`),
+    For the differences of :math:`r` repeats of :math:`k` folds, with mean :math:`\bar d` and variance
+    :math:`s^2` (with :math:`k r - 1` in the denominator),
 
     .. math:: t = \bar d \, / \sqrt{s^2 \left(\frac{1}{k r} + \frac{n_{test}}{n_{train}}\right)}
 
@@ -342,8 +356,8 @@ def corrected_t(fold_differences: ArrayLike, test_share: float) -> CorrectedT:
     error", Mach. Learn. 52, 239, 2003; for repeated cross-validation Bouckaert and Frank, "Evaluating
     the replicability of significance tests for comparing learning algorithms", PAKDD 2004). With the test
     share :math:`\rho`, :math:`n_{test} / n_{train} = \rho / (1 - \rho)`, counted in subjects. The
-    formula supposes that the repeats cut other folds: with the same folds it would be no stricter than
-    the tests over subjects.
+    formula assumes that repeats use other folds: counted on the same folds it would not be stricter
+    than the tests over subjects.
     """
     mean, scale, df = _corrected(fold_differences, test_share)
     statistic = mean / scale if scale else math.copysign(math.inf, mean) if mean else 0.0
@@ -362,11 +376,12 @@ class RopeProbabilities(NamedTuple):
 def rope_probabilities(
     fold_differences: ArrayLike, test_share: float, rope: float
 ) -> RopeProbabilities:
-    r"""Give the chances that a protocol is worse, practically equal and better.
+    r"""Compute the probabilities that a protocol is worse, practically equal and better.
 
     Parameters
     ----------
     fold_differences : array-like of shape (n_folds,)
+        As for `corrected_t`.
     test_share : float
         As for `corrected_t`.
     rope : float
@@ -375,7 +390,7 @@ def rope_probabilities(
     Returns
     -------
     RopeProbabilities
-        They add up to 1; all NaN for a single fold.
+        They add up to 1. All NaN for a single fold.
 
     Notes
     -----
@@ -386,7 +401,7 @@ def rope_probabilities(
     :math:`\bar d` and squared scale :math:`s^2 (1 / (k r) + \rho / (1 - \rho))`: the scale of
     `corrected_t`.
     """
-    _check_rope(rope)
+    check_rope(rope)
     mean, scale, df = _corrected(fold_differences, test_share)
     if scale == 0:
         return RopeProbabilities(float(mean < -rope), float(abs(mean) <= rope), float(mean > rope))
@@ -398,7 +413,7 @@ def rope_probabilities(
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Adjust p-values for the number of tests, so that any false alarm among them has the level.
+    """Adjust p-values for the number of tests, to control the chance of any false positive.
 
     Parameters
     ----------
@@ -408,8 +423,8 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of shape (n_tests,)
-        The smallest of m p-values times m, the next times m - 1, and so on; none below a smaller one's,
-        none above 1. NaN stays NaN and does not count.
+        The smallest of m p-values times m, the next one times m - 1, and so on, made non-decreasing and
+        capped at 1. NaN stays NaN and does not count.
 
     Notes
     -----
@@ -428,34 +443,41 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     return p
 
 
+def check_rope(rope: Any, metric: str = "the score") -> None:
+    """Raise unless a rope is a number above zero.
+
+    Raises
+    ------
+    ValueError
+        Names the metric, in units of which the rope is.
+    """
+    if not is_finite_number(rope) or not rope > 0:
+        raise ValueError(
+            f"rope={rope!r} must be a number above zero: the largest difference that does not matter, in "
+            f"units of {metric}."
+        )
+
+
 def _finite(values: pd.Series | ArrayLike, unit: str) -> NDArray[np.float64]:
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or not array.size:
         raise ValueError(
-            f"Differences must be one per {unit}, in one dimension and at least one; got an array of "
-            f"shape {array.shape}."
+            f"Pass at least one difference, and one per {unit}, as a one-dimensional array; got an array "
+            f"of shape {array.shape}."
         )
     bad = np.flatnonzero(~np.isfinite(array))
     if bad.size:
         names = values.index.tolist() if isinstance(values, pd.Series) else range(array.size)
         raise ValueError(
-            f"The difference of {unit} {names[bad[0]]!r} is {array[bad[0]]}: nothing can be inferred with "
-            f"it. Leave the {unit} out of both protocols, or choose a metric that is defined for it."
+            f"The difference of {unit} {names[bad[0]]!r} is {array[bad[0]]}. Leave the {unit} out of both "
+            "protocols, or choose a metric that is defined for it."
         )
     return array
 
 
 def _without_rounding(d: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Set to zero what rounding left of equal scores."""
+    """Set to zero what rounding leaves of equal scores."""
     return np.where(np.abs(d) <= _ROUNDING * np.abs(d).max(), 0.0, d)
-
-
-def _check_rope(rope: float) -> None:
-    if not 0 < rope < math.inf:
-        raise ValueError(
-            f"rope={rope!r} must be a number above zero: the largest difference that does not matter, in "
-            "units of the score."
-        )
 
 
 def _sd(d: NDArray[np.float64]) -> float:
@@ -475,7 +497,7 @@ def _sums_of_all_signs(d: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _chances_of_rank_sums(ranks: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Give the probability of each sum of ranks when every rank is in it or not with equal chances."""
+    """Return the probability of each sum of ranks, if each rank is included with probability 1/2."""
     chances = np.ones(1)
     for rank in ranks:
         longer = np.zeros(chances.size + rank)
@@ -486,12 +508,12 @@ def _chances_of_rank_sums(ranks: NDArray[np.intp]) -> NDArray[np.float64]:
 
 
 def _corrected(fold_differences: ArrayLike, test_share: float) -> tuple[float, float, int]:
-    """Give mean, corrected standard error and degrees of freedom."""
+    """Return mean, corrected standard error and degrees of freedom."""
     d = _finite(fold_differences, "fold")
     if not 0 < test_share < 1:
         raise ValueError(
-            f"test_share={test_share!r} must lie between 0 and 1: the share of the subjects that a fold "
-            "tests."
+            f"test_share={test_share!r} must lie between 0 and 1: it is the share of the subjects that a "
+            "fold tests."
         )
     variance_factor = 1 / d.size + test_share / (1 - test_share)
     return float(d.mean()), _sd(d) * math.sqrt(variance_factor), d.size - 1

@@ -1,10 +1,9 @@
-"""Where synthetic data pays: the score against how much of it there is, or against real subjects."""
+"""Where synthetic data pays off: scores at several ratios, or numbers of real training subjects."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -12,23 +11,23 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
-from skaug._checks import require_choice
-from skaug.evaluation.comparison import complete_scores
-from skaug.evaluation.cross_validation import (
-    Samples,
-    Scoring,
-    Trial,
-    named_scorers,
-    run_trials,
+from skaug._checks import (
+    is_finite_number,
+    is_whole_number,
+    require_choice,
+    require_random_state,
 )
+from skaug.evaluation.cross_validation import Trial, run_trials
 from skaug.evaluation.displays.learning_curve import LearningCurveDisplay
+from skaug.evaluation.folds import Samples
 from skaug.evaluation.inference import t_interval
 from skaug.evaluation.protocol_variants import augmenter_path, under_protocol
+from skaug.evaluation.scores import Scoring, complete_scores, named_scorers, score_differences
 
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """Scores at several amounts of training data, as `learning_curve` gives them.
+    """Scores at several amounts of training data, as returned by `learning_curve`.
 
     Attributes
     ----------
@@ -46,27 +45,36 @@ class LearningCurve:
         return str(self.scores.columns[0])
 
     def summary(self) -> pd.DataFrame:
-        """Give the mean over subjects at each amount, and the difference that synthetic windows make.
+        """Compute the mean over subjects at each amount, and the difference synthetic windows make.
 
         Returns
         -------
         DataFrame
-            Indexed by metric, amount and protocol: ``mean`` and ``sd`` over subjects, ``difference`` to
-            real windows alone (of as many subjects; above zero: better) and its 95 % t interval
-            ``ci_low``, ``ci_high``. The intervals are of each amount by itself: of several, one that does
-            not hold zero is less surprising.
+            Indexed by metric, amount and protocol: ``mean`` and ``sd`` over subjects, ``difference``
+            from real windows alone (with the same number of training subjects; above zero is better)
+            and its 95 % t interval ``ci_low``, ``ci_high``. Intervals are per amount and not adjusted
+            for multiple comparisons: among several, one that excludes zero is weak evidence.
+
+        Raises
+        ------
+        ValueError
+            If a metric is not defined for any subject under all amounts.
         """
         rows = []
         for metric, of_metric in self.scores.groupby("metric", sort=False):
             by_subject = complete_scores(of_metric, [self.amount, "protocol"])
             if by_subject.empty:
-                raise ValueError(f"{metric} is defined for none of the subjects under all amounts.")
+                raise ValueError(
+                    f"{metric} is not defined for any subject under all amounts: choose another metric."
+                )
             for amount, protocol in by_subject.columns:
-                baseline = (0.0 if self.amount == "ratio" else amount, "TRTR")
+                scores = by_subject[amount, protocol]
                 row = {"metric": metric, self.amount: amount, "protocol": protocol}
-                row |= _statistics(by_subject[amount, protocol])
-                if protocol != "TRTR" and baseline in by_subject.columns:
-                    difference = by_subject[amount, protocol] - by_subject[baseline]
+                row |= {"mean": scores.mean(), "sd": scores.std(ddof=1)}
+                reference = (0.0 if self.amount == "ratio" else amount, "TRTR")
+                if protocol != "TRTR" and reference in by_subject.columns:
+                    here = (amount, protocol)
+                    difference = score_differences(by_subject, [here], reference)[here]
                     row["difference"] = difference.mean()
                     row["ci_low"], row["ci_high"] = t_interval(difference)
                 rows.append(row)
@@ -119,26 +127,26 @@ def learning_curve(
 ) -> LearningCurve:
     """Score a pipeline with more and more synthetic windows, or with more and more real subjects.
 
-    Larger amounts hold the smaller ones, in every fold: the conditions of a larger ratio include those
-    of a smaller one, and more training subjects include fewer.
+    Amounts are nested in every fold: a larger ratio includes the conditions of a smaller one, and more
+    training subjects include fewer.
 
     Parameters
     ----------
     estimator : pipeline
         As for `compare_protocols`.
     X : DataFrame or Windows
-        Recordings, or windows.
+        Recordings or windows.
     y : array-like, optional
-        Labels of rows or windows; the target column, or the windows' own, by default.
+        Labels of rows or windows; by default the target column, or the labels of the windows.
     ratios : sequence of float, default=(0, 0.25, 0.5, 1, 2, 4)
-        Synthetic windows per real one. Not used with `n_subjects`.
+        Synthetic windows per real one. Ignored if `n_subjects` is given.
     n_subjects : sequence of int, optional
-        Numbers of real training subjects, chosen by seed in each fold; each with real windows alone, and
-        with as many synthetic ones as the pipeline's augmenter adds.
+        Numbers of real training subjects, chosen at random in each fold. Each number is scored with real
+        windows alone and with the synthetic windows that the pipeline's augmenter adds to them.
     cv, groups, scoring, n_jobs, progress
         As for `compare_protocols`.
     random_state : int, default=0
-        Decides which subjects are trained on.
+        Seed of the choice of training subjects.
 
     Returns
     -------
@@ -147,7 +155,12 @@ def learning_curve(
     Raises
     ------
     ValueError
-        If a ratio is below zero, or a fold has fewer training subjects than are asked for.
+        If a ratio is negative, a fold has fewer training subjects than `n_subjects` requires, or as
+        `compare_protocols` does.
+
+    See Also
+    --------
+    compare_protocols : Compare protocols at one amount, with tests over subjects.
 
     Examples
     --------
@@ -168,6 +181,7 @@ def learning_curve(
     """
     path = augmenter_path(estimator)
     scorers = named_scorers(scoring)
+    require_random_state(random_state)
     samples = Samples.of(estimator, X, y, groups)
     folds = samples.folds(cv)
     if n_subjects is None:
@@ -181,12 +195,11 @@ def learning_curve(
 
 def _by_ratio(
     estimator: Any, path: str, ratios: Sequence[float], folds: list[tuple[NDArray, NDArray]]
-) -> Any:
+) -> Iterator[Trial]:
     if not len(ratios):
-        raise ValueError("ratios=() asks for nothing: pass some, such as (0, 1).")
-    for ratio in ratios:
-        if not isinstance(ratio, Real) or not 0 <= ratio < np.inf:
-            raise ValueError(f"ratios={list(ratios)!r} must be numbers, 0 or more.")
+        raise ValueError("ratios=() holds no ratio: pass some, such as (0, 1).")
+    if not all(is_finite_number(ratio) and ratio >= 0 for ratio in ratios):
+        raise ValueError(f"ratios={list(ratios)!r} must be numbers, 0 or more.")
     for fold, (train, test) in enumerate(folds):
         for ratio in dict.fromkeys(map(float, ratios)):
             protocol = "TRSTR" if ratio else "TRTR"
@@ -202,21 +215,19 @@ def _by_subjects(
     folds: list[tuple[NDArray, NDArray]],
     samples: Samples,
     random_state: int,
-) -> Any:
+) -> Iterator[Trial]:
+    if not len(n_subjects):
+        raise ValueError("n_subjects=() holds no number: pass some, such as (2, 4).")
     for fold, (train, test) in enumerate(folds):
         present = np.unique(samples.codes[train])
         order = np.random.default_rng([random_state, fold]).permutation(present)
         for n in dict.fromkeys(n_subjects):
-            if not isinstance(n, Integral) or not 1 <= n <= len(order):
+            if not is_whole_number(n) or not 1 <= n <= len(order):
                 raise ValueError(
-                    f"n_subjects={list(n_subjects)!r} must be whole numbers from 1 to {len(order)}, as "
-                    f"many as fold {fold} can train on."
+                    f"n_subjects={list(n_subjects)!r} must be whole numbers from 1 to {len(order)}, the "
+                    f"number of training subjects in fold {fold}."
                 )
             chosen = train[np.isin(samples.codes[train], order[:n])]
             for protocol in ("TRTR", "TRSTR"):
                 labels = {"n_training_subjects": int(n), "protocol": protocol, "fold": fold}
                 yield Trial(labels, under_protocol(estimator, path, protocol), chosen, test)
-
-
-def _statistics(scores: pd.Series) -> dict[str, float]:
-    return {"mean": scores.mean(), "sd": scores.std(ddof=1)}

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from skaug._checks import is_whole_number, require_random_state, require_whole_number
 from skaug._versions import versions
 from skaug.evaluation.comparison import ProtocolComparison
-from skaug.evaluation.cross_validation import (
-    Samples,
-    Scoring,
-    Trial,
-    named_scorers,
-    run_trials,
-)
+from skaug.evaluation.cross_validation import Trial, run_trials
 from skaug.evaluation.details import fingerprint, n_stored, now
+from skaug.evaluation.folds import Samples
+from skaug.evaluation.inference import check_rope
 from skaug.evaluation.protocol_variants import PROTOCOLS, augmenter_path, under_protocol
+from skaug.evaluation.scores import Scoring, named_scorers
 from skaug.model_selection.scorers import RowScorer
 from skaug.windows.container import Windows
 
@@ -44,43 +40,54 @@ def compare_protocols(
 ) -> ProtocolComparison:
     """Compare training on real, on real and synthetic, and on synthetic windows.
 
-    Every protocol is fitted and scored on the same folds with the same seeds, on subjects that it was
-    not fitted on.
+    All protocols are fitted and scored on the same folds with the same seeds, and tested on subjects
+    they were not fitted on.
 
     Parameters
     ----------
     estimator : pipeline
-        A pipeline of either door that holds one `SynthefyAugmenter`, or a search over one.
+        A pipeline that contains one `SynthefyAugmenter`, or a search over such a pipeline. It may be a
+        `skaug.Pipeline` or a scikit-learn pipeline that ends in `WindowRegressor` or `WindowClassifier`.
     X : DataFrame or Windows
-        Recordings, or windows.
+        Recordings or windows.
     y : array-like, optional
-        Labels of rows or windows; the target column, or the windows' own, by default.
+        Labels of rows or windows; by default the target column, or the labels of the windows.
     protocols : sequence of str, default=("TRTR", "TRSTR")
-        Trained on real windows (TRTR), on real and synthetic ones (TRSTR), on synthetic ones (TSTR), on
-        real ones and as many duplicates of them as TRSTR has synthetic ones (TRRTR, the control: what
-        mere repetition does); all tested on real windows. TRTS is trained on real windows, and tested on
-        synthetic ones that are made of the test subjects' windows by a synthesizer fitted on them.
+        What to train on, and what to test on:
+
+        - ``"TRTR"``: train on real windows;
+        - ``"TRSTR"``: train on real and synthetic windows;
+        - ``"TSTR"``: train on synthetic windows;
+        - ``"TRRTR"``: train on real windows and as many duplicates of them as TRSTR has synthetic
+          windows. This control shows the effect of mere repetition.
+
+        These four are tested on real windows.
+
+        - ``"TRTS"``: train on real windows and test on synthetic ones. They are made from the windows
+          of each test subject, by a synthesizer fitted on those windows.
     cv : splitter or iterable of (train, test), optional
-        By default each subject is left out in turn, or, of more than 20 subjects, a tenth of them.
+        By default each subject is left out in turn. With more than 20 subjects, a tenth of them is left
+        out at a time.
     groups : array-like, optional
-        The subject of each row or window, if `X` does not tell.
+        The subject of each row or window, if `X` does not contain it.
     scoring : str, callable, list of str or dict of str to either, default="neg_mean_absolute_error"
-        One metric or several, each as for `window_scorer`.
+        One metric or several, each as for `skaug.model_selection.window_scorer`.
     n_repeats : int, default=1
-        How often the comparison is made, each time with further draws of the synthetic windows. (An
-        `AgentArchive` has none: it gives the same windows again.)
+        Number of repeats on the same folds, each with further draws of the synthetic windows. (An
+        `AgentArchive` has no further draws and returns the same windows again.)
     n_jobs : int, optional
-        Fits at a time, as in joblib.
+        Number of fits that run in parallel, as in joblib.
     random_state : int, default=0
-        Of the sign flips that are drawn of more than 16 subjects. What is random in the pipeline has
-        seeds of its own.
+        Seed of the random sign flips that are used with more than 16 subjects. Random steps of the
+        pipeline have their own seeds.
     rope : float or dict of metric to float, optional
-        Region of practical equivalence: a difference that is not larger does not matter, in units of the
-        metric.
+        Region of practical equivalence, in units of the metric: a difference that is not larger does
+        not matter.
     progress : bool, optional
-        Whether to show a progress bar; by default if this is a terminal.
+        Whether to show a progress bar; by default in a terminal only.
     allow_shared_subjects : bool, default=False
-        Whether a subject may be on both sides of a fold. Scores then say little about new subjects.
+        Whether a subject may be in both the training and the test set of a fold. Scores then say little
+        about new subjects.
 
     Returns
     -------
@@ -89,8 +96,13 @@ def compare_protocols(
     Raises
     ------
     ValueError
-        If the estimator does not hold exactly one augmenter, a protocol or metric is unknown, or a fold
-        has a subject on both sides.
+        If the estimator does not contain exactly one augmenter, a protocol or metric is unknown, or a
+        subject is in both the training and the test set of a fold.
+
+    See Also
+    --------
+    learning_curve : Score several amounts of synthetic windows, or of training subjects.
+    synthetic_quality : Measure how synthetic windows differ from real ones.
 
     Examples
     --------
@@ -113,7 +125,7 @@ def compare_protocols(
     protocols = list(dict.fromkeys(protocols))
     scorers = named_scorers(scoring)
     augmenter = estimator.get_params(deep=True)[path]
-    _check(protocols, n_repeats, random_state, rope, list(scorers))
+    _check_parameters(protocols, n_repeats, random_state, rope, list(scorers))
     _check_synthetic_tests(protocols, scorers, augmenter.n_synthetic)
     samples = Samples.of(estimator, X, y, groups)
     folds = samples.folds(cv, may_share=allow_shared_subjects)
@@ -142,7 +154,6 @@ def compare_protocols(
     stored = n_stored(synthesizer)
     fits = scores.drop_duplicates(["protocol", "repeat", "fold"])
     tested = [len(np.unique(samples.codes[test])) for _, test in folds]
-    shared = any(np.isin(samples.codes[test], samples.codes[train]).any() for train, test in folds)
     details = {
         "created": now(),
         "estimator": estimator.__repr__(N_CHAR_MAX=10**6),
@@ -154,7 +165,7 @@ def compare_protocols(
         "cv": _describe(cv, tested),
         "n_folds": len(folds),
         "test_share": float(np.mean([len(b) / (len(a) + len(b)) for a, b in folds])),
-        "shared_subjects": bool(shared),
+        "shared_subjects": any(len(samples.shared_subjects(*fold)) for fold in folds),
         "n_repeats": int(n_repeats),
         "random_state": int(random_state),
         "rope": _plain_rope(rope),
@@ -167,36 +178,32 @@ def compare_protocols(
     return ProtocolComparison(_sorted(scores, order), _sorted(predictions, order), details)
 
 
-def _check(
+def _check_parameters(
     protocols: list[str], n_repeats: Any, random_state: Any, rope: Any, metrics: list[str]
 ) -> None:
     unknown = [name for name in protocols if name not in PROTOCOLS]
     if unknown or not protocols:
         raise ValueError(
-            f"protocols={protocols!r} must name some of {', '.join(PROTOCOLS)}, and no others."
+            f"protocols={protocols!r} must be one or more of {', '.join(map(repr, PROTOCOLS))}."
         )
-    if not isinstance(n_repeats, int | np.integer) or isinstance(n_repeats, bool) or n_repeats < 1:
-        raise ValueError(f"n_repeats={n_repeats!r} must be a whole number, 1 or more.")
-    if not isinstance(random_state, int | np.integer) or random_state < 0:
-        raise ValueError(
-            f"random_state={random_state!r} must be a whole number, 0 or more: the same seed gives the "
-            "same numbers."
-        )
-    if isinstance(rope, bool):
-        raise ValueError(f"rope={rope!r} must be a number above 0, in units of {metrics[0]}.")
-    ropes = rope if isinstance(rope, Mapping) else {} if rope is None else {metrics[0]: rope}
-    for metric, width in ropes.items():
+    require_whole_number("n_repeats", n_repeats, 1)
+    require_random_state(random_state)
+    if rope is None:
+        return
+    if not isinstance(rope, Mapping):
+        check_rope(rope, metrics[0])
+        if len(metrics) > 1:
+            raise ValueError(
+                f"rope={rope!r} is one width for {len(metrics)} metrics, which have different units: pass "
+                f"a dict, {{{metrics[0]!r}: {rope!r}}}."
+            )
+        return
+    for metric, width in rope.items():
         if metric not in metrics:
             raise ValueError(
-                f"rope names {metric!r}, which is not scored: {', '.join(metrics)} are."
+                f"rope names {metric!r}, which is not scored: use one of {', '.join(metrics)}."
             )
-        if not isinstance(width, Real) or not 0 < float(width) < math.inf:
-            raise ValueError(f"rope={width!r} must be a number above 0, in units of {metric}.")
-    if isinstance(rope, Real) and len(metrics) > 1:
-        raise ValueError(
-            f"rope={rope!r} is one width for {len(metrics)} metrics of their own units: pass a dict, "
-            f"{{{metrics[0]!r}: {rope!r}}}."
-        )
+        check_rope(width, metric)
 
 
 def _check_synthetic_tests(
@@ -207,12 +214,13 @@ def _check_synthetic_tests(
     by_row = [name for name, scorer in scorers.items() if isinstance(scorer, RowScorer)]
     if by_row:
         raise ValueError(
-            f"TRTS is tested on synthetic windows, which lie on no rows: leave it out, or {by_row[0]!r}."
+            f"TRTS is tested on synthetic windows, which do not lie on rows of the table: leave out TRTS, "
+            f"or score {by_row[0]!r} with window_scorer."
         )
-    if isinstance(n_synthetic, int | np.integer):
+    if is_whole_number(n_synthetic):
         raise ValueError(
-            f"TRTS makes synthetic windows of each test subject, for whom n_synthetic={n_synthetic} in "
-            "all says nothing: pass a ratio, such as n_synthetic=1.0."
+            f"TRTS makes synthetic windows for each test subject, but n_synthetic={n_synthetic} is a total "
+            "over subjects: pass a ratio, such as n_synthetic=1.0."
         )
 
 
@@ -226,7 +234,7 @@ def _describe(cv: Any, tested: list[int]) -> str:
     if cv is None:
         return "one subject left out in turn" if max(tested) == 1 else "SubjectKFold(10)"
     if not hasattr(cv, "split"):
-        return f"{len(tested)} splits that were given"
+        return f"{len(tested)} given splits"
     return repr(cv)
 
 

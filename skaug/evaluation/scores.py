@@ -1,0 +1,113 @@
+"""Scores: the metrics by name, means over subjects or folds, and differences in pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skaug.model_selection.scorers import Scorer, as_scorer
+
+Scoring = str | Callable | Sequence[str] | Mapping[str, Any]
+
+# Differences between scores that are smaller, as a share of the scores, are due to rounding.
+_ROUNDING = 1e-12
+
+
+def named_scorers(scoring: Scoring) -> dict[str, Scorer]:
+    """Return a scorer for each metric, by name.
+
+    Parameters
+    ----------
+    scoring : str, callable, list of str or dict of str to either
+        The metrics, each as for `skaug.model_selection.window_scorer`.
+
+    Returns
+    -------
+    dict of str to scorer
+
+    Raises
+    ------
+    ValueError
+        If scikit-learn does not know a name, two metrics have the same name, or there is no metric.
+    """
+    if isinstance(scoring, Mapping):
+        named = [(str(name), metric) for name, metric in scoring.items()]
+    elif scoring is None or isinstance(scoring, str) or callable(scoring):
+        named = [(_metric_name(scoring), scoring)]
+    else:
+        named = [(_metric_name(metric), metric) for metric in scoring]
+    if not named:
+        raise ValueError("scoring names no metric: pass one, such as 'neg_mean_absolute_error'.")
+    names = [name for name, _ in named]
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise ValueError(
+            f"Two metrics are called {repeated[0]!r}: name them with a dict, "
+            "scoring={'one': ..., 'other': ...}."
+        )
+    return {name: as_scorer(metric) for name, metric in named}
+
+
+def _metric_name(metric: Any) -> str:
+    inner = getattr(metric, "metric", metric)  # of a window_scorer
+    if isinstance(inner, str):
+        return inner
+    function = getattr(inner, "_score_func", inner)  # of a scorer made by scikit-learn
+    return str(getattr(function, "__name__", function))
+
+
+def complete_scores(
+    scores: pd.DataFrame, columns: str | list[str], per: str = "subject"
+) -> pd.DataFrame:
+    """Average scores per subject or fold, over the pairs for which no column lacks a score.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Scores of one metric, one row per fold, subject, repeat (if there are any) and value of
+        `columns`.
+    columns : str or list of str
+        The column, or columns, of `scores` whose values become the columns of the result.
+    per : {"subject", "fold"}, default="subject"
+        What a row of the result stands for.
+
+    Returns
+    -------
+    DataFrame
+        A score that is missing in one column is left out of all of them, so that columns can be
+        compared in pairs.
+    """
+    keys = [name for name in ("subject", "fold", "repeat") if name in scores]
+    columns = [columns] if isinstance(columns, str) else columns
+    pairs = scores.set_index([*keys, *columns])["score"].unstack(columns)
+    in_order = [scores.set_index(names).index.unique() for names in (keys, columns)]
+    pairs = pairs.reindex(index=in_order[0], columns=in_order[1])
+    return pairs.dropna().groupby(level=per, sort=False).mean()
+
+
+def score_differences(
+    scores: pd.DataFrame, columns: Sequence[Hashable], reference: Hashable
+) -> pd.DataFrame:
+    """Subtract the reference's scores, and set what rounding leaves of equal scores to zero.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        As returned by `complete_scores`.
+    columns : sequence
+        The columns to compare with the reference.
+    reference
+        A column.
+
+    Returns
+    -------
+    DataFrame
+        One column per name in `columns`.
+    """
+    compared = scores[list(columns)]
+    differences = compared.sub(scores[reference], axis=0)
+    sizes = np.maximum(compared.abs(), scores[[reference]].abs().to_numpy())
+    return differences.where(differences.abs() > _ROUNDING * sizes, 0.0)
