@@ -1,4 +1,4 @@
-"""Small recordings that every test module may cut."""
+"""Recordings, windows, a service and a cluster for every test module."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from fault_server import FaultServer
 from hypothesis import HealthCheck, settings
 
 from skaug import SubjectWindower, Windows
@@ -30,9 +31,16 @@ def windows(recordings: pd.DataFrame) -> Windows:
     return windower.fit_transform(recordings)
 
 
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    """A service that answers every request with a window, and counts requests."""
+    with FaultServer() as server:
+        yield server
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """Give the client of a Dask cluster of two processes, which inherit a key of the service."""
+    """The client of a Dask cluster of two processes, which inherit an API key for the service."""
     distributed = pytest.importorskip("distributed")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SYNTHEFY_API_KEY", "key")

@@ -12,7 +12,6 @@ import pickle
 import random
 import re
 import socket
-import sys
 import time
 import traceback
 import tracemalloc
@@ -22,10 +21,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
-
-sys.path.append(str(Path(__file__).parent))
-
 from fault_server import (
     KEY,
     SIZE,
@@ -42,6 +37,7 @@ from fault_server import (
     window,
     windows,
 )
+from numpy.testing import assert_array_equal
 
 from skaug.synthesis import (
     AuthenticationError,

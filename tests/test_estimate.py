@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from fault_server import FaultServer
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import BaggingRegressor
@@ -45,10 +45,6 @@ from skaug.synthesis import (
     estimate_calls,
 )
 
-sys.path.append(str(Path(__file__).parent))
-
-from fault_server import FaultServer
-
 SIZE = 8
 N_SUBJECTS, N_WINDOWS = 4, 6
 MAE = window_scorer("neg_mean_absolute_error")
@@ -67,12 +63,6 @@ def table() -> pd.DataFrame:
             "heart_rate": rng.uniform(50, 150, n),
         }
     )
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as server:
-        yield server
 
 
 @pytest.fixture

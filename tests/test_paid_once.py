@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from fault_server import Exchange, FaultServer, Step, held, status, window
 from joblib.externals.loky import get_reusable_executor
 from numpy.testing import assert_array_equal
 from sklearn.linear_model import Ridge
@@ -28,10 +29,6 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from skaug import SubjectWindower, SynthefyAugmenter, WindowFlattener, Windows, make_pipeline
 from skaug.model_selection import LeaveOneSubjectOut, SubjectKFold, window_scorer
 from skaug.synthesis import ServerError, SynthefyAPI, WindowStore
-
-sys.path.append(str(Path(__file__).parent))
-
-from fault_server import Exchange, FaultServer, Step, held, status, window
 
 SIZE = 8
 N_SUBJECTS, N_WINDOWS = 5, 6
@@ -72,12 +69,6 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def store(tmp_path: Path) -> WindowStore:
     return WindowStore(tmp_path / "store")
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as server:
-        yield server
 
 
 def api_of(server: FaultServer, store: WindowStore, **options: Any) -> SynthefyAPI:
@@ -274,7 +265,8 @@ def test_four_processes_pay_once_for_the_windows_they_share(
     assert len(server.requests) == ALL
 
 
-@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 def test_killed_processes_lose_what_is_in_flight_and_block_nobody(
     store: WindowStore, windows: Windows
 ) -> None:

@@ -547,6 +547,7 @@ def post(url: str) -> httpx.Response:
     return httpx.post(url, json={}, headers={"X-API-Key": "secret"}, timeout=60, trust_env=False)
 
 
+@pytest.mark.slow
 def test_serve_prints_its_address_and_ends_when_interrupted() -> None:
     with served() as (process, url):
         assert post(url).status_code == 200
@@ -555,6 +556,7 @@ def test_serve_prints_its_address_and_ends_when_interrupted() -> None:
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 def test_serve_warns_where_other_machines_reach_it() -> None:
     with served(host="0.0.0.0") as (process, url):
         assert post(url).status_code == 200
@@ -564,6 +566,7 @@ def test_serve_warns_where_other_machines_reach_it() -> None:
     assert "host='0.0.0.0' lets other machines on the network use the service." in warning
 
 
+@pytest.mark.slow
 def test_an_interrupt_answers_the_requests_that_wait() -> None:
     head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nX-API-Key: secret\r\nContent-Length: 2\r\n\r\n"
     with served(delay=600) as (process, url), ExitStack() as stack:

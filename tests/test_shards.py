@@ -177,6 +177,7 @@ def test_windows_of_some_subjects_are_read_few_at_a_time(
 # Runs that were stopped
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, recordings: pd.DataFrame) -> None:
     table, out = tmp_path / "table", tmp_path / "shards"
     recordings = recordings_of([20_000] * 24)

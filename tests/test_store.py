@@ -527,7 +527,8 @@ with store.lock(sys.argv[2]):
 """
 
 
-@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 def test_the_lock_of_a_killed_process_is_free(store: WindowStore) -> None:
     holder = child(HOLD, store.folder, key_of(0))
     try:
@@ -554,7 +555,8 @@ for number in range(10**9):
 """
 
 
-@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 def test_a_writer_that_is_killed_leaves_whole_entries(store: WindowStore) -> None:
     writers = [child(WRITE_FOREVER, store.folder) for _ in range(2)]
     for pause, writer in zip((0.1, 0.15), writers, strict=True):

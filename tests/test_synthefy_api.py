@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 import warnings
 from pathlib import Path
@@ -22,6 +21,23 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from fault_server import (
+    CHANNELS,
+    KEY,
+    SIZE,
+    Exchange,
+    FaultServer,
+    Step,
+    api_of,
+    buy,
+    held,
+    ok,
+    recordings,
+    samples,
+    status,
+    window,
+    windows,
+)
 from joblib.externals.loky import get_reusable_executor
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
@@ -43,26 +59,6 @@ from skaug.synthesis import (
     SynthefyError,
     WindowStore,
     estimate_calls,
-)
-
-sys.path.append(str(Path(__file__).parent))
-
-from fault_server import (
-    CHANNELS,
-    KEY,
-    SIZE,
-    Exchange,
-    FaultServer,
-    Step,
-    api_of,
-    buy,
-    held,
-    ok,
-    recordings,
-    samples,
-    status,
-    window,
-    windows,
 )
 
 
@@ -805,18 +801,16 @@ def test_what_happens_is_logged_under_the_name_of_the_library(
 # Ctrl-C
 
 CHILD = """
-import sys
 from pathlib import Path
-sys.path.append({folder!r})
 from fault_server import api_of, buy
 buy(api_of({url!r}, Path({store!r}), max_concurrency={n}, max_retries=3, timeout=60), 10)
 """
 
 
 def start(server: FaultServer, store: Path, n: int = 1) -> subprocess.Popen[str]:
-    folder = str(Path(__file__).parent)
-    script = textwrap.dedent(CHILD).format(folder=folder, url=server.url, store=str(store), n=n)
-    paths = [str(Path(skaug.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    script = CHILD.format(url=server.url, store=str(store), n=n)
+    folders = [Path(skaug.__file__).parents[1], Path(__file__).parent]
+    paths = [*map(str, folders), os.environ.get("PYTHONPATH", "")]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "SYNTHEFY_API_KEY": KEY}
     command = [sys.executable, "-c", script]
     return subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
@@ -825,6 +819,7 @@ def start(server: FaultServer, store: Path, n: int = 1) -> subprocess.Popen[str]
 needs_signals = pytest.mark.skipif(os.name == "nt", reason="sends SIGINT to a process")
 
 
+@pytest.mark.slow
 @needs_signals
 def test_the_first_ctrl_c_waits_for_what_is_under_way_and_stores_it(store: Path) -> None:
     def step(exchange: Exchange) -> None:
@@ -846,6 +841,7 @@ def test_the_first_ctrl_c_waits_for_what_is_under_way_and_stores_it(store: Path)
     assert KEY not in first_line + rest
 
 
+@pytest.mark.slow
 @needs_signals
 def test_the_first_ctrl_c_starts_no_further_attempt(store: Path) -> None:
     with FaultServer(window(), status(503, Retry_After="100")) as server:
@@ -859,6 +855,7 @@ def test_the_first_ctrl_c_starts_no_further_attempt(store: Path) -> None:
     assert len(WindowStore(store)) == 1
 
 
+@pytest.mark.slow
 @needs_signals
 def test_the_second_ctrl_c_stops_at_once(store: Path) -> None:
     with FaultServer(window(), Exchange.hold) as server, start(server, store) as child:
