@@ -1,4 +1,4 @@
-"""What the README shows is true."""
+"""What the README and the guide show is true."""
 
 from __future__ import annotations
 
@@ -7,29 +7,54 @@ from pathlib import Path
 
 import pytest
 
+from skaug.cli import main
+
 README = Path(__file__).parents[1] / "README.md"
 GUIDE = README.parent / "docs" / "guide.md"
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have what the texts write be written to a folder of its own."""
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Change to an empty folder, because the pages write files."""
     monkeypatch.chdir(tmp_path)
 
 
-def run(text: Path) -> int:
-    """Run all the Python of a text, and give how many blocks that is."""
-    blocks = re.findall(r"^```python\n(.*?)^```", text.read_text(), flags=re.M | re.S)
-    exec(compile("\n".join(blocks), text.name, "exec"), {})
-    return len(blocks)
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), flags=re.M | re.S)
 
 
-def test_the_lines_of_python_run(capsys: pytest.CaptureFixture[str]) -> None:
+def run(page: Path) -> int:
+    """Run all Python blocks of a page, and return how many there are."""
+    code = blocks(page, "python")
+    exec(compile("\n".join(code), page.name, "exec"), {})
+    return len(code)
+
+
+def test_the_python_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(README) == 2
-    shown = capsys.readouterr().out
-    scores, verdict, *_ = shown.splitlines()
+    scores, verdict, *_ = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"\{'TRTR': [\d.]+, 'TRSTR': [\d.]+, 'TSTR': [\d.]+\}", scores)
     assert verdict.endswith("of 6 subjects.")
+
+
+def test_the_demo_prints_the_table_and_the_verdict_of_the_readme(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["demo"]) == 0
+    printed = capsys.readouterr().out
+    table = blocks(README, "text")[0].splitlines()
+    start = printed.splitlines().index(table[0])
+    number = r"[+-]?\d+(?:\.\d+)?"
+    for shown, line in zip(table, printed.splitlines()[start:], strict=False):
+        assert re.split(number, shown) == re.split(number, line)
+        # Other versions of NumPy and SciPy may round the last digit otherwise.
+        expected = [float(text) for text in re.findall(number, shown)]
+        assert [float(text) for text in re.findall(number, line)] == pytest.approx(
+            expected, abs=0.011
+        )
+    verdict = re.search(r"here \*(.+?)\*", README.read_text(), flags=re.S)
+    assert verdict is not None
+    assert f"Adding synthetic windows: {verdict[1]}" in printed
 
 
 def test_the_guide_runs_from_top_to_bottom(
@@ -41,7 +66,7 @@ def test_the_guide_runs_from_top_to_bottom(
     assert {"report.html", "comparison", "subjects.png"} <= written
 
 
-def test_files_that_the_readme_names_are_there() -> None:
+def test_files_that_the_readme_links_to_exist() -> None:
     names = re.findall(r"\]\(([\w/.]+\.md)\)", README.read_text())
     assert len(names) >= 2
     for name in names:
