@@ -1,9 +1,9 @@
-"""What a comparison costs beside its fits and syntheses.
+"""What a comparison costs on top of fitting and synthesizing.
 
     python benchmarks/comparison.py
 
-Prints the ratio of its wall time to the sum of what fitting and synthesising took, for a cheap model and a
-dearer one. Predicting, scoring and the summary are the rest.
+Prints the ratio of its wall time to the time of fitting and synthesizing, for a cheap model and an expensive
+one. The rest is predicting, scoring and the summary.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> None:
             fits = comparison.scores.drop_duplicates(["protocol", "fold"])
             ratios.append(walls[-1] / fits[["fit_seconds", "synthesis_seconds"]].to_numpy().sum())
         print(
-            f"  {name:12s} {statistics.median(walls):6.2f} s, {statistics.median(ratios):.3f} of its fits "
+            f"  {name:12s} {statistics.median(walls):6.2f} s, {statistics.median(ratios):.3f} times its fits "
             "and syntheses (aim: 1.10)"
         )
 

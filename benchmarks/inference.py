@@ -2,22 +2,23 @@
 
     python benchmarks/inference.py [number of runs, 1,000 by default]
 
-Subjects differ in the level of their features, in what these mean for the label, and in a level of their
-own that no model sees. A subject's windows follow one another: features and noise are correlated (AR(1)).
-Three ridge regressions, a reference and two others, are trained without the subjects they are tested on,
-and scored by the mean absolute error of each subject. The null hypothesis holds exactly, by symmetry:
+Subjects differ in the level of their features, in the effect of the features on the label, and in a level of
+their own that no model sees. The windows of a subject are consecutive: features and noise are correlated
+(AR(1)). Three ridge regressions, a reference and two others, are trained without the subjects they are tested
+on, and scored by the mean absolute error per subject. The null hypothesis holds exactly, by symmetry:
 
 A   each model sees another of three exchangeable blocks of features;
-B   one model is trained on the real windows and one of three exchangeable draws of synthetic ones: another
-    stretch of each recording, with errors of the generator in features and labels.
+B   each model is trained on the real windows and on one of three exchangeable draws of synthetic windows:
+    another part of each recording, with errors of the generator in features and labels.
 
 Every comparison has five repeats: in A each model trains on another random half of the windows, in B each
-protocol takes another draw. 10 and 15 subjects are left out one by one, 30 one by one and in 10 groups.
-The rope is half the standard deviation of a subject's difference; power is that for a true difference of one.
+protocol uses another draw. 10 and 15 subjects are left out one by one, 30 one by one and in 10 groups.
+The rope is half the standard deviation of the differences of subjects; power is for a true difference of one
+standard deviation.
 
-The tests over subjects take the trained models as they are. Where two models differ by the luck of their
-training sets or draws, they find that: the last table shows when it matters, and that the corrected t, which
-allows for other training sets, mostly does not mind.
+The tests over subjects take the trained models as given. If two models differ by the luck of their training
+sets or draws, the tests detect that. The last table shows when this matters, and that it mostly does not for
+the corrected t-test, which allows for other training sets.
 """
 
 from __future__ import annotations
@@ -42,18 +43,19 @@ RUNS_AT_A_TIME = 50
 
 @dataclass(frozen=True)
 class World:
-    """What is simulated.
+    """A simulated population and its models.
 
     Attributes
     ----------
     null : {"A", "B"}
+        Why the null hypothesis holds: see the top of this file.
     n_features : int
-        That a model sees.
+        The number of features that a model sees.
     generator_error : float
-        Standard deviation of what the generator gets wrong within a subject, where that of the features
-        and of the noise is 1; in B only.
+        The standard deviation of the generator's errors within a subject, in units of that of the features
+        and of the noise; in B only.
     n_models, n_repeats : int
-        The reference is the first of the models.
+        The number of models, of which the first is the reference, and of repeats.
     """
 
     null: str
@@ -65,7 +67,7 @@ class World:
     def absolute_errors(
         self, rng: np.random.Generator, n_runs: int, fold: NDArray[np.intp]
     ) -> NDArray:
-        """Give errors of shape (n_runs, n_models, n_repeats, n_subjects, N_WINDOWS)."""
+        """Return errors of shape (n_runs, n_models, n_repeats, n_subjects, N_WINDOWS)."""
         size, blocks = self.n_features, self.n_models if self.null == "A" else 1
         subjects = (n_runs, blocks, 1, len(fold))
         draws = (n_runs, self.n_models, self.n_repeats, len(fold))
@@ -93,12 +95,12 @@ class World:
 
 
 def _levels(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
-    """Draw a level for each series of a subject, with room for its windows."""
+    """Draw a level per series of a subject, with an axis of length 1 for its windows."""
     return 0.7 * rng.normal(size=(*shape[:-1], 1, shape[-1]))
 
 
 def _series(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
-    """Draw series of windows with variance 1 and a correlation of 0.6 between neighbours."""
+    """Draw series of windows with variance 1 and a correlation of 0.6 between neighbors."""
     series = rng.normal(size=(*shape[:-1], N_WINDOWS, shape[-1]))
     for i in range(1, N_WINDOWS):
         series[..., i, :] = 0.6 * series[..., i - 1, :] + 0.8 * series[..., i, :]
@@ -112,7 +114,7 @@ def _with_intercept(x: NDArray) -> NDArray:
 def _leave_out(
     train_x: NDArray, train_y: NDArray, test_x: NDArray, test_y: NDArray, fold: NDArray[np.intp]
 ) -> NDArray:
-    """Leave each fold out: its subjects' normal equations are taken from those of all subjects."""
+    """Leave out each fold: subtract the normal equations of its subjects from those of all subjects."""
     in_fold = np.eye(fold.max() + 1)[:, fold]
     both = np.concatenate([train_x, np.broadcast_to(train_y, (*train_x.shape[:-1], 1))], axis=-1)
     products = np.swapaxes(train_x, -1, -2) @ both
@@ -123,7 +125,7 @@ def _leave_out(
 
 
 def main(n_runs: int) -> None:
-    """Print false-positive rates, what they depend on, and power."""
+    """Print false-positive rates, power, and what the rates depend on."""
     began = time.perf_counter()
     error = np.sqrt(ALPHA * (1 - ALPHA) / n_runs)
     print(f"{n_runs:,} runs; the standard error of a rate of {ALPHA} is {error:.4f}.\n")
@@ -137,7 +139,7 @@ def main(n_runs: int) -> None:
             which = rates.setdefault(_title(n, k), {})
             for test, rate in _rates_of_two(world, n, k, n_runs).items():
                 which[f"{title}: {test}"] = rate
-    print("What it depends on", _table(rates, n_runs), sep="\n", end="\n\n")
+    print("What the rates depend on", _table(rates, n_runs), sep="\n", end="\n\n")
     print(f"{time.perf_counter() - began:.0f} s")
 
 
@@ -164,7 +166,7 @@ def _table(rates: dict[str, dict[str, float]], n_runs: int) -> str:
 def _runs(
     world: World, n_subjects: int, n_folds: int, n_runs: int
 ) -> Iterator[tuple[NDArray, NDArray[np.intp]]]:
-    """Yield the absolute errors of one run after another, and in which fold each subject was tested."""
+    """Yield the absolute errors of each run, and the fold in which each subject was tested."""
     rng = np.random.default_rng([n_subjects, n_folds])
     fold = np.arange(n_subjects) % n_folds
     for start in range(0, n_runs, RUNS_AT_A_TIME):
@@ -179,7 +181,7 @@ def _by_fold(differences: NDArray, fold: NDArray[np.intp]) -> NDArray:
 
 
 def _rates(world: World, n_subjects: int, n_folds: int, n_runs: int) -> dict[str, float]:
-    """Give the share of runs in which each test found something."""
+    """Return the share of runs in which each test finds a difference."""
     spread = _spread_of_a_difference(world, n_subjects, n_folds)
     found = [
         _found(errors, fold, spread) for errors, fold in _runs(world, n_subjects, n_folds, n_runs)
@@ -244,7 +246,7 @@ def _t(differences: NDArray) -> float:
 
 
 def _rates_of_two(world: World, n_subjects: int, n_folds: int, n_runs: int) -> dict[str, float]:
-    """Give the rates of the test that decides and of the stricter one."""
+    """Return the rates of the test that decides, and of the stricter one."""
     found = []
     for errors, fold in _runs(world, n_subjects, n_folds, n_runs):
         d = np.diff(-errors[:2, 0].mean(axis=-1), axis=0)[0]

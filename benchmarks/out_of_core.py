@@ -1,10 +1,10 @@
-"""Windows of a table that is four times larger than the memory of all workers, and what that costs beyond.
+"""Cut a table four times larger than the memory of all workers, and extrapolate what larger ones cost.
 
     python benchmarks/out_of_core.py
 
-Two worker processes get half a gigabyte each. The table grows from as much as both have together to four
-times that; the peak memory of a worker must not. Then rates are measured, and what they come to for 100,
-10,000 and 500,000 subjects is worked out. The table takes 4 GiB below the folder of temporary files.
+Two worker processes get half a gigabyte each. The table grows from the memory of both together to four times
+as much; the peak memory of a worker must not grow. Then rates are measured and extrapolated to 100, 10,000
+and 500,000 subjects. The table takes 4 GiB of disk in the folder of temporary files.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from skaug.synthesis import SurrogateSynthesizer, SynthefyAPI
 
 N_WORKERS, MEMORY = 2, "512MiB"
 TIMES = (1, 2, 4)  # the memory of all workers
-RATE, SIZE = 64, 512  # samples a second, and in a window
+RATE, SIZE = 64, 512  # samples per second, and per window
 ROWS = 1 << 19  # of a recording: 2.3 hours
 WEEK = RATE * 7 * 24 * 3600
 SUBJECTS = (100, 10_000, 500_000)
@@ -45,7 +45,7 @@ SPECTRUM = WindowSpectrum(0.5, 4, sampling_rate=RATE)
 
 
 def write_recording(folder: Path, subject: int, n_rows: int = ROWS) -> int:
-    """Write a recording of noise, which does not compress, and give its bytes in memory."""
+    """Write a recording of noise, which does not compress, and return its size in memory in bytes."""
     rng = np.random.default_rng(subject)
     table = pa.table(
         {
@@ -74,7 +74,7 @@ def new_cluster(memory: str = MEMORY) -> Iterator[Client]:
             threads_per_worker=1,
             memory_limit=memory,
             dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,  # of how much memory is left
+            silence_logs=logging.CRITICAL,  # workers warn about memory
         ) as cluster,
         Client(cluster) as client,
     ):
@@ -82,7 +82,7 @@ def new_cluster(memory: str = MEMORY) -> Iterator[Client]:
 
 
 def peak() -> int:
-    """Give the most memory that this process has taken, in bytes."""
+    """Return the peak memory of this process, in bytes."""
     with open("/proc/self/status") as status:
         kilobytes = next(line.split()[1] for line in status if line.startswith("VmHWM"))
     return 1024 * int(kilobytes)
@@ -99,14 +99,15 @@ def mib(n_bytes: float) -> str:
 
 
 def growing_table(folder: Path) -> dict[str, float]:
-    """Window tables of growing size; give the rates of the largest, per worker."""
+    """Cut tables of growing size; return the rates for the largest, per worker."""
     table = folder / "table"
     table.mkdir()
     with new_cluster() as client:
         client.run(lambda: __import__("skaug.shards"))
         idle = max(client.run(peak).values())
     print(
-        f"{N_WORKERS} workers of {MEMORY} each; one that has only imported the library takes {mib(idle)}."
+        f"{N_WORKERS} workers of {MEMORY} each; a worker that has only imported the library "
+        f"takes {mib(idle)}."
     )
     names = (
         "table, in memory|rows|files|count (s)|features (s)|shards (s)|peak, features|peak, shards"
@@ -137,7 +138,7 @@ def growing_table(folder: Path) -> dict[str, float]:
 
 
 def cut(table: Path, shards: Path) -> dict[str, float]:
-    """Cut a table in both ways; give seconds, and the most that a worker has taken."""
+    """Cut a table in both ways; return seconds, and the peak memory of a worker."""
     with new_cluster() as client:
         lazy = WINDOWER.fit_transform(dd.read_parquet(table, split_row_groups=False))
         counting, n_windows = seconds(lambda: lazy.n_windows)
@@ -158,7 +159,7 @@ def cut(table: Path, shards: Path) -> dict[str, float]:
 
 
 def memory_of_a_recording(folder: Path) -> float:
-    """Give the memory that a worker takes for each byte of a longer recording."""
+    """Return the memory that a worker takes per byte of a longer recording."""
     peaks, sizes = [], []
     for times in (1, 8):
         table = folder / f"long-{times}"
@@ -171,13 +172,13 @@ def memory_of_a_recording(folder: Path) -> float:
 
 
 def other_rates(folder: Path) -> dict[str, float]:
-    """Give what one process does in a second besides."""
+    """Return what one process does per second: learn, synthesize, request windows, run tasks."""
     model, n_windows = SGDRegressor(random_state=0), 0
     began = time.perf_counter()
     for windows in read_shards(
         folder / f"shards-{TIMES[-1]}", subjects=[f"S{i}" for i in range(16)]
     ):
-        model.partial_fit(SPECTRUM.fit_transform(windows)._to_plain(), windows.y)
+        model.partial_fit(SPECTRUM.fit_transform(windows).to_numpy(), windows.y)
         n_windows += len(windows)
     fitting = n_windows / (time.perf_counter() - began)
     windows = windows[:1000]
@@ -193,7 +194,7 @@ def other_rates(folder: Path) -> dict[str, float]:
 
 
 def paid_rate(folder: Path) -> float:
-    """Windows a second that the client asks a service on this machine for, checks and stores."""
+    """Return the windows per second that the client requests from a local service, checks and stores."""
     from skaug.server import running
 
     os.environ.setdefault("SYNTHEFY_API_KEY", "any-key-will-do")
@@ -220,30 +221,30 @@ def bytes_of(n_bytes: float) -> str:
     return f"{n_bytes / 1e6:,.1f} MB"
 
 
-def work_out(rates: dict[str, float]) -> None:
-    print("\nMeasured, by one worker or process:\n\n| | a second |\n|---|---|")
+def extrapolate(rates: dict[str, float]) -> None:
+    print("\nRates of one worker or process:\n\n| | per second |\n|---|---|")
     print(f"| rows counted | {rates['count']:,.0f} |")
-    print(f"| rows read, cut, and made a spectrum of | {rates['features']:,.0f} |")
-    print(f"| rows read, cut, and written to shards | {rates['shards']:,.0f} |")
-    print(f"| windows read from shards, and learnt by `SGDRegressor` | {rates['fit']:,.0f} |")
+    print(f"| rows read, cut and turned into spectra | {rates['features']:,.0f} |")
+    print(f"| rows read, cut and written to shards | {rates['shards']:,.0f} |")
+    print(f"| windows read from shards and learned by `SGDRegressor` | {rates['fit']:,.0f} |")
     print(f"| surrogates | {rates['surrogates']:,.0f} |")
-    print(f"| windows paid for at the local service, and stored | {rates['paid']:,.0f} |")
-    print(f"| tasks of Dask's scheduler that do nothing | {rates['tasks']:,.0f} |")
+    print(f"| windows paid for at the local service and stored | {rates['paid']:,.0f} |")
+    print(f"| empty tasks of Dask's scheduler | {rates['tasks']:,.0f} |")
     print(
         f"\nA recording of {ROWS:,} rows takes {mib(ROWS * rates['memory_bytes'])} in memory. "
         f"A row takes {rates['memory_bytes']:.1f} bytes in memory, {rates['table_bytes']:.1f} in the "
-        f"table on disk, {rates['shard_bytes']:.1f} in shards of float32. Beyond what it takes idle, a "
-        f"worker took {rates['peak_per_byte']:.1f} bytes for each byte of its recording in memory."
+        f"table on disk, {rates['shard_bytes']:.1f} in shards of float32. On top of its idle memory, a "
+        f"worker took {rates['peak_per_byte']:.1f} bytes per byte of its recording in memory."
     )
     recording = WEEK * rates["memory_bytes"]
     print(
         f"\nA week of one subject at {RATE} Hz: {WEEK:,} rows, {WEEK // SIZE:,} windows of {SIZE}, "
         f"{bytes_of(recording)} in memory; a worker needs "
-        f"{bytes_of(recording * rates['peak_per_byte'])} beyond what it takes idle."
+        f"{bytes_of(recording * rates['peak_per_byte'])} on top of its idle memory."
     )
 
     def on(workers: int, n: int) -> str:
-        """Say how long shards take; a file is the work of one worker."""
+        """Return how long shards take; one worker cuts a file."""
         return time_of(n * WEEK / rates["shards"] / min(workers, n))
 
     read = rates["shards"] * rates["table_bytes"]
@@ -257,16 +258,18 @@ def work_out(rates: dict[str, float]) -> None:
         "shards, one worker": lambda n: on(1, n),
         "shards, 64 workers": lambda n: on(64, n),
         "shards, 1,000 workers": lambda n: on(1000, n),
-        "which read, 1,000 of them": lambda n: bytes_of(min(1000, n) * read) + "/s",
-        "Dask's scheduler, two tasks a file": lambda n: time_of(2 * n / rates["tasks"]),
-        "a pass of `SGDRegressor`, one process": lambda n: time_of(n * per_subject / rates["fit"]),
-        "a surrogate for each window, one process": lambda n: time_of(
+        "reading speed of 1,000 workers": lambda n: bytes_of(min(1000, n) * read) + "/s",
+        "Dask's scheduler, two tasks per file": lambda n: time_of(2 * n / rates["tasks"]),
+        "one pass of `SGDRegressor`, one process": lambda n: time_of(
+            n * per_subject / rates["fit"]
+        ),
+        "a surrogate per window, one process": lambda n: time_of(
             n * per_subject / rates["surrogates"]
         ),
-        "a paid window for each, if the service takes 1 s": lambda n: time_of(
+        "a paid window per real window, if the service takes 1 s": lambda n: time_of(
             n * per_subject * (1 + 1 / rates["paid"])
         ),
-        "100 paid windows a subject, likewise": lambda n: time_of(
+        "100 paid windows per subject, likewise": lambda n: time_of(
             n * 100 * (1 + 1 / rates["paid"])
         ),
     }
@@ -276,11 +279,11 @@ def work_out(rates: dict[str, float]) -> None:
 
 
 def main() -> None:
-    print(f"{os.cpu_count()} cores; load average before this began: {os.getloadavg()[0]:.1f}.")
+    print(f"{os.cpu_count()} cores; load average before this run: {os.getloadavg()[0]:.1f}.")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rates = growing_table(folder)
-        work_out(rates | other_rates(folder) | {"peak_per_byte": memory_of_a_recording(folder)})
+        extrapolate(rates | other_rates(folder) | {"peak_per_byte": memory_of_a_recording(folder)})
 
 
 if __name__ == "__main__":

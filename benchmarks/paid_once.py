@@ -1,8 +1,8 @@
-"""How many windows are paid for twice: over folds and grid points, processes, and processes that are killed.
+"""How many windows are paid for twice: by folds and grid points, by processes, and by killed processes.
 
     python benchmarks/paid_once.py
 
-Everything runs against a server on this machine, which counts what it computes.
+Everything runs with a server on this machine that counts the windows it computes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ N_TRIALS = 5
 
 
 class CountingService(ThreadingHTTPServer):
-    """Answers every request with another window, as the service does, and counts them."""
+    """Answers every request with a new window, as the service does, and counts them."""
 
     daemon_threads = True
 
@@ -44,19 +44,19 @@ class CountingService(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.seconds = seconds
         self.n_computed = 0
-        self.under_way: Counter[str] = Counter()  # of each API key
+        self.in_flight: Counter[str] = Counter()  # per API key
         self.changed = threading.Condition()
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The address it listens on."""
         return f"http://127.0.0.1:{self.server_port}"
 
     def handle_error(self, *_: Any) -> None:
-        """Say nothing of clients that were killed."""
+        """Do not report clients that were killed."""
 
     def wait_for(self, n: int) -> None:
-        """Wait until so many windows were asked for."""
+        """Wait until `n` windows were requested."""
         with self.changed:
             self.changed.wait_for(lambda: self.n_computed >= n)
 
@@ -72,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
         service, who = self.server, self.headers["X-API-Key"]
         with service.changed:
             service.n_computed += 1
-            service.under_way[who] += 1
+            service.in_flight[who] += 1
             number = service.n_computed
             service.changed.notify_all()
         time.sleep(service.seconds)
@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         }
         body = json.dumps(answer).encode()
         with service.changed:
-            service.under_way[who] -= 1
+            service.in_flight[who] -= 1
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -136,15 +136,15 @@ def folds_and_grid_points() -> None:
             refit=False,
             error_score="raise",
         )
-        foreseen = estimate_calls(search, windows, windows.y)
+        estimated = estimate_calls(search, windows, windows.y)
         began = time.perf_counter()
         search.fit(windows, windows.y)
         first = service.n_computed, time.perf_counter() - began
         search.fit(windows, windows.y)
         print("5 folds x 4 grid points x 100 windows")
-        print(f"  foreseen: {foreseen}")
-        print(f"  distinct {foreseen.distinct}, paid {first[0]} ({first[1]:.1f} s)")
-        print(f"  the same again: paid {service.n_computed - first[0]}")
+        print(f"  estimated: {estimated}")
+        print(f"  distinct {estimated.distinct}, paid {first[0]} ({first[1]:.1f} s)")
+        print(f"  repeated: paid {service.n_computed - first[0]}")
 
 
 def start(service: CountingService, store: str, order: int) -> subprocess.Popen[bytes]:
@@ -164,7 +164,7 @@ def processes() -> None:
             for process in [start(service, store, order) for order in orders]:
                 assert process.wait() == 0
             how = "the same order" if len(set(orders)) == 1 else "four orders"
-            print(f"4 processes x 200 shared windows, asked for in {how}")
+            print(f"4 processes x 200 shared windows, requested in {how}")
             print(f"  paid {service.n_computed}, stored {len(WindowStore(store))}")
 
 
@@ -178,7 +178,7 @@ def killed_processes() -> None:
                 for victim in running[:2]:
                     os.kill(victim.pid, signal_number)
                 if signal_number == signal.SIGSTOP:
-                    in_flight = service.under_way["key-0"] + service.under_way["key-1"]
+                    in_flight = service.in_flight["key-0"] + service.in_flight["key-1"]
             for process in running:
                 process.wait()
             fit(service.url, store, 0)
@@ -186,8 +186,8 @@ def killed_processes() -> None:
             whole = sum(key in WindowStore(store) for key in entries)
             print(
                 f"  trial {trial + 1}: paid {service.n_computed}, so {service.n_computed - 200} too many; "
-                f"under way for the two just then: {in_flight}, and one each may be lost; "
-                f"entries {len(entries)}, whole {whole}"
+                f"in flight for the two at that moment: {in_flight}, and one each may be lost; "
+                f"entries {len(entries)}, complete {whole}"
             )
 
 

@@ -1,10 +1,10 @@
-"""Where the time of a grid search over window sizes and ratios of synthetic windows goes.
+"""Where a grid search over window sizes and ratios of synthetic windows spends its time.
 
     python benchmarks/pipeline.py [--scale 1] [--text str] [--profile profile.txt]
 
-5 folds x 4 window sizes x 3 ratios on the published table, with surrogates, in this process: once with
-rows as samples, once with windows as samples. Then surrogates beside the Fourier transforms that they are
-made of.
+5 folds x 4 window sizes x 3 ratios on a table like the published one, with surrogates, in one process: once
+with rows as samples, once with windows as samples. Then surrogates are compared with the Fourier transforms
+they consist of.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from skaug.synthesis import SurrogateSynthesizer
 SIZES = [128, 256, 512, 1024]
 RATIOS = [0.0, 0.5, 1.0]
 
-# The functions, by module and name, that do each part of the work. None is called by another.
+# The functions that do each part of the work, by module and name. None of them calls another.
 PARTS = {
     "rows of each fold (scikit-learn, pandas)": [("metaestimators.py", "_safe_split")],
     "windows cut": [("windower.py", "_cut")],
@@ -46,12 +46,12 @@ PARTS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--scale", type=float, default=1.0, help="times the rows of the published table"
+        "--scale", type=float, default=1.0, help="multiple of the rows of the published table"
     )
     parser.add_argument(
-        "--text", default="str", help="how text is held: object, category, str, pyarrow"
+        "--text", default="str", help="dtype of text: object, category, str, pyarrow"
     )
-    parser.add_argument("--profile", type=Path, help="a file for the whole profile")
+    parser.add_argument("--profile", type=Path, help="write the whole profile to this file")
     options = parser.parse_args()
     table = published_table(options.scale, options.text)
     print(f"{len(table):,} rows: 5 folds x {len(SIZES)} window sizes x {len(RATIOS)} ratios\n")

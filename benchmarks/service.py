@@ -1,8 +1,8 @@
-"""What the client of the synthesis service costs: CPU a request, wall time, and reruns.
+"""What the client of the synthesis service costs: CPU time per request, wall time, and reruns.
 
     python benchmarks/service.py
 
-Prints ratios against the notebook's way in the same run. Needs the extra `server`.
+Prints ratios to the published notebook's client in the same run.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PUBLISHED_SECONDS = 7.2
 
 
 def published_like(n_windows: int) -> pd.DataFrame:
-    """Make recordings of one subject with the published 21 columns, fast, held and constant."""
+    """Return recordings of one subject with the 21 published columns: fast, slow and constant ones."""
     rng = np.random.default_rng(0)
     n = n_windows * SIZE
     fast = {name: rng.normal(size=n).round(6) for name in ("BVP", "ECG", "EMG", "RESP_chest")}
@@ -51,10 +51,10 @@ def published_like(n_windows: int) -> pd.DataFrame:
 
 
 class Service(BaseHTTPRequestHandler):
-    """Answers any window at once with the same synthetic one; no more than a client needs."""
+    """Answers every request with the same synthetic window, after a delay."""
 
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # or the answer waits for the 40 ms of a delayed acknowledgement
+    disable_nagle_algorithm = True  # else the answer waits 40 ms for a delayed acknowledgment
     delay = 0.0
     lanes = threading.Semaphore(8)
     answer = json.dumps(
@@ -72,19 +72,19 @@ class Service(BaseHTTPRequestHandler):
         self.wfile.write(self.answer)
 
     def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def serve(delay: float) -> None:
-    """Run the service in this process; print its port first."""
+    """Print the port and run the service in this process."""
     Service.delay = delay
     with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
         print(server.server_port, flush=True)
         server.serve_forever()
 
 
-def notebooks_way(table: pd.DataFrame, base_url: str, n: int) -> None:
-    """Ask for windows as the published notebook does."""
+def notebook_client(table: pd.DataFrame, base_url: str, n: int) -> None:
+    """Request windows as the published notebook does."""
     client = httpx.Client(base_url=base_url, timeout=30.0)
     path = stream_url(base_url, "u", "d", "j").removeprefix(base_url)
     for i in range(n):
@@ -95,19 +95,19 @@ def notebooks_way(table: pd.DataFrame, base_url: str, n: int) -> None:
         window["heart_rate"].mean()
 
 
-def our_way(windows: Windows, base_url: str, folder: str, concurrency: int = 1) -> None:
-    """Ask for windows as SynthefyAPI does, the store included."""
+def our_client(windows: Windows, base_url: str, folder: str, concurrency: int = 1) -> None:
+    """Request windows as SynthefyAPI does, including the store."""
     api = SynthefyAPI("u", "d", "j", base_url=base_url, store=folder, max_concurrency=concurrency)
     api.synthesize(windows)
 
 
 def in_new_store(windows: Windows, base_url: str) -> None:
-    """Ask for windows none of which is stored."""
+    """Request windows that are not stored."""
     with tempfile.TemporaryDirectory() as folder:
-        our_way(windows, base_url, folder)
+        our_client(windows, base_url, folder)
 
 
-def notebooks_bodies(table: pd.DataFrame, n: int) -> None:
+def notebook_bodies(table: pd.DataFrame, n: int) -> None:
     """Build the bodies of requests as the notebook and httpx do."""
     for i in range(n):
         window = table.iloc[i * SIZE : (i + 1) * SIZE].reset_index(drop=True).ffill()
@@ -115,13 +115,13 @@ def notebooks_bodies(table: pd.DataFrame, n: int) -> None:
 
 
 def our_bodies(windows: Windows) -> None:
-    """Build them as SynthefyAPI does."""
+    """Build the bodies of requests as SynthefyAPI does."""
     for _, block in windows.blocks(64 * SIZE):
         Encoder(None, None).encode(block)
 
 
 def bare_exchanges(bodies: list[bytes], base_url: str) -> None:
-    """Send ready bodies with httpx, and do nothing with the answers: what no client on httpx can save."""
+    """Send ready bodies with httpx and ignore the answers: the least that a client on httpx costs."""
     client = httpx.Client(base_url=base_url, timeout=30.0)
     path = stream_url(base_url, "u", "d", "j").removeprefix(base_url)
     for body in bodies:
@@ -129,14 +129,14 @@ def bare_exchanges(bodies: list[bytes], base_url: str) -> None:
 
 
 def measured(clock: Callable[[], float], work: Callable[[], None]) -> float:
-    """Give how much a clock advances during some work."""
+    """Return how much a clock advances during some work."""
     before = clock()
     work()
     return clock() - before
 
 
 def start(delay: float):
-    """Start the service in a process of its own, so that its CPU time is not ours."""
+    """Start the service in a process of its own, so that its CPU time does not count."""
     import subprocess
     import sys
 
@@ -158,44 +158,49 @@ def main() -> None:
     bodies = [
         body for _, block in windows.blocks(SIZE) for body in Encoder(None, None).encode(block)
     ]
-    ways = {
-        "the notebook": lambda: notebooks_way(table, url, n),
-        "SynthefyAPI, its store included": lambda: in_new_store(windows, url),
-        "httpx alone with ready bodies": lambda: bare_exchanges(bodies, url),
-        "the notebook's bodies alone": lambda: notebooks_bodies(table, n),
-        "ours alone": lambda: our_bodies(windows),
+    clients = {
+        "the notebook": lambda: notebook_client(table, url, n),
+        "SynthefyAPI, including its store": lambda: in_new_store(windows, url),
+        "httpx alone, with ready bodies": lambda: bare_exchanges(bodies, url),
+        "the notebook's bodies alone": lambda: notebook_bodies(table, n),
+        "our bodies alone": lambda: our_bodies(windows),
     }
     runs = [
-        {name: measured(time.process_time, way) / n for name, way in ways.items()} for _ in range(6)
+        {name: measured(time.process_time, client) / n for name, client in clients.items()}
+        for _ in range(6)
     ]
     process.kill()
     took = {
-        name: statistics.median(run[name] for run in runs[1:]) for name in ways
+        name: statistics.median(run[name] for run in runs[1:]) for name in clients
     }  # after a warm-up
-    print(f"CPU a request of {SIZE} rows x 21 columns, medians of 5 runs of {n}, ms:")
+    print(f"CPU time per request of {SIZE} rows x 21 columns, medians of 5 runs of {n}, ms:")
     for name, seconds in took.items():
         print(f"  {name:32s} {seconds * 1e3:6.2f}")
-    theirs, ours, _, their_bodies, our = took.values()
-    print(f"  whole exchange: {ours / theirs:.2f} of the notebook's (aim: 0.20)")
-    print(f"  building the body: {our / their_bodies:.2f} of the notebook's (aim: 0.20)")
+    theirs, ours, _, their_bodies, our_bodies_alone = took.values()
+    print(f"  whole exchange: {ours / theirs:.2f} times the notebook's (aim: 0.20)")
+    print(
+        f"  building the body: {our_bodies_alone / their_bodies:.2f} times the notebook's (aim: 0.20)"
+    )
 
     n, lanes = 200, 8
     windows = windower.fit_transform(published_like(n))
     for delay in (0.05, 0.5):
         process, url = start(delay)
         with tempfile.TemporaryDirectory() as folder:
-            ask = partial(our_way, windows, url, folder, lanes)
-            wall = measured(time.perf_counter, ask)
-            again = measured(time.perf_counter, ask) / n
+            request = partial(our_client, windows, url, folder, lanes)
+            wall = measured(time.perf_counter, request)
+            again = measured(time.perf_counter, request) / n
             store = WindowStore(folder)
             n_stored, n_bytes = len(store), store.nbytes
         process.kill()
         ideal = n * delay / lanes
         print(f"{n} windows, {delay * 1e3:.0f} ms each, {lanes} at a time:")
-        print(f"  ideal {ideal:.2f} s, measured {wall:.2f} s: {ideal / wall:.2f} of it (aim: 0.85)")
+        print(
+            f"  ideal {ideal:.2f} s, measured {wall:.2f} s: efficiency {ideal / wall:.2f} (aim: 0.85)"
+        )
     print(
-        f"Rerun from the store: {again * 1e3:.2f} ms a window, {PUBLISHED_SECONDS / again:.0f} times faster "
-        f"than {PUBLISHED_SECONDS} s (aim: 500)"
+        f"Rerun from the store: {again * 1e3:.2f} ms per window, {PUBLISHED_SECONDS / again:.0f} times "
+        f"faster than {PUBLISHED_SECONDS} s (aim: 500)"
     )
     print(f"  {n_stored} windows, {n_bytes / n_stored / 1e3:.1f} kB each on disk")
 

@@ -1,10 +1,11 @@
-"""How long it takes to cut the published table into windows, beside copying the bytes and beside others.
+"""How long it takes to cut a table into windows, compared with copying the bytes and with other libraries.
 
     python benchmarks/windowing.py [--scale 4] [--repeats 5] [--without-peers]
 
-Each table of figures is one run, in which the contestants take turns; the figures are medians. Memory is
-the peak that Python and NumPy allocate beyond the data frame. Contestants that are not installed are named
-and passed over: pip install seglearn scikit-image mne braindecode.
+The data have the columns and rows of the published table. Each table of figures is one run, in which the
+contestants take turns; the figures are medians. Memory is the peak that Python and NumPy allocate in addition
+to the data frame. Contestants that are not installed are listed and skipped: pip install seglearn
+scikit-image mne braindecode.
 """
 
 from __future__ import annotations
@@ -40,29 +41,29 @@ CASES = [(512, 512, TWO), (512, 128, TWO), (256, 32, TWO), (512, 512, ELEVEN)]
 TARGET = "heart_rate"
 
 Contestants = dict[str, Callable[[], Any]]
-Figures = dict[str, tuple[float, float]]  # seconds and bytes of each contestant
+Figures = dict[str, tuple[float, float]]  # seconds and bytes per contestant
 
 
 def published_table(scale: float = 1.0, text: str = "object") -> pd.DataFrame:
-    """Make a table of the columns and the 5,535,616 rows of the published one, or of `scale` times that.
+    """Return a table with the columns and the 5,535,616 rows of the published one, or `scale` times as many.
 
     Parameters
     ----------
-    scale : float
-    text : {"object", "objects", "category", "str", "pyarrow"}
-        How text is held; as "objects", each row has one of its own.
+    scale : float, default=1.0
+        Multiple of the published number of rows.
+    text : {"object", "objects", "category", "str", "pyarrow"}, default="object"
+        The dtype of text; with "objects", each row holds a string object of its own.
     """
     n_train, n_val, n_test = 8410 * 512 + 128, 1070 * 512 + 128, 1331 * 512 + 128
-    lengths = [
-        n_train // 8 + 1000 * i + 1 for i in range(-3, 4)
-    ]  # no subject ends where a window does
+    # No subject ends where a window does.
+    lengths = [n_train // 8 + 1000 * i + 1 for i in range(-3, 4)]
     lengths += [n_train - sum(lengths), n_val, n_test]
     lengths = [int(length * scale) for length in lengths]
     n, random = sum(lengths), np.random.default_rng(0)
-    whose = np.repeat(np.arange(len(lengths)), lengths)
+    subject_of_row = np.repeat(np.arange(len(lengths)), lengths)
 
     def constant(values: Any) -> NDArray:
-        return np.asarray(values)[whose]
+        return np.asarray(values)[subject_of_row]
 
     def steady(values: NDArray, rows: int) -> NDArray:
         return np.repeat(values, rows)[:n]
@@ -70,7 +71,7 @@ def published_table(scale: float = 1.0, text: str = "object") -> pd.DataFrame:
     def texts(values: list[str]) -> Any:
         if text == "objects":
             return pd.Series(constant(values).astype(object), dtype=object)
-        column = pd.Series(np.array(values, dtype=object)[whose], dtype=object)
+        column = pd.Series(np.array(values, dtype=object)[subject_of_row], dtype=object)
         return column.astype({"pyarrow": "string[pyarrow]"}.get(text, text))
 
     columns: dict[str, Any] = {
@@ -92,11 +93,11 @@ def published_table(scale: float = 1.0, text: str = "object") -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-# Contestants: each makes an array of windows and their labels of the data frame --------------------
+# Contestants: each turns the data frame into an array of windows and their labels -------------------
 
 
 def notebook(table: pd.DataFrame, size: int, stride: int, features: list[str]) -> Any:
-    """Cut as the published notebook does: the lines of its create_windows, without the progress bar."""
+    """Cut as the published notebook does: its create_windows, without the progress bar."""
     valid = []
     for start in range(0, len(table) - size + 1, stride):
         end = start + size - 1
@@ -140,7 +141,7 @@ def seglearn(table: pd.DataFrame, size: int, stride: int, features: list[str]) -
 
 
 def mne(table: pd.DataFrame, size: int, stride: int, features: list[str]) -> Any:
-    """Fixed-length epochs, the target as one more channel."""
+    """Cut fixed-length epochs, with the target as one more channel."""
     module = importlib.import_module("mne")
     windows = []
     for recording in recordings_of(table, [*features, TARGET]):
@@ -185,8 +186,8 @@ def installed_peers() -> dict[str, Callable]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 module = importlib.import_module(name)
-        except Exception as error:  # of what is not installed, or not rightly
-            print(f"  {name} is left out: {type(error).__name__}: {str(error)[:80]}")
+        except Exception as error:  # not installed, or a broken installation
+            print(f"  {name} is skipped: {type(error).__name__}: {str(error)[:80]}")
         else:
             peers[f"{name} {module.__version__}"] = cut
     return peers
@@ -202,9 +203,9 @@ def copy_of(values: NDArray) -> NDArray:
 
 
 def take_turns(contestants: Contestants, repeats: int) -> Figures:
-    """Give the median time and the peak of memory of each.
+    """Return the median time and the peak memory of each contestant.
 
-    A first round does not count. What takes less than a quarter of a second has three times as many turns.
+    A first round does not count. Contestants faster than a quarter of a second get three times as many turns.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for turn in range(-1, 3 * repeats):
@@ -319,7 +320,7 @@ def compare_kinds_of_text(scale: float, repeats: int) -> None:
 
 
 def hold_and_split(table: pd.DataFrame) -> None:
-    """Show what windows that overlap hold, what folds of them copy, and what a worker is sent."""
+    """Show the memory of overlapping windows, what folds of them copy, and what is sent to a worker."""
     windower = SubjectWindower(256, 32, features=TWO, target=TARGET)
     matrix = table[TWO].to_numpy().nbytes
     gc.collect()
@@ -332,14 +333,16 @@ def hold_and_split(table: pd.DataFrame) -> None:
     tracemalloc.stop()
     whole = np.prod(windows.shape) * windows.dtype.itemsize
     print("\nWindows (256, 32), as a multiple of the matrix of signals")
-    print(f"  held {held / matrix:.2f} (aim 1.2), by an array {whole / matrix:.2f}")
+    print(f"  held {held / matrix:.2f} (aim 1.2), as an array {whole / matrix:.2f}")
     print(
         f"  5 folds {(split - held) / matrix:.2f} more, at most {(peak - held) / matrix:.2f} more"
     )
     test = folds[0][1]
     share = len(test) / len(windows)
     sent, everything = len(pickle.dumps(test)), len(pickle.dumps(windows))
-    print(f"  pickled: a fold of {share:.0%} of the windows is {sent / everything:.0%} of them all")
+    print(
+        f"  pickled: a fold of {share:.0%} of the windows is {sent / everything:.0%} of the bytes of all"
+    )
 
 
 def is_linear(scale: float, repeats: int) -> None:
@@ -353,14 +356,14 @@ def is_linear(scale: float, repeats: int) -> None:
     figures = take_turns(contestants, repeats)
     n_rows = np.array([len(table) for table in tables])
     seconds = np.array([figure[0] for figure in figures.values()])
-    a_row = (seconds[-1] - seconds[0]) / (n_rows[-1] - n_rows[0])
-    fixed = seconds[0] - a_row * n_rows[0]
+    per_row = (seconds[-1] - seconds[0]) / (n_rows[-1] - n_rows[0])
+    fixed = seconds[0] - per_row * n_rows[0]
     for name, took, line, whole in zip(
-        figures, seconds, fixed + a_row * n_rows, seconds[-1] / n_rows[-1] * n_rows, strict=True
+        figures, seconds, fixed + per_row * n_rows, seconds[-1] / n_rows[-1] * n_rows, strict=True
     ):
         print(
-            f"  {name:>12} rows {1e3 * took:>8.1f}   {took / line:.2f} of a straight line (aim 0.85 to "
-            f"1.15), {took / whole:.2f} of one through the origin"
+            f"  {name:>12} rows {1e3 * took:>8.1f}   {took / line:.2f} times a straight line (aim 0.85 to "
+            f"1.15), {took / whole:.2f} times one through the origin"
         )
     print(f"  The line begins at {1e3 * fixed:.1f} ms")
 
@@ -385,13 +388,13 @@ def compare_pipelines(table: pd.DataFrame, repeats: int) -> None:
     print("\nWindows (512, 512), flattened, Ridge")
     show(figures, "numpy and Ridge")
     ratio = figures["skaug.Pipeline"][0] / figures["numpy and Ridge"][0]
-    show(figures, "skaug.Pipeline", f"{ratio:.2f} of it (aim 1.05)")
+    show(figures, "skaug.Pipeline", f"{ratio:.2f} times (aim 1.05)")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--scale", type=float, default=1.0, help="times the rows of the published table"
+        "--scale", type=float, default=1.0, help="multiple of the rows of the published table"
     )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--without-peers", action="store_true")
@@ -400,7 +403,7 @@ def main() -> None:
     print(f"{len(table):,} rows, {table.shape[1]} columns, {table['subject'].nunique()} subjects")
     if table[TWO].to_numpy().nbytes < 1 << 26:
         print(
-            "  So small an array is copied into memory that was used before: the ratios say little."
+            "  So small a table is copied into memory that was used before: the ratios mean little."
         )
     peers = {} if options.without_peers else installed_peers()
     for case in CASES:
