@@ -1,6 +1,6 @@
 """Did synthetic windows help? TRTR, TRSTR and TSTR on a table of recordings.
 
-Run it on simulated recordings, or on a table of yours:
+Run it on simulated recordings or on your own table:
 
     python benchmark_trtr_trstr.py
     python benchmark_trtr_trstr.py recordings.parquet --features BVP ECG --target heart_rate
@@ -24,13 +24,15 @@ parser.add_argument("--target", default="heart_rate")
 parser.add_argument("--subject", default="subject")
 parser.add_argument("--window-size", type=int, default=512)
 parser.add_argument("--sampling-rate", type=float, default=64.0)
-parser.add_argument("--n-synthetic", type=float, default=1.0, help="ratio to the real windows")
+parser.add_argument(
+    "--n-synthetic", type=float, default=1.0, help="ratio to the number of real windows"
+)
 options = parser.parse_args()
 
 table = options.table
 recordings = pd.read_parquet(table) if table else simulate_ppg(n_subjects=6, minutes=4)
 
-# The recordings are cut once. Whatever follows works on windows, and copies none.
+# Cut the recordings once. All that follows works on these windows and copies none.
 windower = SubjectWindower(
     options.window_size,
     stride=options.window_size // 2,
@@ -58,12 +60,12 @@ for name, model in models.items():
         {
             "MAE": -summary["mean"],
             "sd": summary["sd"],
-            "difference from TRTR": -summary["difference"],  # below zero: better
+            "difference from TRTR": -summary["difference"],  # below zero is better
             "from": -summary["ci_high"],
             "to": -summary["ci_low"],
             "p": summary["p_holm"],
         }
     )
-    print(f"\n{name}: MAE of {options.target}, over left-out subjects")
+    print(f"\n{name}: MAE of {options.target} over left-out subjects")
     print((errors.astype(float).round(2) + 0.0).to_string(na_rep=""))
     print(comparison.verdict())

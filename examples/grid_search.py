@@ -1,7 +1,7 @@
 """Tune the window size and the synthetic windows like any other parameter.
 
-Rows are the samples here, so that the window size can be searched; the score is that of rows, because
-errors of windows fall with their length even on noise.
+The samples are rows, so that the window size can be searched. The score is per row, because errors per window
+fall with the length of the windows, even on pure noise.
 """
 
 import pandas as pd
@@ -38,6 +38,6 @@ table = results.pivot_table(
     columns="param_synthefyaugmenter__n_synthetic",
     values="mean_test_score",
 )
-print("MAE of heart_rate by row, bpm:")
+print("MAE of heart_rate per row, in bpm:")
 print((-table).round(2).to_string())
 print("best:", search.best_params_)

@@ -3,7 +3,7 @@
     python notebook.py                   # simulated recordings
     python notebook.py PPG_FieldStudy    # the UCI archive of PPG-DaLiA, or its zip
 
-A local service, with surrogates in place of the model, stands in for the Synthefy service.
+A local service that returns surrogates stands in for the Synthefy service.
 """
 
 import os
@@ -21,7 +21,7 @@ from skaug.model_selection import split_by_column
 from skaug.server import running
 from skaug.synthesis import AgentArchive, SynthefyAPI
 
-# Loading and preparing the data: subjects 1 to 10, divided by the column "custom_split"
+# Loading and preparing the data: subjects 1 to 10, split by the column "custom_split"
 subjects = [f"S{i}" for i in range(1, 11)]
 path = sys.argv[1] if len(sys.argv) > 1 else None
 df = load_ppg_dalia(path, subjects=subjects) if path else simulate_ppg(n_subjects=10, minutes=2)
@@ -36,13 +36,13 @@ for name, windows in (("Training", train), ("Validation", val), ("Test", test)):
     print(f"{name} set shape: {windows.shape}, {windows.y.shape}")
 
 with tempfile.TemporaryDirectory() as folder, running(window_size=512) as service:
-    # Method 1: the API, conditioned on windows of subject 1. Each window is paid once and stored.
+    # Method 1: the API, conditioned on windows of subject 1. Each window is paid for once and stored.
     os.environ.setdefault("SYNTHEFY_API_KEY", "any-key-will-do")
     api = SynthefyAPI("user", "ppg_hr", "job", base_url=service.base_url, store=folder)
     augmenter = SynthefyAugmenter(api, n_synthetic=10, subjects=["S1"])
     method_1 = augmenter.fit_transform(train)
 
-    # Method 2: an archive of the Synthetic Data Agent. This one is written here, of other draws.
+    # Method 2: an archive of the Synthetic Data Agent. This one is written here, from other draws.
     other = SynthefyAugmenter(n_synthetic=10, subjects=["S1"], random_state=1).fit(train)
     rows = other.synthetic_windows_.to_frame().drop(columns="subject").reset_index("window")
     rows = rows.rename(columns={"window": "window_idx"})
@@ -52,7 +52,7 @@ with tempfile.TemporaryDirectory() as folder, running(window_size=512) as servic
     method_2 = SynthefyAugmenter(source, n_synthetic=10).fit_transform(train)
 print(f"Enhanced training set shape: {method_1.shape}, {method_1.y.shape}")
 
-# Preparing data for model training, and the scores that the notebook leaves to its reader
+# Preparing data for model training, and computing the scores that the notebook leaves to its reader
 flattener = WindowFlattener().fit(train)
 X_test = flattener.transform(test)
 for name, windows in (

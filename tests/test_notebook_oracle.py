@@ -62,7 +62,7 @@ def assert_same_bits(actual: NDArray, expected: NDArray) -> None:
 
 @st.composite
 def contiguous_tables(draw: st.DrawFn) -> pd.DataFrame:
-    """Subjects one after the other, each of any length."""
+    """Draw a table with the recordings of one to five subjects, each of any length."""
     lengths = draw(st.lists(st.integers(1, 40), min_size=1, max_size=5))
     n_rows = sum(lengths)
     samples = st.lists(
@@ -81,7 +81,7 @@ def contiguous_tables(draw: st.DrawFn) -> pd.DataFrame:
 
 @settings(max_examples=60, deadline=None)
 @given(contiguous_tables(), st.integers(1, 12), st.integers(1, 15))
-def test_windows_on_the_tables_grid_are_the_notebooks(
+def test_windows_on_the_grid_of_the_table_equal_the_notebooks(
     table: pd.DataFrame, size: int, stride: int
 ) -> None:
     X, y = create_windows(table, size, stride, TARGET, FEATURES)
@@ -97,7 +97,7 @@ def test_windows_on_the_tables_grid_are_the_notebooks(
 
 @settings(max_examples=30, deadline=None)
 @given(contiguous_tables(), st.integers(1, 12), st.integers(1, 15))
-def test_windows_of_one_unchecked_recording_are_the_notebooks(
+def test_windows_without_a_subject_column_equal_the_notebooks(
     table: pd.DataFrame, size: int, stride: int
 ) -> None:
     X, y = create_windows(table, size, stride, TARGET, FEATURES, should_check_same_subject=False)
@@ -112,7 +112,7 @@ def test_windows_of_one_unchecked_recording_are_the_notebooks(
 
 
 @pytest.mark.parametrize("stride", [1, 3, 200, 512, 700])
-def test_means_of_long_windows_are_the_notebooks_however_they_overlap(stride: int) -> None:
+def test_labels_of_overlapping_windows_equal_the_notebooks_means(stride: int) -> None:
     random = np.random.default_rng(0)
     lengths = [2000, 1700, 1300]
     table = pd.DataFrame(
@@ -131,7 +131,9 @@ def test_means_of_long_windows_are_the_notebooks_however_they_overlap(stride: in
     assert_allclose(windows.y, y, rtol=1e-14)
 
 
-def test_synthetic_windows_laid_end_to_end_are_cut_as_the_notebook_cuts_the_agents_output() -> None:
+def test_synthetic_windows_end_to_end_are_cut_as_the_notebook_cuts_the_output_of_the_agent() -> (
+    None
+):
     random = np.random.default_rng(1)
     n_rows = 10 * WINDOW_SIZE  # the ten windows of the notebook's second method
     table = pd.DataFrame(random.normal(size=(n_rows, 2)), columns=FEATURES)
@@ -147,10 +149,10 @@ def test_synthetic_windows_laid_end_to_end_are_cut_as_the_notebook_cuts_the_agen
 
 @pytest.fixture(scope="module")
 def published_table() -> pd.DataFrame:
-    """As many rows as the published table: its last index is 5,535,615.
+    """Return a table with as many rows as the published one: its last index is 5,535,615.
 
     The notebook prints 8,410 candidate windows of 512 rows for training, 1,070 for validation and 1,331
-    for testing: 5,535,232 rows, which leaves 384 to spread over three remainders.
+    for testing: 5,535,232 rows, which leaves 384 rows in three remainders.
     """
     n_train, n_val, n_test = 8410 * 512 + 128, 1070 * 512 + 128, 1331 * 512 + 128
     assert n_train + n_val + n_test == 5_535_616
@@ -178,7 +180,7 @@ def published_table() -> pd.DataFrame:
     ("split", "n_candidates", "n_windows"),
     [("train", 8410, 8403), ("val", 1070, 1070), ("test", 1331, 1331)],
 )
-def test_the_published_table_gives_the_published_windows(
+def test_a_table_of_the_published_size_is_cut_into_the_published_number_of_windows(
     published_table: pd.DataFrame, split: str, n_candidates: int, n_windows: int
 ) -> None:
     recordings = published_table[published_table["custom_split"] == split]
