@@ -33,7 +33,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from skaug.evaluation.inference import ALPHA, corrected_t, holm, infer, sign_flip_p
+from skaug.evaluation.inference import infer
+from skaug.evaluation.paired_tests import ALPHA, corrected_t, holm, sign_flip_p
 
 SETTINGS = [(10, 10), (15, 15), (30, 30), (30, 10)]  # subjects, folds
 N_WINDOWS = 20

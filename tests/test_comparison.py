@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from skaug.evaluation import ProtocolComparison
-from skaug.evaluation.inference import corrected_t, holm, sign_flip_p
+from skaug.evaluation.paired_tests import corrected_t, holm, sign_flip_p
 
 MAE = "neg_mean_absolute_error"
 DETAILS = {

@@ -13,12 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, special, stats
 
-from skaug.evaluation.inference import (
-    FEWEST_SUBJECTS,
-    PairedInference,
+from skaug.evaluation.inference import FEWEST_SUBJECTS, PairedInference, infer
+from skaug.evaluation.paired_tests import (
     corrected_t,
     holm,
-    infer,
     rope_probabilities,
     sign_flip_p,
     t_interval,

@@ -13,7 +13,8 @@ import pandas as pd
 
 from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
 from skaug.evaluation.displays.metric_names import ReadableMetric, signed
-from skaug.evaluation.inference import ALPHA, FEWEST_SUBJECTS, PairedInference, holm, infer
+from skaug.evaluation.inference import FEWEST_SUBJECTS, PairedInference, infer
+from skaug.evaluation.paired_tests import ALPHA, holm
 from skaug.evaluation.protocol_variants import PROTOCOLS
 from skaug.evaluation.report import report_page
 from skaug.evaluation.scores import complete_scores, score_differences

@@ -20,7 +20,7 @@ from skaug._checks import (
 from skaug.evaluation.cross_validation import Trial, run_trials
 from skaug.evaluation.displays.learning_curve import LearningCurveDisplay
 from skaug.evaluation.folds import Samples
-from skaug.evaluation.inference import t_interval
+from skaug.evaluation.paired_tests import t_interval
 from skaug.evaluation.protocol_variants import augmenter_path, under_protocol
 from skaug.evaluation.scores import Scoring, complete_scores, named_scorers, score_differences
 

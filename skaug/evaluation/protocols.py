@@ -15,7 +15,7 @@ from skaug.evaluation.comparison import ProtocolComparison
 from skaug.evaluation.cross_validation import Trial, run_trials
 from skaug.evaluation.details import fingerprint, n_stored, now
 from skaug.evaluation.folds import Samples
-from skaug.evaluation.inference import check_rope
+from skaug.evaluation.paired_tests import check_rope
 from skaug.evaluation.protocol_variants import PROTOCOLS, augmenter_path, under_protocol
 from skaug.evaluation.scores import Scoring, named_scorers
 from skaug.model_selection.scorers import RowScorer

@@ -9,7 +9,7 @@ import pandas as pd
 
 from skaug.evaluation.displays.metric_names import ReadableMetric
 from skaug.evaluation.displays.pyplot import PROTOCOL_COLORS, side_by_side
-from skaug.evaluation.inference import t_interval
+from skaug.evaluation.paired_tests import t_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
