@@ -1,4 +1,4 @@
-"""The display of synthetic windows over the real ones that they were made of."""
+"""The display of synthetic windows over the real ones that they are made from."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_each_synthetic_window_is_drawn_over_its_own_origin(
         assert_array_equal(lines[1].get_ydata(), display.synthetic[nth, :, 1])
 
 
-def test_the_windows_are_of_different_subjects_as_far_as_there_are(
+def test_the_windows_are_of_different_subjects_if_there_are_enough(
     windows: Windows, synthetic: Windows, pyplot: Any
 ) -> None:
     display = show(windows, synthetic, n_windows=6)
@@ -67,7 +67,7 @@ def test_the_spectra_are_those_of_all_windows(windows: Windows, pyplot: Any) -> 
     assert band.min() < real[peak] < band.max()
 
 
-def test_axes_are_labelled_with_units(windows: Windows, synthetic: Windows, pyplot: Any) -> None:
+def test_axes_are_labeled_with_units(windows: Windows, synthetic: Windows, pyplot: Any) -> None:
     display = show(windows, synthetic, sampling_rate=32)
     assert display.axes_.shape == (2, 3)
     assert display.axes_[0, 0].get_ylabel() == "BVP (as recorded)"
@@ -77,11 +77,11 @@ def test_axes_are_labelled_with_units(windows: Windows, synthetic: Windows, pypl
     assert display.axes_[0, 0].lines[0].get_xdata()[-1] == 255 / 32
     in_samples = show(windows, synthetic)
     assert in_samples.axes_[-1, 0].get_xlabel() == "Time (samples)"
-    assert in_samples.axes_[-1, -1].get_xlabel() == "Frequency (cycles a sample)"
+    assert in_samples.axes_[-1, -1].get_xlabel() == "Frequency (cycles per sample)"
     display.figure_.canvas.draw()
 
 
-def test_the_title_says_whose_window_it_is_and_both_labels(pyplot: Any) -> None:
+def test_the_title_names_the_subject_and_both_labels(pyplot: Any) -> None:
     X = np.random.default_rng(0).normal(size=(3, 16, 1))
     real = Windows.from_arrays(X, y=[60.0, 70.5, 80.0], groups=["A"] * 3)
     changed = real[1:2]._drawn([0]).synthesized(X[1:2], y=[75.5])
@@ -92,7 +92,7 @@ def test_the_title_says_whose_window_it_is_and_both_labels(pyplot: Any) -> None:
     assert show(nobody, nobody[2:]._drawn([0]).synthesized(X[2:])).titles == ["row 32"]
 
 
-def test_some_channels_on_axes_of_ones_own(
+def test_some_channels_are_drawn_on_given_axes(
     windows: Windows, synthetic: Windows, pyplot: Any
 ) -> None:
     figure, axes = pyplot.subplots(1, 2, squeeze=False)
@@ -103,13 +103,13 @@ def test_some_channels_on_axes_of_ones_own(
         display.plot(axes=axes[0])
 
 
-def test_arrays_say_nothing_of_their_origin(windows: Windows, pyplot: Any) -> None:
+def test_windows_of_arrays_are_drawn_over_unrelated_windows(windows: Windows, pyplot: Any) -> None:
     values = windows.to_numpy()
     display = show(windows, values[:5], n_windows=9)
-    assert display.titles == ["not of one origin"] * 5
+    assert display.titles == ["unrelated windows"] * 5
 
 
-def test_two_synthetic_windows_of_one_origin_are_drawn_over_it(
+def test_two_synthetic_windows_of_one_origin_are_both_drawn_over_it(
     windows: Windows, pyplot: Any
 ) -> None:
     twice = SynthefyAugmenter(n_synthetic=2.0).fit(windows[:2]).synthetic_windows_
@@ -122,10 +122,14 @@ def test_two_synthetic_windows_of_one_origin_are_drawn_over_it(
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"n_windows": 0}, "n_windows=0 must be"),
+        ({"n_windows": 0}, "n_windows=0 must be a whole number, 1 or more"),
+        ({"n_windows": True}, "n_windows=True must be"),
+        ({"n_windows": 2.0}, "n_windows=2.0 must be"),
         ({"random_state": None}, "random_state=None must be"),
+        ({"random_state": False}, "random_state=False must be"),
+        ({"random_state": -1}, "random_state=-1 must be a whole number, 0 or more"),
         ({"features": "BVP"}, "must be a list"),
-        ({"features": ["PPG"]}, "BVP, ECG"),
+        ({"features": ["PPG"]}, "must be a list of channels: 'BVP', 'ECG'"),
         ({"features": []}, "must be a list"),
         ({"sampling_rate": -1}, "sampling_rate=-1"),
     ],
@@ -144,8 +148,8 @@ def test_windows_that_do_not_belong_together_are_refused(
     for real, other, message in (
         (augmented, synthetic, "in real are synthetic"),
         (windows, augmented, "in synthetic are recorded"),
-        (windows[:0], synthetic, "real holds no windows"),
-        (windows, synthetic[:0], "synthetic holds no windows"),
+        (windows[:0], synthetic, "real has no windows"),
+        (windows, synthetic[:0], "synthetic has no windows"),
         (windows, np.zeros((3, 9, 2)), r"shape \(9, 2\)"),
         (windows[windows.groups == "S1"], synthetic[synthetic.groups == "S2"], "its origin"),
     ):
@@ -153,7 +157,7 @@ def test_windows_that_do_not_belong_together_are_refused(
             show(real, other)
 
 
-def test_without_matplotlib_the_error_says_how_to_get_it(
+def test_without_matplotlib_the_error_says_how_to_install_it(
     windows: Windows, synthetic: Windows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)

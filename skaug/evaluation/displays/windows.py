@@ -1,16 +1,17 @@
-"""Synthetic windows over the real ones that they were made of, and the spectra of both."""
+"""Synthetic windows drawn over the real ones that they are made from, and the spectra of both."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skaug._checks import require_random_state, require_whole_number
 from skaug.evaluation.displays.pyplot import import_pyplot
+from skaug.evaluation.window_sets import require_real, require_synthetic
 from skaug.features import WindowSpectrum
 from skaug.windows.base import plain
 from skaug.windows.container import Windows, as_windows, require_alike
@@ -18,47 +19,53 @@ from skaug.windows.container import Windows, as_windows, require_alike
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Told apart by the colour-blind, and three times or more as light or dark as white and black paper.
+# Distinct for color-blind readers, with a contrast of at least 3 to white and to black paper.
 _REAL, _SYNTHETIC = "#2b83ba", "#d55e00"
 
-# Of more windows than this so many are drawn for the spectra.
+# The spectra of larger sets are those of this many windows.
 _MOST_WINDOWS = 2000
 
 _BAND = (10, 90)
 
 
 class SyntheticWindowsDisplay:
-    """Synthetic windows over the real windows that they are conditioned on, and mean spectra.
+    """Synthetic windows drawn over the real windows that they are conditioned on, and mean spectra.
 
-    A row for each channel: some windows, then the mean log power spectrum of all real and of all
-    synthetic windows, with a band that holds 80 % of the windows at each frequency. Make it with
-    `from_windows`.
+    There is one row per channel: some windows, then the mean log power spectra of all real and all
+    synthetic windows, with a band that contains 80 % of the windows at each frequency. Use
+    `from_windows` to make one.
 
     Parameters
     ----------
     real, synthetic : ndarray of shape (n_windows, window_size, n_channels)
         The windows to draw, in pairs.
     titles : sequence of str
-        One for each pair.
+        One title per pair.
     frequencies : ndarray of shape (n_frequencies,)
-        Of the spectra.
+        The frequencies of the spectra.
     real_power, synthetic_power : ndarray of shape (n_all_windows, n_channels, n_frequencies)
-        Power in dB of all windows.
+        The power of all windows in dB.
     feature_names : sequence of str
         The channels.
     sampling_rate : float, default=1.0
-        In Hz; at 1 time is counted in samples.
+        The sampling rate in Hz. At 1, time is shown in samples.
 
     Attributes
     ----------
     figure_ : Figure
+        The figure that was drawn on.
     axes_ : ndarray of Axes of shape (n_channels, n_windows + 1)
+        The axes that were drawn on.
+
+    See Also
+    --------
+    synthetic_quality : Measures of how synthetic windows differ from real ones.
 
     Examples
     --------
     >>> from skaug import SubjectWindower, SynthefyAugmenter
     >>> from skaug.datasets import simulate_ppg
-    >>> from skaug.evaluation.displays.windows import SyntheticWindowsDisplay
+    >>> from skaug.evaluation import SyntheticWindowsDisplay
     >>> windower = SubjectWindower(256, features=["BVP", "ECG"], target="heart_rate")
     >>> windows = windower.fit_transform(simulate_ppg(n_subjects=2, minutes=1))
     >>> synthetic = SynthefyAugmenter().fit(windows).synthetic_windows_
@@ -99,25 +106,25 @@ class SyntheticWindowsDisplay:
         axes: Any = None,
         random_state: int = 0,
     ) -> Self:
-        """Draw some synthetic windows, each over the real one with the same origin.
+        """Draw some synthetic windows, each over the real window with the same origin.
 
         Parameters
         ----------
         real : Windows or array-like of shape (n_real, window_size, n_channels)
-            The windows that the augmenter was fitted on.
+            The real windows that the augmenter was fitted on.
         synthetic : Windows or array-like of shape (n_synthetic, window_size, n_channels)
-            Synthetic windows, such as ``augmenter.synthetic_windows_``. Those of an array say nothing
-            of their origin, and are drawn beside real windows taken at random.
+            Synthetic windows, such as ``augmenter.synthetic_windows_``. Windows of an array have no
+            origin: they are drawn over real windows chosen at random.
         sampling_rate : float, default=1.0
-            In Hz.
+            The sampling rate in Hz.
         n_windows : int, default=2
-            How many pairs, of different subjects as far as there are.
+            The number of pairs, of different subjects if there are enough.
         features : sequence of str, optional
             The channels to draw; all by default.
         axes : array of matplotlib Axes of shape (n_channels, n_windows + 1), optional
-            Where to draw; a new figure by default.
+            The axes to draw on; a new figure by default.
         random_state : int, default=0
-            Which windows.
+            The seed for the choice of windows.
 
         Returns
         -------
@@ -126,14 +133,16 @@ class SyntheticWindowsDisplay:
         Raises
         ------
         ValueError
-            If there are no windows, they differ in length or channels, some of `real` are synthetic or
-            some of `synthetic` recorded, no origin of a synthetic window is among `real`, or a
-            parameter is invalid.
+            If there are no windows; if they differ in length or channels; if some of `real` are
+            synthetic or some of `synthetic` recorded; if no synthetic window has its origin in `real`;
+            or if a parameter is invalid.
         ImportError
             If matplotlib is not installed.
         """
         real, synthetic = as_windows(real), as_windows(synthetic)
-        _check(real, synthetic, n_windows, random_state)
+        n_windows = require_whole_number("n_windows", n_windows, 1)
+        random_state = require_random_state(random_state)
+        _require_pairs(real, synthetic)
         rng = np.random.default_rng(random_state)
         names = real.feature_names
         if features is None:
@@ -141,7 +150,7 @@ class SyntheticWindowsDisplay:
         unknown = [name for name in features if name not in names]
         if unknown or isinstance(features, str) or not len(features):
             raise ValueError(
-                f"features={features!r} must be a list of some of the channels {', '.join(names)}."
+                f"features={features!r} must be a list of channels: {', '.join(map(repr, names))}."
             )
         channels = [names.index(name) for name in features]
         pairs = _pairs(real, synthetic, rng)[:n_windows]
@@ -161,12 +170,12 @@ class SyntheticWindowsDisplay:
         ).plot(axes=axes)
 
     def plot(self, axes: Any = None) -> Self:
-        """Draw.
+        """Draw the windows and spectra.
 
         Parameters
         ----------
         axes : array of matplotlib Axes of shape (n_channels, n_windows + 1), optional
-            Where to draw; a new figure by default.
+            The axes to draw on; a new figure by default.
 
         Returns
         -------
@@ -192,8 +201,8 @@ class SyntheticWindowsDisplay:
         axes = np.asarray(axes)
         if axes.shape != shape:
             raise ValueError(
-                f"axes must have the shape {shape}, one row a channel and one column a window and one more "
-                f"for the spectra; got {axes.shape}."
+                f"axes must have the shape {shape}: one row per channel, one column per window and one for "
+                f"the spectra; got {axes.shape}."
             )
         self.axes_ = axes
         self.figure_ = axes[0, 0].figure
@@ -210,7 +219,7 @@ class SyntheticWindowsDisplay:
         axes[0, -1].set_title("All windows: mean and 80 %", fontsize="medium")
         for ax in axes[-1, :-1]:
             ax.set_xlabel("Time (samples)" if in_samples else "Time (s)")
-        axes[-1, -1].set_xlabel("Frequency (cycles a sample)" if in_samples else "Frequency (Hz)")
+        axes[-1, -1].set_xlabel("Frequency (cycles per sample)" if in_samples else "Frequency (Hz)")
         axes[0, -1].legend(frameon=False, fontsize="small")
         for ax in axes.ravel():
             ax.spines[["top", "right"]].set_visible(False)
@@ -234,31 +243,19 @@ class SyntheticWindowsDisplay:
         ax.set_xscale("log")
 
 
-def _check(real: Windows, synthetic: Windows, n_windows: Any, random_state: Any) -> None:
-    if not isinstance(n_windows, Integral) or isinstance(n_windows, bool) or n_windows < 1:
-        raise ValueError(f"n_windows={n_windows!r} must be a whole number, 1 or more.")
-    if not isinstance(random_state, Integral) or random_state < 0:
-        raise ValueError(f"random_state={random_state!r} must be a whole number, not below zero.")
+def _require_pairs(real: Windows, synthetic: Windows) -> None:
     for name, windows in (("real", real), ("synthetic", synthetic)):
         if len(windows) == 0:
-            raise ValueError(f"{name} holds no windows to draw.")
+            raise ValueError(f"{name} has no windows to draw.")
     require_alike(
         synthetic, real.window_size, real.feature_names, "the display of the real windows"
     )
-    if real.provenance.holds_synthetic:
-        raise ValueError(
-            f"{int(real.is_synthetic.sum())} of the windows in real are synthetic: pass "
-            "windows[~windows.is_synthetic]."
-        )
-    if synthetic.provenance.holds_synthetic and not synthetic.is_synthetic.all():
-        raise ValueError(
-            f"{int((~synthetic.is_synthetic).sum())} of the windows in synthetic are recorded: pass "
-            "windows[windows.is_synthetic]."
-        )
+    require_real("real", real)
+    require_synthetic("synthetic", synthetic)
 
 
 def _pairs(real: Windows, synthetic: Windows, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Give positions of real windows and of synthetic ones of the same origin, in random order."""
+    """Return the positions of a real and a synthetic window of each common origin, in random order."""
     if not synthetic.provenance.holds_synthetic:
         n = min(len(real), len(synthetic))
         return np.stack([rng.permutation(len(part))[:n] for part in (real, synthetic)], axis=1)
@@ -270,18 +267,18 @@ def _pairs(real: Windows, synthetic: Windows, rng: np.random.Generator) -> NDArr
     pairs = origins[1].merge(of_real, on=["subject", "first_row"], suffixes=("_synthetic", "_real"))
     if len(pairs) == 0:
         raise ValueError(
-            "No synthetic window has its origin among the real windows: pass the windows that the "
-            "augmenter was fitted on."
+            "No synthetic window has its origin in real: pass the windows that the augmenter was fitted "
+            "on."
         )
     pairs = pairs.iloc[rng.permutation(len(pairs))]
-    # One of every subject before a second one of any.
+    # One window of each subject comes before a second one of any.
     nth_of_subject = pairs.groupby("subject", sort=False, dropna=False).cumcount()
     pairs = pairs.iloc[nth_of_subject.argsort(kind="stable")]
     return pairs[["position_real", "position_synthetic"]].to_numpy(dtype=np.intp)
 
 
 def _power(spectrum: WindowSpectrum, windows: Windows, rng: np.random.Generator) -> NDArray:
-    """Power in dB, (n_windows, n_channels, n_frequencies)."""
+    """Return the power in dB, of shape (n_windows, n_channels, n_frequencies)."""
     if len(windows) > _MOST_WINDOWS:
         windows = windows[np.sort(rng.permutation(len(windows))[:_MOST_WINDOWS])]
     logs = np.asarray(plain(spectrum.transform(windows)))
@@ -290,7 +287,7 @@ def _power(spectrum: WindowSpectrum, windows: Windows, rng: np.random.Generator)
 
 def _title(real: Windows, synthetic: Windows, nth_real: int, nth_synthetic: int) -> str:
     if not synthetic.provenance.holds_synthetic:
-        return "not of one origin"
+        return "unrelated windows"
     origin = real.origins.iloc[nth_real]
     title = f"row {origin.first_row}"
     if not pd.isna(origin.subject):
