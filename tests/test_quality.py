@@ -1,4 +1,4 @@
-"""The report of how synthetic windows differ from real ones: what it compares, refuses and leaves out."""
+"""`synthetic_quality`: what it compares, refuses and leaves out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 from skaug import SynthefyAugmenter, WindowFlattener, Windows
-from skaug.evaluation.quality.quality import deal, synthetic_quality
+from skaug.evaluation.quality.comparison import deal
+from skaug.evaluation.quality.quality import synthetic_quality
 from skaug.evaluation.quality.report import QualityReport
 from skaug.evaluation.quality.sample import Sample
 
@@ -32,14 +33,14 @@ def by_measure(report: QualityReport) -> pd.DataFrame:
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> Iterator[None]:
-    # Of many small searches for neighbours, threads that wait for each other take most of the time.
+    # In many small searches for neighbors, threads spend most of their time waiting for each other.
     with threadpool_limits(1):
         yield
 
 
 @pytest.fixture(scope="module")
 def parts(windows: Windows) -> dict[str, Windows]:
-    """Three training subjects, their surrogates, and three held-out subjects."""
+    """Windows of three training subjects, their surrogates, and windows of three held-out subjects."""
     held_out = np.isin(windows.groups, ["S2", "S4", "S6"])
     real = windows[~held_out]
     synthetic = SynthefyAugmenter().fit(real).synthetic_windows_
@@ -51,7 +52,7 @@ def report(parts: dict[str, Windows]) -> QualityReport:
     return synthetic_quality(**parts, sampling_rate=32, rate_channel="BVP")
 
 
-def test_every_measure_has_its_row_with_ceiling_floor_direction_and_meaning(
+def test_every_measure_has_a_row_with_ceiling_floor_direction_and_meaning(
     report: QualityReport,
 ) -> None:
     frame = report.to_frame()
@@ -89,13 +90,13 @@ def test_every_measure_has_its_row_with_ceiling_floor_direction_and_meaning(
     assert frame[["low", "high"]].notna().all(axis=1).sum() == 2
 
 
-def test_what_is_left_out_is_said_with_the_reason(report: QualityReport) -> None:
-    assert any("No p of the MMD" in note and "fewer than 6" in note for note in report.notes)
+def test_notes_say_what_is_left_out_and_why(report: QualityReport) -> None:
+    assert any("No p-value of the MMD" in note and "fewer than 6" in note for note in report.notes)
     assert any("rests on 3 held-out subjects" in note for note in report.notes)
-    assert any("does not see the phases" in note for note in report.notes)
+    assert any("ignores the phases" in note for note in report.notes)
 
 
-def test_noise_is_worse_than_real_windows_of_other_people(report: QualityReport) -> None:
+def test_noise_is_worse_than_real_windows_of_other_subjects(report: QualityReport) -> None:
     rows = by_measure(report)
     for name in ("log-spectral distance", "Frechet distance", "MMD"):
         assert rows.loc[name, "ceiling"] < rows.loc[name, "floor"]
@@ -115,7 +116,7 @@ def test_the_same_seed_gives_the_same_report(
     assert not first["floor"].equals(other["floor"])
 
 
-def test_all_columns_compare_equally_many_windows(
+def test_all_columns_compare_the_same_number_of_windows(
     parts: dict[str, Windows], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
@@ -134,7 +135,7 @@ def test_all_columns_compare_equally_many_windows(
     assert report.n_compared == 23
 
 
-def test_of_many_windows_some_are_drawn_but_copies_are_looked_for_among_all(
+def test_large_sets_are_subsampled_but_copies_are_sought_in_all_windows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("skaug.evaluation.quality.quality.MOST_WINDOWS", 20)
@@ -145,7 +146,7 @@ def test_of_many_windows_some_are_drawn_but_copies_are_looked_for_among_all(
     assert by_measure(report).loc["exact copies", "value"] == 0.5
 
 
-def test_without_holdout_the_ceiling_is_the_other_half_and_membership_is_not_said(
+def test_without_holdout_the_ceiling_is_the_other_half_and_membership_is_left_out(
     parts: dict[str, Windows],
 ) -> None:
     both = Windows.concatenate([parts["real"], parts["holdout"]])
@@ -154,17 +155,17 @@ def test_without_holdout_the_ceiling_is_the_other_half_and_membership_is_not_sai
     rows = by_measure(report)
     assert "one half of the real subjects against the other half" in report.ceiling
     assert report.n_compared == 42
-    memorization = rows.index[rows["family"] == "memorisation"]
+    memorization = rows.index[rows["family"] == "memorization"]
     assert memorization.tolist() == ["exact copies"]
-    assert any("without windows of held-out subjects" in note for note in report.notes)
+    assert any("both need windows of held-out" in note for note in report.notes)
     assert rows.loc[ALWAYS, "ceiling"].notna().all()
     assert np.isnan(rows.loc["exact copies", "ceiling"])
-    # Six subjects whose surrogates all differ from them: no swap is as far apart as none.
+    # The surrogates of all six subjects differ from them: no swap makes the sets differ as much.
     assert rows.loc["MMD, permutation p", "value"] == 1 / 32
     assert np.isnan(rows.loc["MMD, permutation p", "ceiling"])
 
 
-def test_subjects_are_dealt_whole_into_two_sets_of_about_equal_size() -> None:
+def test_whole_subjects_are_dealt_into_two_sets_of_about_equal_size() -> None:
     groups = np.repeat(np.array(list("abcdef"), dtype=object), [5, 6, 7, 8, 9, 10])
     sample = Sample(Windows.from_arrays(arrays(45)), None, groups)
     for seed in range(5):
@@ -178,17 +179,17 @@ def test_subjects_are_dealt_whole_into_two_sets_of_about_equal_size() -> None:
     assert deal(Sample(Windows.from_arrays(arrays(45)), None, np.array(["a"] * 45)), 0) is None
 
 
-def test_arrays_have_what_needs_neither_subjects_nor_labels() -> None:
+def test_arrays_get_the_measures_that_need_neither_subjects_nor_labels() -> None:
     report = synthetic_quality(arrays(20), arrays(30, seed=1), holdout=arrays(12, seed=2))
     rows = by_measure(report)
     assert rows.loc[ALWAYS, ["value", "ceiling", "floor"]].notna().all(axis=None)
     assert {"discriminative score", "label error", "MMD, permutation p"}.isdisjoint(rows.index)
     assert "cross-channel correlation difference" not in rows.index
-    assert any("taken on trust" in note for note in report.notes)
+    assert any("could not be checked" in note for note in report.notes)
     assert any("No adherence: the real windows have no labels" in note for note in report.notes)
 
 
-def test_recall_and_coverage_are_there_for_a_single_subject() -> None:
+def test_a_single_subject_gets_recall_and_coverage() -> None:
     one = Windows.from_arrays(arrays(20), y=np.arange(20.5)[:20], groups=["A"] * 20)
     report = synthetic_quality(one, SynthefyAugmenter().fit(one).synthetic_windows_)
     rows = by_measure(report)
@@ -199,7 +200,7 @@ def test_recall_and_coverage_are_there_for_a_single_subject() -> None:
         assert any(note.startswith(left_out) for note in report.notes)
 
 
-def test_flat_channels_do_no_harm() -> None:
+def test_flat_channels_are_no_error() -> None:
     real, synthetic = arrays(20, n_channels=2), arrays(20, n_channels=2, seed=1)
     real[:, :, 1] = synthetic[:, :, 1] = 0.1
     report = synthetic_quality(real, synthetic, holdout=real[:8])
@@ -210,25 +211,25 @@ def test_flat_channels_do_no_harm() -> None:
     assert by_measure(synthetic_quality(real, arrays(20, n_channels=2))).loc["recall", "value"] == 0
 
 
-def test_a_measure_whose_floor_is_no_worse_than_its_ceiling_is_named(
+def test_a_note_names_measures_with_a_floor_no_worse_than_their_ceiling(
     parts: dict[str, Windows],
 ) -> None:
     far = parts["holdout"].to_numpy() + 1e4
     report = synthetic_quality(parts["real"].to_numpy(), parts["synthetic"], holdout=far)
-    (note,) = (note for note in report.notes if "tell nothing" in note)
+    (note,) = (note for note in report.notes if "show nothing" in note)
     assert "Wasserstein distance: BVP" in note
 
 
-def test_few_windows_in_many_dimensions_are_a_warning_beside_the_frechet_distance() -> None:
+def test_a_note_warns_of_the_frechet_distance_of_few_windows_in_many_dimensions() -> None:
     few, enough = (synthetic_quality(arrays(n), arrays(n, seed=1)).notes for n in (20, 200))
     assert any("inflated" in note for note in few)
     assert not any("inflated" in note for note in enough)
 
 
-def test_another_embedding_changes_the_scores_and_is_named() -> None:
+def test_another_embedding_changes_the_values_and_is_named() -> None:
     real, synthetic = arrays(30), Windows.from_arrays(arrays(30, seed=1))
     own = make_pipeline(WindowFlattener(), PCA(3, random_state=0))
-    default, other = synthetic_quality(real, synthetic), None
+    default = synthetic_quality(real, synthetic)
     other = synthetic_quality(real, synthetic, embedding=own)
     assert default.embedding == "spectrum+acf"
     assert "PCA(n_components=3" in other.embedding
@@ -238,14 +239,14 @@ def test_another_embedding_changes_the_scores_and_is_named() -> None:
     assert not any("phases" in note for note in other.notes)
 
 
-def test_the_global_choice_of_pandas_output_changes_nothing() -> None:
+def test_pandas_output_as_a_global_setting_changes_nothing() -> None:
     expected = synthetic_quality(arrays(20), arrays(20, seed=1)).to_frame()
     with config_context(transform_output="pandas"):
         given = synthetic_quality(arrays(20), arrays(20, seed=1)).to_frame()
     pd.testing.assert_frame_equal(given, expected)
 
 
-def test_arrays_take_the_names_of_the_channels_from_windows(parts: dict[str, Windows]) -> None:
+def test_arrays_get_the_channel_names_of_the_windows(parts: dict[str, Windows]) -> None:
     report = synthetic_quality(parts["real"].to_numpy(), parts["synthetic"])
     assert "Wasserstein distance: ECG" in by_measure(report).index
 
@@ -257,28 +258,32 @@ def synthetic_of(windows: Windows) -> Windows:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"real": arrays(5)}, "real holds 5 windows: it takes 6 or more"),
-        ({"synthetic": arrays(0)}, "synthetic holds 0 windows"),
-        ({"holdout": arrays(5)}, "holdout holds 5 windows"),
-        ({"synthetic": arrays(9, size=31)}, "synthetic holds windows of 31 samples"),
+        ({"real": arrays(5)}, "real has 5 windows, but at least 6 are needed"),
+        ({"synthetic": arrays(0)}, "synthetic has 0 windows"),
+        ({"holdout": arrays(5)}, "holdout has 5 windows"),
+        ({"synthetic": arrays(9, size=31)}, "synthetic has windows of 31 samples"),
         ({"synthetic": arrays(9, n_channels=2)}, "samples of x0, x1"),
-        ({"synthetic": np.full((9, 32, 1), np.nan)}, "synthetic holds NaN or infinity"),
-        ({"real": arrays(9, size=4)}, "8 samples or more"),
+        ({"synthetic": np.full((9, 32, 1), np.nan)}, "synthetic contains NaN or infinity"),
+        ({"real": arrays(9, size=4)}, "at least 8 samples"),
         ({"real": arrays(9)[:, :, 0]}, "3-D"),
-        ({"sampling_rate": 0}, "sampling_rate=0 must be"),
+        ({"sampling_rate": 0}, "sampling_rate=0 must be a positive number of Hz"),
+        ({"sampling_rate": np.inf}, "sampling_rate=inf must be"),
+        ({"sampling_rate": True}, "sampling_rate=True must be"),
         ({"sampling_rate": "64"}, "sampling_rate='64' must be"),
-        ({"random_state": -1}, "random_state=-1 must be"),
+        ({"random_state": -1}, "random_state=-1 must be a whole number, 0 or more"),
         ({"random_state": None}, "random_state=None must be"),
+        ({"random_state": True}, "random_state=True must be"),
+        ({"random_state": 1.0}, "random_state=1.0 must be"),
         ({"embedding": "spectrum"}, "embedding='spectrum' is unknown"),
-        ({"rate_channel": "BVP"}, "none of the channels x0"),
+        ({"rate_channel": "BVP"}, "not a channel: use one of 'x0'"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(changed: dict[str, Any], message: str) -> None:
+def test_invalid_windows_and_parameters_are_refused(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         synthetic_quality(**({"real": arrays(9), "synthetic": arrays(9)} | changed))
 
 
-def test_an_embedding_that_is_no_transformer_or_makes_no_rows_is_refused() -> None:
+def test_an_embedding_that_is_not_a_transformer_from_windows_to_rows_is_refused() -> None:
     class Sum:
         def fit(self, X: Any) -> Any:
             return self
@@ -293,23 +298,25 @@ def test_an_embedding_that_is_no_transformer_or_makes_no_rows_is_refused() -> No
     for embedding, kind, message in (
         (PCA, TypeError, "must be 'spectrum"),
         (3, TypeError, "must be 'spectrum"),
-        (Sum(), ValueError, "one row a window"),
+        (Sum(), ValueError, "one row per window"),
         (Holes(), ValueError, "NaN or infinity for window 0"),
     ):
         with pytest.raises(kind, match=message):
             synthetic_quality(arrays(9), arrays(9), embedding=embedding)
 
 
-def test_the_window_that_holds_nan_is_named(windows: Windows) -> None:
+def test_the_error_names_the_window_with_nan(windows: Windows) -> None:
     values = windows.to_numpy()
     values[20, 3, 1] = np.inf
     broken = Windows.from_arrays(values, groups=windows.groups, feature_names=windows.feature_names)
     subject = windows.groups[20]  # type: ignore[index]
-    with pytest.raises(ValueError, match=f"first window 20 of subject '{subject}', channel 'ECG'"):
+    with pytest.raises(
+        ValueError, match=f"first in window 20 of subject '{subject}', channel 'ECG'"
+    ):
         synthetic_quality(broken, windows)
 
 
-def test_subjects_of_holdout_that_the_generator_has_seen_are_named(
+def test_the_error_names_held_out_subjects_that_the_generator_has_seen(
     parts: dict[str, Windows],
 ) -> None:
     with pytest.raises(ValueError, match="holdout and real share the subjects 'S1', 'S3'"):
@@ -319,12 +326,12 @@ def test_subjects_of_holdout_that_the_generator_has_seen_are_named(
         synthetic_quality(parts["real"], leaked, holdout=parts["holdout"])
 
 
-def test_synthetic_windows_among_the_real_ones_are_refused(parts: dict[str, Windows]) -> None:
+def test_mixed_real_and_synthetic_windows_are_refused(parts: dict[str, Windows]) -> None:
     mixed = SynthefyAugmenter().fit_transform(parts["real"])
     for given, message in (
         ({"real": mixed}, "of the 84 windows in real are synthetic"),
         ({"holdout": synthetic_of(parts["holdout"])}, "in holdout are synthetic"),
-        ({"synthetic": mixed}, "synthetic holds 42 recorded windows among 84"),
+        ({"synthetic": mixed}, "42 of the 84 windows in synthetic are recorded"),
     ):
         with pytest.raises(ValueError, match=message):
             synthetic_quality(**(parts | given))

@@ -1,4 +1,4 @@
-"""Each measure of synthetic windows against a formula, an oracle or a law that it has to obey."""
+"""Each measure of synthetic windows against a formula, an oracle or a law that it must obey."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ from skaug.evaluation.quality.fidelity import (
     maximum_mean_discrepancy,
     mean_difference,
     median_distance,
-    swap_p,
     wasserstein_distance,
 )
 from skaug.evaluation.quality.measure import Measure
 from skaug.evaluation.quality.memorization import (
+    SPACES,
     closer_if_left_out,
     closer_to_training,
     clustered_auc,
@@ -52,11 +52,12 @@ from skaug.evaluation.quality.memorization import (
     memorization,
 )
 from skaug.evaluation.quality.sample import Sample
+from skaug.evaluation.quality.swap_test import swap_p
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> Iterator[None]:
-    # Of many small searches for neighbours, threads that wait for each other take most of the time.
+    # In many small searches for neighbors, threads spend most of their time waiting for each other.
     with threadpool_limits(1):
         yield
 
@@ -80,7 +81,7 @@ def sample(
 
 
 def points(X: NDArray, groups: Sequence | None = None) -> Sample:
-    """Give points as windows of one channel that are their own embedding."""
+    """Return points as windows of one channel that are their own embedding."""
     windows = Windows.from_arrays(X[:, :, None])
     return Sample(
         windows,
@@ -90,7 +91,7 @@ def points(X: NDArray, groups: Sequence | None = None) -> Sample:
 
 
 def rhythms(rng: np.random.Generator, rates: NDArray, n: int = 256, noise: float = 0.3) -> NDArray:
-    """Give windows of 8 s at 32 Hz with these rates per minute."""
+    """Return windows of 8 s at 32 Hz with these rates per minute."""
     t = np.arange(n) / 32
     start = rng.uniform(0, 2 * np.pi, (len(rates), 1))
     waves = np.sin(2 * np.pi * rates[:, None] / 60 * t + start)
@@ -104,29 +105,29 @@ def rises(values: Sequence[float]) -> bool:
 def people(
     rng: np.random.Generator, n: int, n_windows: int = 30, name: str = "", d: int = 6
 ) -> Sample:
-    """Give points around a centre of each of n people."""
-    centres = rng.normal(size=(n, 1, d))
-    X = (centres + rng.normal(size=(n, n_windows, d))).reshape(-1, d)
+    """Return points around one center per person."""
+    centers = rng.normal(size=(n, 1, d))
+    X = (centers + rng.normal(size=(n, n_windows, d))).reshape(-1, d)
     return points(X, np.repeat([f"{name}{i}" for i in range(n)], n_windows))
 
 
 # Distances of samples and of second order
 
 
-def test_a_shift_moves_the_samples_by_itself_over_the_standard_deviation() -> None:
+def test_the_wasserstein_distance_of_a_shift_is_the_shift_over_the_standard_deviation() -> None:
     x = np.random.default_rng(0).normal(size=1000)
     assert_allclose(wasserstein_distance(x, x + 3), 3 / x.std())
     assert_allclose(wasserstein_distance(100 * x, 100 * (x + 3)), 3 / x.std())
     assert wasserstein_distance(np.ones(9), np.full(9, 3.0)) == 2
 
 
-def test_the_distribution_functions_of_shifted_uniforms_differ_by_the_shift() -> None:
+def test_kolmogorov_smirnov_of_shifted_uniforms_is_the_shift() -> None:
     x = np.linspace(0, 1, 1001)
     assert_allclose(kolmogorov_smirnov(x, x + 0.25), 0.25, atol=0.002)
     assert kolmogorov_smirnov(x, x) == 0
 
 
-def test_twice_the_amplitude_is_six_decibels() -> None:
+def test_twice_the_amplitude_is_a_log_spectral_distance_of_six_decibels() -> None:
     X = np.random.default_rng(0).normal(size=(20, 64, 2))
     single, double = sample(X), sample(2 * X)
     assert_allclose(
@@ -134,15 +135,15 @@ def test_twice_the_amplitude_is_six_decibels() -> None:
     )
 
 
-def test_the_autocorrelation_is_that_of_the_definition() -> None:
+def test_the_autocorrelation_equals_its_definition() -> None:
     x = np.random.default_rng(0).normal(size=33)
-    centred = x - x.mean()
-    expected = np.correlate(centred, centred, mode="full")[32 : 32 + 17] / (centred**2).sum()
+    centered = x - x.mean()
+    expected = np.correlate(centered, centered, mode="full")[32 : 32 + 17] / (centered**2).sum()
     assert_allclose(autocorrelation(x[None, :, None])[0, :, 0], expected, atol=1e-12)
     assert_allclose(autocorrelation(np.full((1, 33, 1), 0.1))[0, :, 0], [1, *[0] * 16])
 
 
-def test_the_correlation_is_within_windows_and_passes_over_flat_ones() -> None:
+def test_the_correlation_is_within_windows_and_skips_flat_ones() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(3, 50, 3))
     X[2, :, 1] = 0.1
@@ -160,7 +161,7 @@ def test_the_correlation_is_within_windows_and_passes_over_flat_ones() -> None:
 # Distances in the embedding
 
 
-def test_the_frechet_distance_of_one_dimension_is_its_formula() -> None:
+def test_the_frechet_distance_in_one_dimension_equals_its_formula() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(50, 1)), 2 + 3 * rng.normal(size=(70, 1))
     expected = (x.mean() - y.mean()) ** 2 + (x.std(ddof=1) - y.std(ddof=1)) ** 2
@@ -177,7 +178,7 @@ def test_the_frechet_distance_agrees_with_the_matrix_root() -> None:
     assert frechet_distance(x, x) < 1e-9
 
 
-def test_mmd_is_the_sum_over_all_pairs() -> None:
+def test_mmd_equals_its_sum_over_all_pairs() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(7, 3)), rng.normal(size=(5, 3))
 
@@ -191,8 +192,8 @@ def test_mmd_is_the_sum_over_all_pairs() -> None:
     assert median_distance(np.zeros((3, 2))) == 1
 
 
-def test_the_p_of_swapped_subjects_holds_its_level_where_that_of_windows_does_not() -> None:
-    # Two recordings of each of 7 subjects; what is peculiar to a recording makes its windows alike.
+def test_the_p_value_of_swapped_subjects_holds_its_level() -> None:
+    # Two recordings of each of 7 subjects. Windows of one recording resemble each other.
     n_subjects, n_windows, n_runs = 7, 20, 120
     small = 0
     for run in range(n_runs):
@@ -208,12 +209,12 @@ def test_the_p_of_swapped_subjects_holds_its_level_where_that_of_windows_does_no
         p = swap_p(real, other, median_distance(real.embedded), run)
         assert p is not None
         small += p <= 0.05
-    # Of 64 swaps, 3 / 64 or less is 0.05 or less; three standard deviations of a binomial above it.
+    # With 64 swaps, p <= 0.05 means p <= 3 / 64. Allow three binomial standard deviations.
     level = 3 / 64
     assert small / n_runs <= level + 3 * np.sqrt(level * (1 - level) / n_runs)
 
 
-def test_where_all_subjects_differ_no_swap_is_as_far_apart() -> None:
+def test_p_is_smallest_if_every_subject_differs() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(70, 3))
     groups = np.repeat(np.arange(7), 10)
@@ -223,7 +224,7 @@ def test_where_all_subjects_differ_no_swap_is_as_far_apart() -> None:
     assert swap_p(points(X, many), points(X + 3, many), 2.0, 0) == pytest.approx(1 / 1000)
 
 
-def test_the_p_counts_the_swaps_with_as_large_an_mmd() -> None:
+def test_p_is_the_share_of_swaps_with_at_least_as_large_an_mmd() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(12, 3)), 0.2 + rng.normal(size=(12, 3))
     groups = np.repeat(np.arange(6), 2)
@@ -237,7 +238,7 @@ def test_the_p_counts_the_swaps_with_as_large_an_mmd() -> None:
     assert_allclose(swap_p(points(x, groups), points(y, groups), 1.5, 0), expected)
 
 
-def test_five_subjects_have_no_p() -> None:
+def test_five_subjects_have_no_p_value() -> None:
     X = np.random.default_rng(0).normal(size=(50, 3))
     five = np.repeat(np.arange(5), 10)
     assert swap_p(points(X, five), points(X, five), 1.0, 0) is None
@@ -247,7 +248,7 @@ def test_five_subjects_have_no_p() -> None:
 # Discrimination
 
 
-def test_windows_of_one_kind_are_not_told_apart_and_others_are() -> None:
+def test_the_classifier_finds_noise_but_not_windows_of_the_same_kind() -> None:
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(6), 12)
     X, Y = rng.normal(size=(2, 72, 32, 1)).cumsum(axis=2)
@@ -261,8 +262,8 @@ def test_windows_of_one_kind_are_not_told_apart_and_others_are() -> None:
     assert noise.auc == 1
 
 
-def test_who_is_known_again_does_not_count_as_told_apart() -> None:
-    # Each subject has a wave of its own, so that windows split at random would be told apart.
+def test_recognizing_subjects_does_not_count_as_telling_sets_apart() -> None:
+    # Each subject has its own wave: with windows split at random the AUC would be 1.
     aucs = []
     for seed in range(4):
         rng = np.random.default_rng(seed)
@@ -270,13 +271,13 @@ def test_who_is_known_again_does_not_count_as_told_apart() -> None:
         X = waves + 0.1 * rng.normal(size=(96, 32, 1))
         groups = np.repeat(np.arange(12), 8)
         parts = [sample(X[part], groups[part], like=X) for part in (groups < 6, groups >= 6)]
-        told = discriminate(*parts, seed)
-        assert told is not None
-        aucs.append(told.auc)
+        found = discriminate(*parts, seed)
+        assert found is not None
+        aucs.append(found.auc)
     assert min(aucs) < 0.9
 
 
-def test_unknown_or_single_subjects_give_no_discriminative_score() -> None:
+def test_unknown_or_single_subjects_have_no_discriminative_score() -> None:
     X = np.random.default_rng(0).normal(size=(12, 16, 1))
     groups = ["a", "b"] * 6
     assert discriminate(sample(X), sample(X, groups), 0) is None
@@ -286,7 +287,7 @@ def test_unknown_or_single_subjects_give_no_discriminative_score() -> None:
 # Diversity
 
 
-def test_precision_recall_density_and_coverage_are_those_of_the_definition() -> None:
+def test_precision_recall_density_and_coverage_equal_their_definitions() -> None:
     rng = np.random.default_rng(0)
     x, y, k = rng.normal(size=(30, 3)), 0.5 + rng.normal(size=(25, 3)), 5
 
@@ -317,9 +318,7 @@ def test_two_draws_of_one_distribution_have_the_expected_density_and_coverage() 
     assert abs(np.mean(density) - 1) < 4 * np.std(density) / np.sqrt(n_runs)
 
 
-def test_one_real_window_in_twenty_has_a_near_duplicate_and_every_one_of_a_repeated_window() -> (
-    None
-):
+def test_near_duplicates_are_one_in_twenty_real_points_and_all_repeated_ones() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(400, 3))
     assert_allclose(near_duplicates(x, x), 0.05, atol=0.005)
@@ -371,7 +370,7 @@ def test_growing_noise_worsens_every_measure_of_fidelity() -> None:
         assert rises(values)
 
 
-def test_growing_noise_makes_windows_easier_to_tell_and_less_like_their_label() -> None:
+def test_growing_noise_raises_the_auc_and_the_label_error() -> None:
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(6), 12)
     rates = rng.uniform(50, 120, 72)
@@ -381,9 +380,9 @@ def test_growing_noise_makes_windows_easier_to_tell_and_less_like_their_label() 
     for level in (0.0, 0.2, 3.0):
         other = rhythms(rng, rates, noise=0.3) + level * rng.normal(size=X.shape)
         noisy = sample(other, groups, rates, like=X)
-        told = discriminate(real, noisy, 0)
-        assert told is not None
-        aucs.append(told.auc)
+        found = discriminate(real, noisy, 0)
+        assert found is not None
+        aucs.append(found.auc)
         (measure,), _ = adherence(real, noisy, "mean", 0)
         errors.append(measure.value)
     assert rises(aucs)
@@ -401,7 +400,7 @@ def test_growing_noise_lowers_precision_and_density() -> None:
 # Adherence
 
 
-def test_corrupted_labels_raise_the_error_towards_that_of_shuffled_ones() -> None:
+def test_corrupted_labels_raise_the_error_toward_that_of_shuffled_ones() -> None:
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(6), 12)
     rates = rng.uniform(50, 120, 72)
@@ -424,7 +423,7 @@ def test_corrupted_labels_raise_the_error_towards_that_of_shuffled_ones() -> Non
     assert_allclose(of_rates[-1], error.floor, rtol=0.25)
 
 
-def test_the_error_of_classes_is_the_share_of_wrong_ones() -> None:
+def test_the_label_error_of_classes_is_the_share_of_wrong_ones() -> None:
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(4), 10)
     fast = rng.integers(2, size=40).astype(bool)
@@ -441,7 +440,7 @@ def test_the_error_of_classes_is_the_share_of_wrong_ones() -> None:
 
 
 def test_synthetic_windows_are_judged_by_models_of_other_subjects() -> None:
-    # A model that had seen the subject would know its label by its level.
+    # A model trained on the subject would read its label off the level.
     rng = np.random.default_rng(0)
     y = np.repeat(rng.permutation(6) * 10.0, 10)
     X = 100 * y[:, None, None] + rng.normal(size=(60, 32, 1))
@@ -451,7 +450,7 @@ def test_synthetic_windows_are_judged_by_models_of_other_subjects() -> None:
     assert measure.value == measure.ceiling > 5
 
 
-def test_the_real_windows_of_the_same_subjects_are_the_ceiling() -> None:
+def test_the_ceiling_of_the_label_error_is_that_of_real_windows_of_the_same_subjects() -> None:
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(4), 10)
     rates = rng.uniform(50, 120, 40)
@@ -461,7 +460,7 @@ def test_the_real_windows_of_the_same_subjects_are_the_ceiling() -> None:
     assert measure.value == measure.ceiling
 
 
-def test_shuffled_means_all_permutations() -> None:
+def test_the_floor_of_shuffled_labels_is_the_mean_over_permutations() -> None:
     rng = np.random.default_rng(0)
     rates = rng.uniform(50, 120, 20)
     X = rhythms(rng, rates)
@@ -480,7 +479,7 @@ def test_the_spectral_peak_of_a_sine_is_its_rate(rate: float, rate_of_samples: f
     assert abs(spectral_peaks(wave, rate_of_samples, 40, 200)[0] - rate) < 0.5
 
 
-def test_few_whole_numbers_text_truth_and_what_the_mode_gave_are_classes() -> None:
+def test_text_booleans_few_whole_numbers_and_modes_are_classes() -> None:
     assert are_classes(np.array(["a", "b"], dtype=object))
     assert are_classes(np.array([True, False]))
     assert are_classes(np.array([0.0, 8.0]))
@@ -493,7 +492,7 @@ def test_few_whole_numbers_text_truth_and_what_the_mode_gave_are_classes() -> No
     assert not are_classes(np.array([60.5, 61.0]))
 
 
-def test_windows_without_a_label_do_not_count() -> None:
+def test_windows_without_a_label_are_ignored() -> None:
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(4), 10)
     rates = rng.uniform(50, 120, 40)
@@ -513,7 +512,7 @@ def test_windows_without_a_label_do_not_count() -> None:
         ((None, np.zeros(12)), "real windows have no labels"),
         ((np.zeros(12), None), "synthetic windows have no labels"),
         ((np.zeros((12, 2)), np.zeros(12)), "2 labels each"),
-        ((np.full(12, np.nan), np.zeros(12)), "every label is missing"),
+        ((np.full(12, np.nan), np.zeros(12)), "only missing labels"),
         ((np.zeros(12), np.array(["a"] * 12)), "text"),
     ],
 )
@@ -529,14 +528,14 @@ def test_labels_that_cannot_be_compared_are_left_out_with_the_reason(
 @pytest.mark.parametrize(
     ("channel", "rate", "labels", "message"),
     [
-        ("BVP", 64.0, [60.0] * 12, "none of the channels x0"),
+        ("BVP", 64.0, [60.0] * 12, "not a channel: use one of 'x0'"),
         ("x0", 64.0, [-1.0] * 12, "above zero"),
         ("x0", 64.0, ["a"] * 12, "above zero"),
         ("x0", 1.0, [60.0] * 12, "pass the sampling rate"),
         ("x0", 64.0, None, "no labels"),
     ],
 )
-def test_labels_that_are_no_rates_are_refused(
+def test_rate_channel_needs_labels_that_are_rates(
     channel: str, rate: float, labels: list | None, message: str
 ) -> None:
     both = sample(np.random.default_rng(0).normal(size=(12, 16, 1)), y=labels)
@@ -544,10 +543,10 @@ def test_labels_that_are_no_rates_are_refused(
         rate_adherence(both, both, channel, rate)
 
 
-# Memorisation
+# Memorization
 
 
-def test_the_more_is_copied_the_more_is_given_away() -> None:
+def test_more_copies_raise_every_measure_of_memorization() -> None:
     rng = np.random.default_rng(0)
     real, holdout, new = (people(rng, 6, name=name) for name in ("r", "h", "s"))
     closer, copies, aucs = [], [], []
@@ -578,8 +577,20 @@ def test_noise_on_top_of_copies_does_not_hide_them() -> None:
     assert values["closer to training: samples"] == 1
 
 
-def test_people_who_are_on_neither_side_are_the_ceiling_of_closeness() -> None:
-    # 8 training subjects are nearer to anybody than 2 held-out ones, and one half is no reference.
+@pytest.mark.parametrize("space", SPACES)
+def test_a_window_as_close_to_a_training_as_to_a_held_out_window_counts_one_half(
+    space: str,
+) -> None:
+    # Distances of whole numbers are exact. (9, 9) is in both sets, as flat windows may be.
+    real, holdout = points(np.array([[4.0, 0], [9, 9]])), points(np.array([[-4.0, 0], [9, 9]]))
+    tied, closer, farther = [[0.0, 3], [0, -8], [9, 9]], [[3.0, 0]], [[-3.0, 0], [-5, 1]]
+    assert closer_to_training(points(np.array(tied)), real, holdout, space) == 1 / 2
+    judged = points(np.array([*tied, *closer, *farther]))
+    assert closer_to_training(judged, real, holdout, space) == (3 / 2 + 1 + 0) / 6
+
+
+def test_subjects_in_neither_set_are_the_ceiling_of_closeness() -> None:
+    # 8 training subjects are closer to anyone than 2 held-out ones: one half is the wrong reference.
     differences, shares = [], []
     for seed in range(60):
         rng = np.random.default_rng(seed)
@@ -590,32 +601,32 @@ def test_people_who_are_on_neither_side_are_the_ceiling_of_closeness() -> None:
     assert abs(np.mean(differences)) < 0.06
 
 
-def test_closeness_of_unknown_or_single_subjects_has_no_ceiling() -> None:
+def test_closeness_has_no_ceiling_for_unknown_or_single_subjects() -> None:
     rng = np.random.default_rng(0)
     one, nobody = people(rng, 1), points(rng.normal(size=(20, 6)))
     assert np.isnan(closer_if_left_out(one, one, people(rng, 2)))
     assert np.isnan(closer_if_left_out(nobody, nobody, people(rng, 2)))
 
 
-def test_copies_are_found_in_spite_of_rounding_but_not_when_shifted() -> None:
+def test_rounded_copies_are_found_but_shifted_ones_are_not() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(loc=50, scale=[1, 100], size=(300, 32, 2))
     real = Windows.from_arrays(X)
-    asked = np.concatenate([X[:20].round(6), X[20:40].astype(np.float32), np.roll(X[40:60], 1, 1)])
-    assert exact_copies(real, Windows.from_arrays(asked)) == 2 / 3
+    judged = np.concatenate([X[:20].round(6), X[20:40].astype(np.float32), np.roll(X[40:60], 1, 1)])
+    assert exact_copies(real, Windows.from_arrays(judged)) == 2 / 3
     flat = Windows.from_arrays(np.zeros((5, 8, 1)))
     assert exact_copies(flat, flat) == 1
     assert exact_copies(flat, Windows.from_arrays(np.ones((5, 8, 1)))) == 0
 
 
-def test_the_auc_is_that_of_scikit_learn_with_ties() -> None:
+def test_the_auc_equals_that_of_scikit_learn_with_ties() -> None:
     rng = np.random.default_rng(0)
     positive, negative = rng.integers(5, size=30).astype(float), rng.integers(4, size=20)
     expected = roc_auc_score([1] * 30 + [0] * 20, np.concatenate([positive, negative]))
     assert_allclose(clustered_auc(positive, negative.astype(float), None, None).auc, expected)
 
 
-def test_of_single_windows_the_variance_is_that_of_delong() -> None:
+def test_with_one_window_per_subject_the_variance_is_that_of_delong() -> None:
     rng = np.random.default_rng(0)
     positive, negative = 1 + rng.normal(size=12), rng.normal(size=9)
     above = (positive[:, None] > negative).astype(float)
@@ -628,8 +639,8 @@ def test_of_single_windows_the_variance_is_that_of_delong() -> None:
     assert_allclose(given.auc - given.low, scipy.stats.t.ppf(0.975, freedom) * np.sqrt(variance))
 
 
-def test_the_interval_holds_one_half_as_often_as_it_says() -> None:
-    # 10 and 5 subjects of 20 windows each, who differ as much as their windows do.
+def test_the_interval_of_the_auc_has_its_nominal_coverage() -> None:
+    # 10 and 5 subjects with 20 windows each; subjects differ as much as windows of one subject do.
     held = 0
     for run in range(300):
         rng = np.random.default_rng(run)
@@ -652,12 +663,12 @@ def test_two_subjects_or_complete_separation_have_no_interval() -> None:
 # The embedding
 
 
-def test_bands_hold_the_mean_power_of_their_frequencies() -> None:
+def test_bands_are_the_mean_power_of_their_frequencies() -> None:
     X = np.random.default_rng(0).normal(size=(3, 64, 1))
     embedding = SpectrumAutocorrelation(n_bands=4, n_lags=3).fit(X)
-    centred = X[:, :, 0] - X[:, :, 0].mean(axis=1, keepdims=True)
+    centered = X[:, :, 0] - X[:, :, 0].mean(axis=1, keepdims=True)
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(64) / 64)
-    power = 2 * np.abs(np.fft.rfft(centred * hann, axis=1)) ** 2 / (hann**2).sum()
+    power = 2 * np.abs(np.fft.rfft(centered * hann, axis=1)) ** 2 / (hann**2).sum()
     power[:, 32] /= 2
     edges = [1, 2, 6, 14, 33]  # 33 ** (0, 1/4, 2/4, 3/4, 1), rounded
     bands = [power[:, a:b].mean(axis=1) for a, b in pairwise(edges)]
@@ -668,7 +679,7 @@ def test_bands_hold_the_mean_power_of_their_frequencies() -> None:
     ]
 
 
-def test_statistics_of_the_waveform_are_those_of_scipy_and_see_the_direction_of_time() -> None:
+def test_waveform_statistics_equal_those_of_scipy_and_show_the_direction_of_time() -> None:
     X = np.random.default_rng(0).gamma(2.0, size=(4, 100, 1))
     x, steps = X[:, :, 0], np.diff(X[:, :, 0], axis=1)
     expected = [x.mean(axis=1), x.std(axis=1)]
@@ -690,7 +701,7 @@ def test_an_embedding_is_cloned_and_fitted_to_the_training_windows() -> None:
     assert "StandardScaler" in name
 
 
-# Where a value lies
+# The position of a value
 
 
 @pytest.mark.parametrize(
@@ -706,7 +717,7 @@ def test_an_embedding_is_cloned_and_fitted_to_the_training_windows() -> None:
         ((0.3, 0.0, 1.0), "lower", True, np.nan),
     ],
 )
-def test_the_place_of_a_value_is_counted_from_floor_to_ceiling(
+def test_the_position_of_a_value_is_0_at_the_floor_and_1_at_the_ceiling(
     numbers: tuple, better: str, is_distance: bool, position: float
 ) -> None:
     measure = Measure("family", "name", *numbers, better, "", is_distance=is_distance)

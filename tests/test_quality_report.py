@@ -34,7 +34,7 @@ MEASURES = (
     measure("recall", 0.9, 0.3, 0.0, family="diversity", better="higher"),
     measure(
         *("membership inference AUC", 0.7, 0.5, 1.0),
-        family="memorisation",
+        family="memorization",
         better="0.5",
         low=0.61,
         high=0.79,
@@ -43,7 +43,7 @@ MEASURES = (
 
 
 class Page(HTMLParser):
-    """Collects the tags of a page, and fails where they are not closed in order."""
+    """Collects the tags of a page; fails if they are not closed in order."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class Page(HTMLParser):
             self.text.append(data)
 
 
-def test_the_frame_has_one_row_a_measure() -> None:
+def test_the_frame_has_one_row_per_measure() -> None:
     frame = report(*MEASURES).to_frame()
     assert frame.columns.tolist() == [
         *("family", "measure", "value", "ceiling", "floor", "low", "high", "better", "meaning")
@@ -79,7 +79,7 @@ def test_the_frame_has_one_row_a_measure() -> None:
     assert np.isnan(frame.loc[1, "ceiling"])
 
 
-def test_it_prints_as_a_table_with_its_notes() -> None:
+def test_it_prints_as_a_table_with_notes() -> None:
     lines = repr(report(*MEASURES)).splitlines()
     assert lines[0].split() == ["value", "ceiling", "floor"]
     assert lines[1] == "fidelity"
@@ -103,7 +103,7 @@ def test_the_page_is_a_table_that_a_screen_reader_can_follow() -> None:
     assert "0.610 to 0.790" in text
 
 
-def test_the_page_needs_nothing_from_elsewhere_and_promises_nothing() -> None:
+def test_the_page_loads_nothing_and_promises_no_privacy() -> None:
     page = report(*MEASURES)._repr_html_()
     tags = {tag for tag, _ in Page(page).tags}
     assert tags.isdisjoint({"script", "link", "img", "iframe"})
@@ -126,20 +126,22 @@ def test_the_picture_has_a_dot_for_each_measure_with_a_ceiling_and_a_floor() -> 
     pyplot.close(ax.figure)
 
 
-def test_it_draws_where_it_is_told() -> None:
+def test_it_draws_on_given_axes() -> None:
     pyplot = pytest.importorskip("matplotlib.pyplot")
     figure, ax = pyplot.subplots()
     assert report(*MEASURES).plot(ax=ax) is ax
     pyplot.close(figure)
 
 
-def test_without_ceilings_there_is_no_picture() -> None:
+def test_a_report_without_ceilings_cannot_be_drawn() -> None:
     pytest.importorskip("matplotlib")
     with pytest.raises(ValueError, match="held-out subjects"):
         report(MEASURES[1]).plot()
 
 
-def test_without_matplotlib_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_matplotlib_the_error_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r'pip install "skaug\[plot\]"'):
         report(*MEASURES).plot()

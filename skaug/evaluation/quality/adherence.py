@@ -1,4 +1,4 @@
-"""Adherence: whether a synthetic window shows the label that it carries."""
+"""Adherence: whether synthetic windows show the labels that they carry."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.model_selection import GroupKFold
 
-from skaug.evaluation.quality.embedding import centre
+from skaug.evaluation.quality.embedding import center
 from skaug.evaluation.quality.measure import LOWER, Measure
 from skaug.evaluation.quality.sample import Sample
 
-# Whole numbers with more distinct values than this are quantities.
+# Whole numbers with more distinct values than this are quantities, not classes.
 _MOST_CLASSES = 20
 
-# How far beyond the labels of the training windows a spectral peak is looked for.
+# The spectral peak is sought this far beyond the labels of the training windows.
 _MARGIN = 1.25
 
 _PEAK_RESOLUTION = 0.5  # per minute
@@ -28,16 +28,16 @@ _PEAK_RESOLUTION = 0.5  # per minute
 def adherence(
     real: Sample, synthetic: Sample, target_agg: Any, seed: int
 ) -> tuple[list[Measure], list[str]]:
-    """Measure the error of a model of other subjects on the labels of synthetic windows.
+    """Measure the error on synthetic windows of a model trained on other subjects.
 
     Parameters
     ----------
     real, synthetic : Sample
-        Windows; those without a label do not count.
+        The two sets. Windows without a label are ignored.
     target_agg : str or callable
         How the labels were aggregated from the rows.
     seed : int
-        Of the forests.
+        For the forests.
 
     Returns
     -------
@@ -53,18 +53,18 @@ def adherence(
     errors = label_errors(real, synthetic, y_real, y_synthetic, is_class, seed)
     if errors is None:
         return [], [
-            "No label error: its model is trained on other subjects than it is tested on, which needs "
-            "real windows of two known subjects or more, and synthetic ones that say whose they are."
+            "No label error: its model is tested on subjects that it was not trained on, which needs real "
+            "windows of at least two known subjects, and synthetic windows of known subjects."
         ]
-    kind = "share of wrong classes" if is_class else "mean absolute, in the unit of the label"
+    kind = "share of wrong classes" if is_class else "mean absolute error, in the unit of the label"
     return [
         Measure(
             "adherence",
             "label error",
             *errors,
             LOWER,
-            f"Error ({kind}) of a model of other subjects' real windows. Ceiling: on the real windows "
-            "of the same subjects. Floor: the labels of the synthetic windows shuffled.",
+            f"Error ({kind}) of a model trained on real windows of other subjects. Ceiling: its error on "
+            "real windows of the same subjects. Floor: with the labels of the synthetic windows shuffled.",
         )
     ], []
 
@@ -72,16 +72,16 @@ def adherence(
 def rate_adherence(
     real: Sample, synthetic: Sample, channel: str, sampling_rate: float
 ) -> list[Measure]:
-    """Measure how far the spectral peak of a channel lies from a label that is a rate per minute.
+    """Measure how far the spectral peak of a channel is from a label that is a rate per minute.
 
     Parameters
     ----------
     real, synthetic : Sample
-        Windows; those without a label do not count.
+        The two sets. Windows without a label are ignored.
     channel : str
-        Where the rate shows.
+        The channel that shows the rate.
     sampling_rate : float
-        In Hz.
+        The sampling rate in Hz.
 
     Returns
     -------
@@ -90,25 +90,27 @@ def rate_adherence(
     Raises
     ------
     ValueError
-        If there are no such labels or no such channel, or the labels are no rates that the sampling
-        rate can hold.
+        If there are no labels or no such channel, or the labels are not positive rates below half the
+        sampling rate.
     """
     names = real.windows.feature_names
     if channel not in names:
-        raise ValueError(f"rate_channel={channel!r} is none of the channels {', '.join(names)}.")
+        raise ValueError(
+            f"rate_channel={channel!r} is not a channel: use one of {', '.join(map(repr, names))}."
+        )
     labels = known_labels(real, synthetic)
     if isinstance(labels, str):
         raise ValueError(f"rate_channel={channel!r} needs labels that are rates: {labels}")
     real, synthetic, y_real, y_synthetic = labels
     if y_real.dtype.kind not in "iuf" or y_real.min() <= 0:
         raise ValueError(
-            f"rate_channel={channel!r} says that the labels are rates per minute, above zero, but they "
+            f"rate_channel={channel!r} needs labels that are rates per minute, above zero, but they "
             f"include {y_real.min()!r}: leave rate_channel out."
         )
     low, high = y_real.min() / _MARGIN, y_real.max() * _MARGIN
     if high / 60 >= sampling_rate / 2:
         raise ValueError(
-            f"Labels up to {y_real.max():g} per minute are {y_real.max() / 60:.3g} Hz, too fast for "
+            f"Labels of up to {y_real.max():g} per minute are {y_real.max() / 60:.3g} Hz, too fast for "
             f"sampling_rate={sampling_rate:g}: pass the sampling rate of the recordings in Hz."
         )
     nth = names.index(channel)
@@ -124,38 +126,36 @@ def rate_adherence(
             float(np.abs(peak_real - y_real).mean()),
             _error_if_shuffled(peak_synthetic, y_synthetic, is_class=False),
             LOWER,
-            f"Mean absolute difference per minute, looked for from {low:.0f} to {high:.0f}. Ceiling: of "
-            "the real windows. Floor: the labels of the synthetic windows shuffled.",
+            f"Mean absolute difference per minute, for peaks from {low:.0f} to {high:.0f}. Ceiling: the "
+            "difference for real windows. Floor: with the labels of the synthetic windows shuffled.",
         )
     ]
 
 
 def known_labels(real: Sample, synthetic: Sample) -> tuple[Sample, Sample, NDArray, NDArray] | str:
-    """Give the windows with a label, and their labels, or the reason why there are none."""
+    """Return the windows with a label and their labels, or the reason why there are none."""
     for name, sample in (("real", real), ("synthetic", synthetic)):
         y = sample.y
         if y is None:
             return f"the {name} windows have no labels (y)."
         if y.ndim != 1:
-            return f"the {name} windows have {y.shape[1]} labels each, and one is looked at."
+            return f"the {name} windows have {y.shape[1]} labels each, but only one is supported."
     known = [sample.take(~pd.isna(sample.y)) for sample in (real, synthetic)]
     if min(map(len, known)) == 0:
-        return "every label is missing among the real or the synthetic windows."
-    y_real, y_synthetic = (_plain(sample.y) for sample in known)
+        return "the real or the synthetic windows have only missing labels."
+    y_real, y_synthetic = (_as_numbers_or_text(sample.y) for sample in known)
     if (y_real.dtype.kind in "OUS") != (y_synthetic.dtype.kind in "OUS"):
-        return (
-            "the labels of either the real or the synthetic windows are text, the others numbers."
-        )
+        return "the labels of one set are text, those of the other numbers."
     return known[0], known[1], y_real, y_synthetic
 
 
 def are_classes(y: NDArray) -> bool:
-    """Say whether labels are classes: text, booleans, or at most 20 distinct whole numbers.
+    """Return whether labels are classes: text, booleans, or at most 20 distinct whole numbers.
 
     Parameters
     ----------
     y : ndarray of shape (n_windows,)
-        Labels, none missing.
+        The labels, without missing ones.
 
     Returns
     -------
@@ -175,31 +175,31 @@ def label_errors(
     is_class: bool,
     seed: int,
 ) -> tuple[float, float, float] | None:
-    """Give the error of models of real windows on windows of subjects they have not seen.
+    """Compute the errors of models of real windows on windows of unseen subjects.
 
-    The subjects are dealt into up to 5 folds. For each, a forest of 100 extremely randomised trees is
-    trained on the embedding and `WaveformStatistics` of the other real windows, and predicts the real
-    and the synthetic windows of its subjects, which is train on real, test on synthetic (Esteban,
+    The subjects are dealt into up to 5 folds. For each fold, a forest of 100 extremely randomized trees
+    is trained on the embedding and `WaveformStatistics` of the real windows of all other folds. It
+    predicts the synthetic windows of the fold, which is "train on real, test on synthetic" (Esteban,
     Hyland and Ratsch, "Real-valued (medical) time series generation with recurrent conditional GANs",
-    2017, section 4), with the real windows tested alike.
+    2017, section 4), and the real windows of the fold for comparison.
 
     Parameters
     ----------
     real, synthetic : Sample
-        Windows with subjects.
+        The two sets.
     y_real, y_synthetic : ndarray of shape (n_windows,)
-        Their labels.
+        The label of each window.
     is_class : bool
-        Whether the error is the share of wrong classes, or else the mean absolute difference.
+        Whether the error is the share of wrong classes; otherwise it is the mean absolute difference.
     seed : int
-        Of the forests.
+        For the forests.
 
     Returns
     -------
     synthetic, real, shuffled : float
-        The errors on synthetic windows; on the real windows of the same subjects; and on synthetic
-        windows with shuffled labels, as a mean over all permutations. None where the subjects are not
-        known, or there is only one.
+        The error on synthetic windows, on real windows of the same subjects, and on synthetic windows
+        with shuffled labels (mean over all permutations). None if the subjects are unknown, or there
+        is only one.
     """
     if real.groups is None or synthetic.groups is None:
         return None
@@ -211,7 +211,7 @@ def label_errors(
     for fold, (_, test) in enumerate(folds):
         fold_of[codes[test]] = fold
     of_synthetic = pd.Index(subjects).get_indexer(synthetic.groups)
-    # Whoever is not among the real subjects has been seen by no model: the folds take turns.
+    # No model was trained on a subject without real windows: any fold will do, so they take turns.
     turns = np.arange(len(synthetic)) % len(folds)
     fold_of_synthetic = np.where(of_synthetic < 0, turns, fold_of[of_synthetic])
     predicted_real = np.empty(len(real), dtype=y_real.dtype if is_class else float)
@@ -219,9 +219,9 @@ def label_errors(
     for fold, (train, test) in enumerate(folds):
         model = _forest(is_class, seed).fit(real.features[train], y_real[train])
         predicted_real[test] = model.predict(real.features[test])
-        asked = fold_of_synthetic == fold
-        if asked.any():
-            predicted_synthetic[asked] = model.predict(synthetic.features[asked])
+        in_fold = fold_of_synthetic == fold
+        if in_fold.any():
+            predicted_synthetic[in_fold] = model.predict(synthetic.features[in_fold])
     same = np.isin(codes, of_synthetic)
     same = same if same.any() else np.ones(len(codes), dtype=bool)
     return (
@@ -234,19 +234,19 @@ def label_errors(
 def spectral_peaks(
     values: NDArray, sampling_rate: float, low: float, high: float
 ) -> NDArray[np.float64]:
-    """Give the rate per minute at which the power of each window is greatest.
+    """Return the rate per minute at which the power of each window is greatest.
 
-    Of the periodogram (Hann window, mean removed), padded with zeros until its frequencies are half a
-    cycle per minute apart.
+    The spectrum is the periodogram (Hann window, mean removed), padded with zeros until its frequencies
+    are at most half a cycle per minute apart.
 
     Parameters
     ----------
     values : ndarray of shape (n_windows, window_size)
-        Samples of one channel.
+        The samples of one channel.
     sampling_rate : float
-        In Hz.
+        The sampling rate in Hz.
     low, high : float
-        Where to look, per minute.
+        The range of rates per minute.
 
     Returns
     -------
@@ -256,7 +256,7 @@ def spectral_peaks(
     n = scipy.fft.next_fast_len(n, real=True)
     peaks = np.empty(len(values))
     for first in range(0, len(values), 256):
-        block = centre(values[first : first + 256, :, None])[:, :, 0]
+        block = center(values[first : first + 256, :, None])[:, :, 0]
         frequencies, power = scipy.signal.periodogram(
             block, fs=sampling_rate, window="hann", nfft=n, detrend=False
         )
@@ -265,8 +265,8 @@ def spectral_peaks(
     return peaks
 
 
-def _plain(y: Any) -> NDArray:
-    """Give labels as numbers, or as text where they are anything else."""
+def _as_numbers_or_text(y: Any) -> NDArray:
+    """Return labels as numbers, or as text if they are anything else."""
     return y if y.dtype.kind in "iufb" else np.asarray([str(label) for label in y], dtype=object)
 
 
@@ -281,7 +281,7 @@ def _error(predicted: NDArray, y: NDArray, is_class: bool) -> float:
 
 
 def _error_if_shuffled(predicted: NDArray, y: NDArray, is_class: bool) -> float:
-    """Mean error over all permutations of the labels: over all pairs of prediction and label."""
+    """Return the mean error over all permutations, which is that over all pairs of prediction and label."""
     if is_class:
         return float((predicted[:, None] != y).mean())
     return float(np.abs(predicted[:, None] - y).mean())

@@ -1,4 +1,4 @@
-"""Whether a classifier tells synthetic windows from real ones."""
+"""Discrimination: how well a classifier can tell synthetic windows from real ones."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
-from skaug.evaluation.quality.measure import HALF, LOWER, Comparison, Measure
+from skaug.evaluation.quality.comparison import Comparison
+from skaug.evaluation.quality.measure import HALF, LOWER, Measure
 from skaug.evaluation.quality.sample import Sample
 
-# Of more windows of a set than this, so many are drawn.
+# Larger sets are cut to this many windows.
 _MOST_WINDOWS = 1000
 
 
 def discrimination(comparison: Comparison, seed: int) -> tuple[list[Measure], list[str]]:
-    """Measure how well real and synthetic windows are told apart.
+    """Measure how well a classifier tells real and synthetic windows apart.
 
-    The ceiling is a mean over deals of all real subjects into two sets: that of one deal of few
-    subjects is a matter of luck.
+    The ceiling is the mean over several deals of all real subjects into two sets, because with few
+    subjects the result of a single deal is a matter of luck.
 
     Parameters
     ----------
     comparison : Comparison
         Samples of equal size.
     seed : int
-        Of folds and forests.
+        For folds and forests.
 
     Returns
     -------
@@ -43,12 +44,12 @@ def discrimination(comparison: Comparison, seed: int) -> tuple[list[Measure], li
     )
     if value is None:
         return [], [
-            "No discriminative score: it is measured on subjects that its classifier has not seen, which "
-            "needs real and synthetic windows of two known subjects or more."
+            "No discriminative score: its classifier is tested on subjects that it was not trained on, "
+            "which needs real and synthetic windows of at least two known subjects."
         ]
     dealt = [score for deal in comparison.deals if (score := discriminate(*deal, seed))]
     notes = (
-        [] if dealt else ["No ceiling of the discriminative score: it takes four real subjects."]
+        [] if dealt else ["No ceiling of the discriminative score: it needs four real subjects."]
     )
     return list(_rows(value, dealt, floor)), notes
 
@@ -61,25 +62,26 @@ class Discrimination(NamedTuple):
 
 
 def discriminate(real: Sample, other: Sample, seed: int) -> Discrimination | None:
-    """Train a classifier to tell two sets of windows apart, and test it on subjects it has not seen.
+    """Train a classifier to tell two sets of windows apart, and test it on unseen subjects.
 
     The score is ``|accuracy - 0.5|`` (Yoon, Jarrett and van der Schaar, "Time-series generative
-    adversarial networks", NeurIPS 2019, section 5), where the accuracy is the mean over both sets,
-    and the AUC is the mean over folds. Theirs is a recurrent network on windows split at random; here
-    it is a forest of 100 extremely randomised trees on the embedding and `WaveformStatistics`, in up
-    to 5 folds of whole subjects, with the synthetic windows of a subject in the fold of the real ones.
+    adversarial networks", NeurIPS 2019, section 5). The accuracy is the mean over both sets, and the
+    AUC is the mean over folds. Yoon et al. train a recurrent network and split windows at random. Here
+    the classifier is a forest of 100 extremely randomized trees on the embedding and
+    `WaveformStatistics`, in up to 5 folds of whole subjects: real and synthetic windows of a subject
+    are in the same fold.
 
     Parameters
     ----------
     real, other : Sample
         The two sets.
     seed : int
-        Of folds and forests.
+        For folds and forests.
 
     Returns
     -------
     Discrimination, or None
-        None where the subjects are not known, or fewer than two in either set.
+        None if the subjects are unknown, or a set has fewer than two.
     """
     real, other = (sample.draw(_MOST_WINDOWS, seed) for sample in (real, other))
     if real.groups is None or other.groups is None:
@@ -120,9 +122,9 @@ def _rows(
             "discriminative score",
             0,
             LOWER,
-            "|accuracy - 0.5| of a classifier that tells the two apart, on subjects it has not seen. "
-            "Ceiling: all real subjects dealt into two sets, mean of several deals.",
+            "|accuracy - 0.5| of a classifier of real and synthetic windows, on unseen subjects. "
+            "Ceiling: all real subjects dealt into two sets, mean over several deals.",
         ),
-        ("discriminative AUC", 1, HALF, "Of the same classifier, with the same ceiling."),
+        ("discriminative AUC", 1, HALF, "AUC of the same classifier, with the same ceiling."),
     ):
         yield Measure("fidelity", name, value[nth], ceiling[nth], floor[nth], better, meaning)

@@ -1,4 +1,4 @@
-"""Diversity: whether the synthetic windows show all that the real ones show, or always the same."""
+"""Diversity: whether synthetic windows vary as real ones do, or repeat themselves."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 
-from skaug.evaluation.quality.measure import HIGHER, LOWER, Comparison, Measure
+from skaug.evaluation.quality.comparison import Comparison
+from skaug.evaluation.quality.measure import HIGHER, LOWER, Measure
+from skaug.evaluation.quality.sample import FEWEST_WINDOWS
 
-#: Neighbours that make a neighbourhood, as Naeem et al. recommend.
-K = 5
+# Neighbors that make a neighborhood, as Naeem et al. recommend.
+_K = FEWEST_WINDOWS - 1
 
 _NEAR_DUPLICATE_AMONG_REAL = 0.05
 
@@ -27,12 +29,12 @@ class PRDC(NamedTuple):
 
 
 def diversity(comparison: Comparison) -> list[Measure]:
-    """Measure precision, recall, density, coverage and near duplicates.
+    """Measure precision, recall, density, coverage and the share of near duplicates.
 
     Parameters
     ----------
     comparison : Comparison
-        Samples of equal size, of more than 5 windows each.
+        Samples of equal size.
 
     Returns
     -------
@@ -44,11 +46,11 @@ def diversity(comparison: Comparison) -> list[Measure]:
         for name, meaning, values in zip(
             PRDC._fields,
             (
-                f"Share of synthetic windows within the neighbourhood ({K} neighbours) of a real one.",
-                "Share of real windows within the neighbourhood of a synthetic one.",
-                "In how many neighbourhoods of real windows a synthetic one lies, over "
-                f"{K}; 1 where both are alike, and more where they crowd.",
-                "Share of real windows with a synthetic one in their neighbourhood.",
+                f"Share of synthetic windows in the neighborhood ({_K} neighbors) of a real window.",
+                "Share of real windows in the neighborhood of a synthetic window.",
+                "Mean number of neighborhoods of real windows that contain a synthetic window, over "
+                f"{_K}: about 1 if both sets are alike, more if synthetic windows crowd together.",
+                "Share of real windows with a synthetic window in their neighborhood.",
             ),
             zip(*columns, strict=True),
             strict=True,
@@ -63,29 +65,29 @@ def diversity(comparison: Comparison) -> list[Measure]:
             ceiling,
             1.0,
             LOWER,
-            "Share of windows with another of their own set nearer than all but the nearest "
-            f"{100 * _NEAR_DUPLICATE_AMONG_REAL:.0f} % of training windows have one. Floor: the same window "
-            "over and over.",
+            "Share of windows that are as close to another window of their set as the closest "
+            f"{100 * _NEAR_DUPLICATE_AMONG_REAL:.0f} % of training windows are to another. Floor: the same "
+            "window over and over.",
         )
     )
     return measures
 
 
-def prdc(real: NDArray, other: NDArray, k: int = K) -> PRDC:
-    """Give precision, recall, density and coverage of points.
+def prdc(real: NDArray, other: NDArray, k: int = _K) -> PRDC:
+    """Compute precision, recall, density and coverage of points.
 
-    The neighbourhood of a point is the ball that reaches to its k-th nearest neighbour in its own set.
-    Precision and recall: Kynkaanniemi et al., "Improved precision and recall metric for assessing
+    The neighborhood of a point is the ball around it that reaches to its k-th nearest neighbor in its
+    own set. Precision and recall: Kynkaanniemi et al., "Improved precision and recall metric for assessing
     generative models", NeurIPS 2019, section 2. Density and coverage: Naeem et al., "Reliable fidelity
-    and diversity metrics for generative models", ICML 2020, section 3. Of two large sets of independent
-    points from one distribution, density is expected to be 1, and coverage ``1 - 1 / 2**k``.
+    and diversity metrics for generative models", ICML 2020, section 3. For two large sets of independent
+    points from one distribution, the expected density is 1 and the expected coverage ``1 - 1 / 2**k``.
 
     Parameters
     ----------
     real, other : ndarray of shape (n_points, n_dimensions)
-        Points in the embedding, more than `k` of each.
+        The points of two sets in the embedding, more than `k` in each.
     k : int, default=5
-        Neighbours.
+        The number of neighbors.
 
     Returns
     -------
@@ -103,16 +105,16 @@ def prdc(real: NDArray, other: NDArray, k: int = K) -> PRDC:
 
 
 def near_duplicates(real: NDArray, other: NDArray) -> float:
-    """Give the share of points with another of their own set very near.
+    """Compute the share of points that are very close to another point of their own set.
 
-    Very near is what 5 % of the real points have another real point within. Counting what is nearly
-    twice in a sample tells how many different windows a generator has (Arora and Zhang, "Do GANs learn
-    the distribution? Some theory and empirics", ICLR 2018, who look at single pairs).
+    Very close is the distance within which 5 % of the real points have another real point. Near
+    duplicates in a sample show how many different windows a generator can make (Arora and Zhang, "Do
+    GANs learn the distribution? Some theory and empirics", ICLR 2018, who look at single pairs).
 
     Parameters
     ----------
     real, other : ndarray of shape (n_points, n_dimensions)
-        Points in the embedding, as many of each.
+        The points of two sets in the embedding, the same number in each.
 
     Returns
     -------
@@ -124,6 +126,6 @@ def near_duplicates(real: NDArray, other: NDArray) -> float:
 
 
 def _radii(points: NDArray, k: int) -> NDArray:
-    """Distance from each point to its k-th nearest neighbour."""
-    neighbours = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(points)
-    return neighbours.kneighbors()[0][:, -1]
+    """Return the distance from each point to its k-th nearest neighbor."""
+    neighbors = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(points)
+    return neighbors.kneighbors()[0][:, -1]

@@ -1,4 +1,4 @@
-"""Where windows become points: the spaces in which their sets are compared."""
+"""Embeddings: the spaces in which windows are points, and sets of windows are compared."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from sklearn.preprocessing import StandardScaler
 from skaug.features import WindowFeatureExtractor
 from skaug.windows.container import Windows, as_windows
 
-#: The embedding that is taken where none is passed.
+#: The name of the default embedding.
 SPECTRUM_ACF = "spectrum+acf"
 
 
 class SpectrumAutocorrelation(WindowFeatureExtractor):
-    r"""Log power in bands of frequency, and the autocorrelation at some lags, of each channel.
+    r"""Log power in frequency bands and autocorrelation at some lags, for each channel.
 
     Parameters
     ----------
     n_bands : int, default=24
-        Bands between the lowest frequency of a window and the Nyquist frequency, of equal width on a
-        scale of logarithms; fewer where the frequencies are.
+        Number of bands between the lowest frequency of a window and the Nyquist frequency, of equal
+        width on a logarithmic scale; fewer where a window has fewer frequencies.
     n_lags : int, default=16
-        Lags between one sample and half of the window, spread likewise.
+        Number of lags between one sample and half a window, spaced in the same way.
 
     Notes
     -----
     The power in a band is the mean of the periodogram over its frequencies (Hann window, mean removed;
-    Welch, IEEE Trans. Audio Electroacoust. 15(2), 1967), and nothing below a ten thousand millionth
-    (-100 dB) of the mean power of the channel in the windows it was fitted on counts. The
-    autocorrelation at lag :math:`l` is :math:`\sum_t x_t x_{t+l} / \sum_t x_t^2` of the window with
-    its mean removed, and 0 where a window is flat. Neither sees the phases of a spectrum: windows
-    whose waves have another shape, but the same power, lie close to each other.
+    Welch, IEEE Trans. Audio Electroacoust. 15(2), 1967). Power is floored at -100 dB of the mean power
+    of the channel in the windows of `fit`. The autocorrelation at lag :math:`l` is
+    :math:`\sum_t x_t x_{t+l} / \sum_t x_t^2` after removing the mean of the window, and 0 where a
+    window is flat. Neither depends on the phases of the spectrum: windows with waves of another shape
+    but the same power lie close together.
 
     Examples
     --------
@@ -54,12 +54,12 @@ class SpectrumAutocorrelation(WindowFeatureExtractor):
         self.n_lags = n_lags
 
     def fit(self, X: Windows | ArrayLike, y: ArrayLike | None = None) -> Self:
-        """Learn the channels, the length of the windows, and what counts as no power.
+        """Learn the channels, the length of the windows and the least power.
 
         Parameters
         ----------
         X : Windows or array-like of shape (n_windows, window_size, n_channels)
-            Windows.
+            Training windows.
         y : ignored
 
         Returns
@@ -74,7 +74,9 @@ class SpectrumAutocorrelation(WindowFeatureExtractor):
         super().fit(X)
         windows = as_windows(X)
         if len(windows) == 0:
-            raise ValueError("There are no windows to learn the least power from: pass some.")
+            raise ValueError(
+                "There are no windows to learn the least power from: pass at least one."
+            )
         power = windows.map_blocks(lambda values: _power(values).mean(axis=1))
         self.least_power_ = np.maximum(1e-10 * power.mean(axis=0), 1e-30)
         return self
@@ -101,7 +103,7 @@ class SpectrumAutocorrelation(WindowFeatureExtractor):
         return np.moveaxis(both, 2, 1).reshape(len(values), -1)
 
     def _edges(self, window_size: int) -> NDArray[np.intp]:
-        """First frequency of each band, counted in cycles a window, and the end of the last."""
+        """Return the first frequency of each band in cycles per window, and the end of the last band."""
         return _spread(1, window_size // 2 + 1, self.n_bands + 1)
 
     def _lags(self, window_size: int) -> NDArray[np.intp]:
@@ -109,11 +111,11 @@ class SpectrumAutocorrelation(WindowFeatureExtractor):
 
 
 class WaveformStatistics(WindowFeatureExtractor):
-    """Mean, standard deviation, skewness and kurtosis of each channel, and of its differences.
+    """Mean, standard deviation, skewness and kurtosis of each channel and of its differences.
 
-    They see what `SpectrumAutocorrelation` does not: the level, and the shape of waves. A wave that
-    rises faster than it falls has skew differences, its phase-randomised surrogate has not. Skewness
-    and kurtosis of what is flat are 0.
+    They show what `SpectrumAutocorrelation` leaves out: the level and the shape of waves. A wave that
+    rises faster than it falls has skewed differences; its phase-randomized surrogate does not. The
+    skewness and kurtosis of a flat window are 0.
 
     Examples
     --------
@@ -145,39 +147,41 @@ class WaveformStatistics(WindowFeatureExtractor):
 
 
 def fitted_embedding(embedding: Any, windows: Windows) -> tuple[Any, str]:
-    """Fit an embedding to training windows, and name it.
+    """Fit an embedding to the training windows.
 
     Parameters
     ----------
     embedding : "spectrum+acf" or transformer
-        A transformer gets windows and gives an array of shape (n_windows, n_dimensions).
+        The default, or a transformer from windows to an array of shape (n_windows, n_dimensions).
     windows : Windows
         The training windows.
 
     Returns
     -------
     fitted : transformer
+        A fitted clone.
     name : str
+        What to call it in a report.
 
     Raises
     ------
     ValueError
-        If it is another text.
+        If `embedding` is another string.
     TypeError
-        If it is no transformer.
+        If `embedding` is not a transformer.
     """
     if isinstance(embedding, str):
         if embedding != SPECTRUM_ACF:
             raise ValueError(
-                f"embedding={embedding!r} is unknown: take {SPECTRUM_ACF!r}, or pass a transformer."
+                f"embedding={embedding!r} is unknown: use {SPECTRUM_ACF!r}, or pass a transformer."
             )
         return make_pipeline(SpectrumAutocorrelation(), StandardScaler()).fit(windows), embedding
     if isinstance(embedding, type) or not (
         hasattr(embedding, "fit") and hasattr(embedding, "transform")
     ):
         raise TypeError(
-            f"embedding={embedding!r} must be {SPECTRUM_ACF!r} or a transformer that makes rows of "
-            "windows, such as make_pipeline(WindowSpectrum(), StandardScaler())."
+            f"embedding={embedding!r} must be {SPECTRUM_ACF!r} or a transformer from windows to rows, "
+            "such as make_pipeline(WindowSpectrum(), StandardScaler())."
         )
     name = " ".join(repr(embedding).split())
     fitted = clone(embedding, safe=False).fit(windows)
@@ -185,14 +189,14 @@ def fitted_embedding(embedding: Any, windows: Windows) -> tuple[Any, str]:
 
 
 def embed(embedding: Any, windows: Windows) -> NDArray:
-    """Give windows as points.
+    """Compute the points of windows in an embedding.
 
     Parameters
     ----------
     embedding : transformer
-        Fitted.
+        A fitted embedding.
     windows : Windows
-        None of them flagged as synthetic.
+        Windows that are not marked as synthetic.
 
     Returns
     -------
@@ -201,54 +205,53 @@ def embed(embedding: Any, windows: Windows) -> NDArray:
     Raises
     ------
     ValueError
-        If the transformer gives another shape, or what is not finite.
+        If the transformer returns an array of another shape, or NaN or infinity.
     """
     points = np.asarray(embedding.transform(windows), dtype=np.float64)
     if points.ndim != 2 or len(points) != len(windows):
         raise ValueError(
-            f"The embedding made an array of shape {points.shape} of {len(windows)} windows: it must give "
-            "one row a window, (n_windows, n_dimensions)."
+            f"The embedding returned an array of shape {points.shape} for {len(windows)} windows: it must "
+            "return one row per window, (n_windows, n_dimensions)."
         )
     if not np.isfinite(points).all():
-        raise ValueError(
-            f"The embedding gives NaN or infinity for window {int(np.argwhere(~np.isfinite(points))[0, 0])}."
-        )
+        window = int(np.argwhere(~np.isfinite(points))[0, 0])
+        raise ValueError(f"The embedding returned NaN or infinity for window {window}.")
     return points
 
 
 def autocorrelation(values: NDArray) -> NDArray:
-    """Give the autocorrelation of windows at lags from 0 to half of their length.
+    """Compute the autocorrelation of windows at lags from 0 to half their length.
 
     Parameters
     ----------
     values : ndarray of shape (n_windows, window_size, n_channels)
-        Samples.
+        The samples.
 
     Returns
     -------
     ndarray of shape (n_windows, window_size // 2 + 1, n_channels)
-        0 at every lag but the first where a window is flat.
+        1 at lag 0. Where a window is flat, 0 at every other lag.
     """
     size = values.shape[1]
-    centred = centre(values)
+    centered = center(values)
     n_padded = scipy.fft.next_fast_len(size + size // 2, real=True)
-    spectrum = scipy.fft.rfft(centred, n=n_padded, axis=1)
+    spectrum = scipy.fft.rfft(centered, n=n_padded, axis=1)
     products = scipy.fft.irfft(np.abs(spectrum) ** 2, n=n_padded, axis=1)[:, : size // 2 + 1]
-    energy = (centred**2).sum(axis=1, keepdims=True)
+    energy = (centered**2).sum(axis=1, keepdims=True)
     shape = np.zeros_like(products)
     shape[:, 0] = 1
     return np.divide(products, energy, out=shape, where=energy > 0)
 
 
-def centre(values: NDArray) -> NDArray:
-    """Remove the mean of each window and channel; what is flat becomes 0, without rounding error."""
+def center(values: NDArray) -> NDArray:
+    """Remove the mean of each window and channel; flat ones become exactly 0."""
     is_flat = values.max(axis=1, keepdims=True) == values.min(axis=1, keepdims=True)
     return np.where(is_flat, 0.0, values - values.mean(axis=1, keepdims=True))
 
 
 def _power(values: NDArray) -> NDArray:
-    """Periodogram without the zero frequency, (n_windows, n_frequencies, n_channels)."""
-    _, power = scipy.signal.periodogram(centre(values), window="hann", detrend=False, axis=1)
+    """Return the periodogram without frequency zero, (n_windows, n_frequencies, n_channels)."""
+    _, power = scipy.signal.periodogram(center(values), window="hann", detrend=False, axis=1)
     return power[:, 1:]
 
 
@@ -257,8 +260,8 @@ def _spread(first: int, last: int, n: int) -> NDArray[np.intp]:
 
 
 def _moments(values: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    centred = centre(values)
-    sd = np.sqrt((centred**2).mean(axis=1))
-    shaped = np.divide(centred, sd[:, None], out=np.zeros_like(centred), where=sd[:, None] > 0)
+    centered = center(values)
+    sd = np.sqrt((centered**2).mean(axis=1))
+    shaped = np.divide(centered, sd[:, None], out=np.zeros_like(centered), where=sd[:, None] > 0)
     squared = shaped * shaped
     return sd, (squared * shaped).mean(axis=1), (squared * squared).mean(axis=1)

@@ -1,26 +1,21 @@
-"""Fidelity: whether the synthetic windows are distributed like the real ones."""
+"""Fidelity: whether synthetic windows have the same distribution as real ones."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import scipy.linalg
 import scipy.stats
 from numpy.typing import NDArray
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 
+from skaug.evaluation.quality.comparison import Comparison
 from skaug.evaluation.quality.discrimination import discrimination
-from skaug.evaluation.quality.measure import LOWER, Comparison, Measure
+from skaug.evaluation.quality.measure import LOWER, Measure
 from skaug.evaluation.quality.sample import Sample
-
-#: Swaps of fewer subjects cannot give a p below 0.05: there are 2 ** (n - 1) of them.
-FEWEST_SWAPPED = 6
-
-_MOST_SWAPS = 999
+from skaug.evaluation.quality.swap_test import FEWEST_SWAPPED, swap_p
 
 
 def fidelity(comparison: Comparison, seed: int) -> tuple[list[Measure], list[str]]:
@@ -31,7 +26,7 @@ def fidelity(comparison: Comparison, seed: int) -> tuple[list[Measure], list[str
     comparison : Comparison
         Samples of equal size.
     seed : int
-        Of forests, folds and swaps.
+        For forests, folds and swaps.
 
     Returns
     -------
@@ -41,7 +36,7 @@ def fidelity(comparison: Comparison, seed: int) -> tuple[list[Measure], list[str
     """
     measures = [*_of_samples(comparison), *_of_second_order(comparison)]
     notes = [
-        f"No {m.name}: a channel is flat in every window." for m in measures if np.isnan(m.value)
+        f"No {m.name}: one channel is flat in every window." for m in measures if np.isnan(m.value)
     ]
     measures = [measure for measure in measures if not np.isnan(measure.value)]
     told_apart, reasons = discrimination(comparison, seed)
@@ -54,7 +49,7 @@ def fidelity(comparison: Comparison, seed: int) -> tuple[list[Measure], list[str
             "Frechet distance",
             *comparison.columns(lambda a, b: frechet_distance(a.embedded, b.embedded)),
             LOWER,
-            "Distance between the Gaussians that fit the two sets in the embedding.",
+            "Distance between Gaussians fitted to the two sets in the embedding.",
             is_distance=True,
         )
     )
@@ -66,8 +61,8 @@ def fidelity(comparison: Comparison, seed: int) -> tuple[list[Measure], list[str
                 lambda a, b: maximum_mean_discrepancy(a.embedded, b.embedded, bandwidth)
             ),
             LOWER,
-            "Maximum mean discrepancy in the embedding: how far the most telling smooth function "
-            "parts the two sets.",
+            "Maximum mean discrepancy in the embedding: the largest difference between the means of a "
+            "smooth function over the two sets.",
             is_distance=True,
         )
     )
@@ -77,8 +72,8 @@ def fidelity(comparison: Comparison, seed: int) -> tuple[list[Measure], list[str
     ]
     if p[0] is None:
         notes.append(
-            f"No p of the MMD: whole subjects are swapped, and fewer than {FEWEST_SWAPPED} with real and "
-            "synthetic windows could not give a p below 0.05."
+            "No p-value of the MMD: whole subjects are swapped, and with real and synthetic windows of "
+            f"fewer than {FEWEST_SWAPPED} subjects p cannot be below 0.05."
         )
     else:
         measures.append(
@@ -89,24 +84,25 @@ def fidelity(comparison: Comparison, seed: int) -> tuple[list[Measure], list[str
                 np.nan,
                 np.nan if p[1] is None else p[1],
                 "",
-                "How often the MMD would be so large if the real and the synthetic windows of a "
-                "subject could change places. Below 0.05 the two differ; a large p proves nothing.",
+                "Share of swaps of the real and synthetic windows of some subjects that make the MMD at "
+                "least as large. Below 0.05 the two sets differ; a large p is no evidence that they do not.",
             )
         )
     return measures, notes
 
 
 def wasserstein_distance(real: NDArray, other: NDArray) -> float:
-    r"""Give the Wasserstein-1 distance between two sets of samples, in standard deviations of the real.
+    r"""Compute the Wasserstein-1 distance between two sets of samples, in standard deviations.
 
-    :math:`\int |F(x) - G(x)| dx / s` of the distribution functions of all samples of the windows
+    :math:`\int |F(x) - G(x)| dx / s` for the distribution functions of all samples of the windows
     (Vallender, "Calculation of the Wasserstein distance between probability distributions on the
-    line", Theory Probab. Appl. 18(4), 1974). Where the real samples are all equal, :math:`s` is 1.
+    line", Theory Probab. Appl. 18(4), 1974), where :math:`s` is the standard deviation of the real
+    samples, or 1 if they are all equal.
 
     Parameters
     ----------
     real, other : ndarray of shape (n_samples,)
-        Samples of one channel.
+        The samples of one channel.
 
     Returns
     -------
@@ -117,15 +113,15 @@ def wasserstein_distance(real: NDArray, other: NDArray) -> float:
 
 
 def kolmogorov_smirnov(real: NDArray, other: NDArray) -> float:
-    """Give the largest difference between the distribution functions of two sets of samples.
+    """Compute the largest difference between the distribution functions of two sets of samples.
 
     (Smirnov, "Table for estimating the goodness of fit of empirical distributions", Ann. Math.
-    Statist. 19(2), 1948.) No p comes with it: the samples of a window depend on each other.
+    Statist. 19(2), 1948.) There is no p-value, because the samples of a window are not independent.
 
     Parameters
     ----------
     real, other : ndarray of shape (n_samples,)
-        Samples of one channel.
+        The samples of one channel.
 
     Returns
     -------
@@ -136,17 +132,17 @@ def kolmogorov_smirnov(real: NDArray, other: NDArray) -> float:
 
 
 def log_spectral_distance(real: NDArray, other: NDArray) -> float:
-    r"""Give the distance between two mean log power spectra in dB.
+    r"""Compute the distance between two mean log power spectra in dB.
 
     :math:`\sqrt{\overline{(10 \log_{10} P(f) - 10 \log_{10} Q(f))^2}}` over frequencies and channels
     (Gray and Markel, "Distance measures for speech processing", IEEE Trans. Acoust. Speech Signal
-    Process. 24(5), 1976, with p = 2), where the logarithms are means over the windows of a set. What
-    lies 100 dB below the mean power of the real channel counts as that.
+    Process. 24(5), 1976, with p = 2), where the logarithms are means over the windows of a set. Power
+    is floored at -100 dB of the mean power of the real channel.
 
     Parameters
     ----------
     real, other : ndarray of shape (n_windows, n_channels, n_frequencies)
-        Natural logarithm of power.
+        The natural logarithm of the power of each window.
 
     Returns
     -------
@@ -158,18 +154,18 @@ def log_spectral_distance(real: NDArray, other: NDArray) -> float:
 
 
 def mean_difference(real: NDArray, other: NDArray) -> float:
-    """Give the mean absolute difference between the mean of one set and that of another.
+    """Compute the mean absolute difference between the means of two sets.
 
-    Of autocorrelations it is the autocorrelation difference (as in Ang et al., "TSGBench: time series
-    generation benchmark", PVLDB 17(3), 2023), of correlations within windows the cross-channel
+    For autocorrelations this is the autocorrelation difference (as in Ang et al., "TSGBench: time
+    series generation benchmark", PVLDB 17(3), 2023), for correlations within windows the cross-channel
     correlation difference (after the correlation metric of Ni et al., "Conditional Sig-Wasserstein GANs
     for time series generation", arXiv:2006.05421).
 
     Parameters
     ----------
     real, other : ndarray of shape (n_windows, ...)
-        What was computed of each window. Windows with NaN do not count; places with NaN in every
-        window of a set are left out.
+        Some numbers of each window. NaN is left out of the means, and so are numbers that are NaN for
+        every window of a set.
 
     Returns
     -------
@@ -182,17 +178,17 @@ def mean_difference(real: NDArray, other: NDArray) -> float:
 
 
 def frechet_distance(real: NDArray, other: NDArray) -> float:
-    r"""Give the Frechet distance between the Gaussians that fit two sets of points.
+    r"""Compute the Frechet distance between the Gaussians fitted to two sets of points.
 
     :math:`|\mu_1 - \mu_2|^2 + \mathrm{tr}(\Sigma_1 + \Sigma_2 - 2 (\Sigma_1 \Sigma_2)^{1/2})`
     (Dowson and Landau, J. Multivariate Anal. 12(3), 1982; Heusel et al., "GANs trained by a two
     time-scale update rule converge to a local Nash equilibrium", NIPS 2017, eq. 6). It is a squared
-    distance, and grows as there are fewer points.
+    distance, and it is larger for fewer points.
 
     Parameters
     ----------
     real, other : ndarray of shape (n_points, n_dimensions)
-        Points in the embedding.
+        The points of two sets in the embedding.
 
     Returns
     -------
@@ -209,25 +205,25 @@ def frechet_distance(real: NDArray, other: NDArray) -> float:
 
 
 def median_distance(points: NDArray) -> float:
-    """Give the median distance between two of the points, or 1 where that is 0."""
+    """Return the median distance between two of the points, or 1 if that is 0."""
     first, second = np.triu_indices(len(points), k=1)
     return float(np.median(euclidean_distances(points)[first, second])) or 1.0
 
 
 def maximum_mean_discrepancy(real: NDArray, other: NDArray, bandwidth: float) -> float:
-    r"""Give the maximum mean discrepancy of two sets of points.
+    r"""Compute the maximum mean discrepancy between two sets of points.
 
     :math:`\sqrt{\overline{k(x, x')} + \overline{k(y, y')} - 2 \overline{k(x, y)}}` with
     :math:`k(x, y) = e^{-|x - y|^2 / 2 \sigma^2}` (Gretton et al., "A kernel two-sample test", JMLR 13,
-    2012, eq. 5). The bandwidth :math:`\sigma` is the median distance between training windows, so
-    that all columns of a report have one kernel.
+    2012, eq. 5). A report uses one bandwidth :math:`\sigma` throughout: the median distance between
+    training windows.
 
     Parameters
     ----------
     real, other : ndarray of shape (n_points, n_dimensions)
-        Points in the embedding.
+        The points of two sets in the embedding.
     bandwidth : float
-        Of the kernel.
+        The width of the kernel.
 
     Returns
     -------
@@ -239,66 +235,12 @@ def maximum_mean_discrepancy(real: NDArray, other: NDArray, bandwidth: float) ->
     return float(np.sqrt(max(squared, 0.0)))
 
 
-def swap_p(real: Sample, other: Sample, bandwidth: float, seed: int) -> float | None:
-    """Test whether two sets of windows of the same subjects differ.
-
-    The MMD is compared with what it is when the two sets of windows of some subjects change places
-    (Gretton et al., JMLR 13, 2012, permute single points). Windows of one subject are alike,
-    and permuting them one by one would call equal sets different. As many windows of each subject count
-    from either set, so that a swap changes nothing else. All swaps of up to 10 subjects are tried, 999
-    of more.
-
-    Parameters
-    ----------
-    real, other : Sample
-        The two sets.
-    bandwidth : float
-        Of the kernel.
-    seed : int
-        Which windows count, and which swaps are tried.
-
-    Returns
-    -------
-    float, or None
-        None for fewer than 6 subjects in both sets.
-    """
-    if real.groups is None or other.groups is None:
-        return None
-    codes, _ = pd.factorize(np.concatenate([real.groups, other.groups]))
-    of_real, of_other = codes[: len(real)], codes[len(real) :]
-    shared = np.intersect1d(of_real, of_other)
-    if len(shared) < FEWEST_SWAPPED:
-        return None
-    rng = np.random.default_rng(seed)
-    chosen: tuple[list, list] = ([], [])
-    sizes = []
-    for code in shared:
-        of_subject = [np.flatnonzero(part == code) for part in (of_real, of_other)]
-        sizes.append(min(map(len, of_subject)))
-        for part, windows in zip(chosen, of_subject, strict=True):
-            part.append(rng.permutation(windows)[: sizes[-1]])
-    x, y = (
-        sample.embedded[np.concatenate(part)]
-        for sample, part in zip((real, other), chosen, strict=True)
-    )
-    gamma = 1 / (2 * bandwidth**2)
-    between = rbf_kernel(x, y, gamma=gamma)
-    kernel = rbf_kernel(x, gamma=gamma) + rbf_kernel(y, gamma=gamma) - between - between.T
-    ends = np.cumsum([0, *sizes[:-1]])
-    # The squared MMD is s' M s / n^2, where s is -1 for a subject whose sets change places, else 1.
-    of_subjects = np.add.reduceat(np.add.reduceat(kernel, ends, axis=0), ends, axis=1)
-    signs = _signs(len(shared), rng)
-    discrepancies = np.einsum("ns,st,nt->n", signs, of_subjects, signs)
-    rounding = 1e-9 * len(x) ** 2
-    return float((discrepancies >= discrepancies[0] - rounding).mean())
-
-
 def _of_samples(comparison: Comparison) -> Iterator[Measure]:
     for what, function, meaning in (
         (
             "Wasserstein distance",
             wasserstein_distance,
-            "How far the samples would have to be moved, in standard deviations of the training "
+            "How far samples would have to move on average, in standard deviations of the training "
             "windows.",
         ),
         (
@@ -334,7 +276,7 @@ def _of_second_order(comparison: Comparison) -> Iterator[Measure]:
         (
             "autocorrelation difference",
             compare(mean_difference, "autocorrelation"),
-            "Mean difference of the mean autocorrelation, at lags up to half a window.",
+            "Mean absolute difference between the mean autocorrelations, at lags up to half a window.",
         ),
     ]
     if comparison.real.windows.shape[2] > 1:
@@ -342,7 +284,7 @@ def _of_second_order(comparison: Comparison) -> Iterator[Measure]:
             (
                 "cross-channel correlation difference",
                 compare(mean_difference, "correlation"),
-                "Mean difference of the mean correlation between channels within a window.",
+                "Mean absolute difference between the mean correlations of channels within a window.",
             )
         )
     for name, columns, meaning in rows:
@@ -354,10 +296,3 @@ def _mean_of_known(values: NDArray) -> NDArray:
     n_known = known.sum(axis=0)
     total = np.where(known, values, 0.0).sum(axis=0)
     return np.divide(total, n_known, out=np.full(total.shape, np.nan), where=n_known > 0)
-
-
-def _signs(n: int, rng: np.random.Generator) -> NDArray:
-    """Give which of n subjects are swapped, the first row none; swapping all is swapping none."""
-    if 2 ** (n - 1) <= _MOST_SWAPS:
-        return np.array([(1, *rest) for rest in product((1, -1), repeat=n - 1)], dtype=float)
-    return np.vstack([np.ones(n), rng.choice([-1.0, 1.0], size=(_MOST_SWAPS, n))])

@@ -1,14 +1,10 @@
-"""One number of a quality report, with the two numbers that it is read against."""
+"""One row of a quality report: a number and the two numbers to read it against."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-
-from skaug.evaluation.quality.sample import Sample
 
 LOWER, HIGHER, HALF = "lower", "higher", "0.5"
 
@@ -19,24 +15,24 @@ class Measure:
 
     Parameters
     ----------
-    family : {"fidelity", "adherence", "diversity", "memorisation"}
-        What it is about.
+    family : {"fidelity", "adherence", "diversity", "memorization"}
+        The group of measures that it belongs to.
     name : str
-        What it is called.
+        The name of the measure.
     value : float
-        Of the synthetic windows.
+        The measure of the synthetic windows.
     ceiling : float
-        Of real windows in their place; NaN where there is nothing to compute it from.
+        The measure of real windows in their place. NaN where there are no such windows.
     floor : float
-        Of noise, or of what else is worst, in their place.
+        The measure of noise, or of the worst windows there can be, in their place.
     better : {"lower", "higher", "0.5", ""}
-        Which way is better.
+        Which values are better. Empty where neither is, as for a p-value.
     meaning : str
-        A sentence.
+        An explanation in a sentence or two.
     low, high : float, optional
         The interval around the value, where there is one.
     is_distance : bool, default=False
-        Whether it has no upper end, and so is drawn on a scale of logarithms.
+        Whether the measure has no upper limit, so that it is drawn on a logarithmic scale.
     """
 
     family: str
@@ -51,7 +47,7 @@ class Measure:
     is_distance: bool = False
 
     def tells_apart(self) -> bool | None:
-        """Say whether the floor is worse than the ceiling; None where one of them is missing."""
+        """Return whether the floor is worse than the ceiling, or None if either is missing."""
         if np.isnan(self.ceiling) or np.isnan(self.floor):
             return None
         if self.better == HALF:
@@ -59,7 +55,7 @@ class Measure:
         return self.floor < self.ceiling if self.better == HIGHER else self.floor > self.ceiling
 
     def position(self) -> float:
-        """Give where the value lies from the floor (0) to the ceiling (1), or NaN."""
+        """Return where the value lies between the floor (0) and the ceiling (1), or NaN."""
         if not self.tells_apart() or np.isnan(self.value):
             return np.nan
         value, ceiling, floor = self.value, self.ceiling, self.floor
@@ -72,34 +68,3 @@ class Measure:
                 return np.inf
             value, ceiling, floor = np.log(value), np.log(ceiling), np.log(floor)
         return float((value - floor) / (ceiling - floor))
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Samples of equal size, for the three columns of a report.
-
-    Parameters
-    ----------
-    real, synthetic, noise : Sample
-        Training windows, and what is compared with them.
-    ceiling : pair of Sample, or None
-        Real windows, and real windows of other subjects that are compared with them.
-    deals : sequence of pairs of Sample
-        All the real subjects, held-out ones too, dealt into two sets in several ways.
-    """
-
-    real: Sample
-    synthetic: Sample
-    noise: Sample
-    ceiling: tuple[Sample, Sample] | None
-    deals: Sequence[tuple[Sample, Sample]] = ()
-
-    def columns(
-        self, function: Callable[[Sample, Sample], Any], missing: Any = np.nan
-    ) -> tuple[Any, Any, Any]:
-        """Compute a function of a reference and a candidate for value, ceiling and floor."""
-        return (
-            function(self.real, self.synthetic),
-            missing if self.ceiling is None else function(*self.ceiling),
-            function(self.real, self.noise),
-        )

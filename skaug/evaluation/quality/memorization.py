@@ -1,4 +1,4 @@
-"""Memorisation: whether the synthetic windows give training windows away."""
+"""Memorization: whether synthetic windows reveal training windows."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from skaug.evaluation.quality.measure import HALF, LOWER, Measure
 from skaug.evaluation.quality.sample import Sample
 from skaug.windows.container import Windows
 
-#: Where the nearest window is looked for. In the embedding it is near whatever the phases; among the
-#: samples, each channel divided by its standard deviation, noise on top of a copy does not hide it.
+#: Where distances are measured: in the embedding, where the default one ignores the phases, and between
+#: samples (each channel divided by its standard deviation), where noise does not hide a copy.
 SPACES = ("embedding", "samples")
 
-# Within so many standard deviations of a channel two samples are the same number, written twice.
+# Two samples are equal if they differ by at most this many standard deviations of the channel.
 _SAME = 1e-5
 
 _FEWEST_CLUSTERS = 3
@@ -28,18 +28,18 @@ _FEWEST_CLUSTERS = 3
 def memorization(
     real: Sample, synthetic: Sample, holdout: Sample | None, most: int, seed: int
 ) -> tuple[list[Measure], list[str]]:
-    """Measure how much closer the synthetic windows are to the training windows than to others.
+    """Measure whether synthetic windows are closer to the training windows than they should be.
 
     Parameters
     ----------
     real, synthetic : Sample
-        All the windows.
+        All training windows and all synthetic windows.
     holdout : Sample or None
-        All the windows of held-out subjects.
+        All windows of held-out subjects.
     most : int
-        How many windows of each are asked about; distances are to all.
+        At most this many windows of each set are judged; distances are to all windows.
     seed : int
-        Which.
+        For the choice of the windows.
 
     Returns
     -------
@@ -48,56 +48,58 @@ def memorization(
         What was left out, and why.
     """
     copied = Measure(
-        "memorisation",
+        "memorization",
         "exact copies",
         exact_copies(real.windows, synthetic.windows),
         np.nan if holdout is None else exact_copies(real.windows, holdout.windows),
         1.0,
         LOWER,
-        "Share of synthetic windows that are a training window, number by number. Floor: copies.",
+        "Share of synthetic windows that equal a training window in every sample. Ceiling: of held-out "
+        "windows. Floor: copies of training windows.",
     )
     if holdout is None:
         return [copied], [
-            "No closeness to training windows and no membership inference: without windows of held-out "
-            "subjects (holdout) nothing can be said of them."
+            "No closeness to training windows and no membership inference: both need windows of held-out "
+            "subjects (holdout)."
         ]
-    asked_real, asked_synthetic, asked_holdout = (
+    judged_real, judged_synthetic, judged_holdout = (
         sample.draw(most, seed) for sample in (real, synthetic, holdout)
     )
     measures, notes = [], []
     for space in SPACES:
         measures.append(
             Measure(
-                "memorisation",
+                "memorization",
                 f"closer to training: {space}",
-                closer_to_training(asked_synthetic, real, holdout, space),
-                closer_if_left_out(asked_real, real, holdout, space),
+                closer_to_training(judged_synthetic, real, holdout, space),
+                closer_if_left_out(judged_real, real, holdout, space),
                 1.0,
                 LOWER,
-                "Share of synthetic windows that are nearer to a training than to a held-out window. "
-                "Ceiling: of real subjects, each left out of the training windows. Floor: copies. "
-                "Taking after the training subjects counts as well as taking after their windows.",
+                "Share of synthetic windows that are closer to a training window than to any held-out "
+                "window. Ceiling: of real windows, with their own subject left out of the training "
+                "windows. Floor: copies of training windows. Resembling the training subjects raises it as "
+                "much as resembling their windows.",
             )
         )
     measures.append(copied)
     for space in SPACES:
-        attack = membership_auc(asked_real, asked_holdout, synthetic, space)
+        attack = membership_auc(judged_real, judged_holdout, synthetic, space)
         if np.isnan(attack.low):
             notes.append(
-                f"No interval of the membership inference AUC ({space}): it needs three known subjects or "
-                "more on either side, and windows that do not part completely."
+                f"No interval of the membership inference AUC ({space}): it needs at least three known "
+                "training subjects and three held-out ones, and distances that overlap."
             )
         measures.append(
             Measure(
-                "memorisation",
+                "memorization",
                 f"membership inference AUC: {space}",
                 attack.auc,
                 0.5,
                 1.0,
                 HALF,
                 "How well the distance to the nearest synthetic window tells training windows from "
-                "those of held-out subjects; low and high are a 95 % interval over subjects. Ceiling: "
-                "chance. Floor: copies.",
+                "windows of held-out subjects, with a 95 % interval over subjects. Ceiling: chance. "
+                "Floor: copies of training windows.",
                 low=attack.low,
                 high=attack.high,
             )
@@ -106,18 +108,18 @@ def memorization(
 
 
 def closer_to_training(
-    asked: Sample, real: Sample, holdout: Sample, space: str = "embedding"
+    judged: Sample, real: Sample, holdout: Sample, space: str = "embedding"
 ) -> float:
-    """Give the share of windows whose nearest training window is nearer than the nearest held-out one.
+    """Compute the share of windows that are closer to a training window than to any held-out window.
 
     (Platzer and Reutterer, "Holdout-based empirical assessment of mixed-type synthetic data", Front.
-    Big Data 4, 2021, who expect one half. Here more or other subjects may be on one side: see
-    `closer_if_left_out`.) Equally near counts half.
+    Big Data 4, 2021.) Ties count one half. They expect a share of one half; with more subjects, or
+    other ones, on one side it differs: see `closer_if_left_out`.
 
     Parameters
     ----------
-    asked, real, holdout : Sample
-        Windows that are asked about, training windows, windows of other subjects.
+    judged, real, holdout : Sample
+        The windows to judge, the training windows, and windows of other subjects.
     space : {"embedding", "samples"}
         Where distances are measured: see `SPACES`.
 
@@ -125,51 +127,51 @@ def closer_to_training(
     -------
     float
     """
-    return float(_is_closer(*_points(space, real, asked, real, holdout)).mean())
+    return float(_is_closer(*_points(space, real, judged, real, holdout)).mean())
 
 
 def closer_if_left_out(
-    asked: Sample, real: Sample, holdout: Sample, space: str = "embedding"
+    judged: Sample, real: Sample, holdout: Sample, space: str = "embedding"
 ) -> float:
-    """Give what `closer_to_training` is of real windows of people who are on neither side.
+    """Compute `closer_to_training` for real windows of subjects who are in neither set.
 
-    Each training subject in turn is left out of the training windows, and asked about.
+    Each training subject in turn is left out of the training windows, and judged.
 
     Parameters
     ----------
-    asked, real, holdout : Sample
-        Some of the training windows, all of them, windows of other subjects.
+    judged, real, holdout : Sample
+        Some of the training windows, all of them, and windows of other subjects.
     space : {"embedding", "samples"}
         Where distances are measured.
 
     Returns
     -------
     float
-        NaN where the subjects are not known, or there is only one.
+        NaN if the subjects are unknown, or there is only one.
     """
-    if asked.groups is None or real.groups is None:
+    if judged.groups is None or real.groups is None:
         return np.nan
-    points, of_real, of_holdout = _points(space, real, asked, real, holdout)
+    points, of_real, of_holdout = _points(space, real, judged, real, holdout)
     closer = []
-    for subject in pd.unique(asked.groups):
+    for subject in pd.unique(judged.groups):
         others = real.groups != subject
         if not others.any():
             return np.nan
-        closer.append(_is_closer(points[asked.groups == subject], of_real[others], of_holdout))
+        closer.append(_is_closer(points[judged.groups == subject], of_real[others], of_holdout))
     return float(np.concatenate(closer).mean())
 
 
-def exact_copies(real: Windows, asked: Windows) -> float:
-    """Give the share of windows that equal a training window, sample by sample.
+def exact_copies(real: Windows, judged: Windows) -> float:
+    """Compute the share of windows that equal a training window in every sample.
 
-    A hundred thousandth of the standard deviation of a channel is no difference, so that numbers
-    written with few digits are recognised. A copy that begins elsewhere in the recording is not found
-    here, but in `closer_to_training`.
+    Samples are equal if they differ by at most a hundred-thousandth of the standard deviation of the
+    channel, so that copies with rounded numbers are found. A copy that begins elsewhere in the
+    recording is not found here, but by `closer_to_training`.
 
     Parameters
     ----------
-    real, asked : Windows
-        Training windows, and windows that are asked about.
+    real, judged : Windows
+        The training windows, and the windows to judge.
 
     Returns
     -------
@@ -177,13 +179,13 @@ def exact_copies(real: Windows, asked: Windows) -> float:
     """
     values = real.to_numpy()
     tolerance = np.maximum(_SAME * values.std(axis=(0, 1)), 1e-12 * np.abs(values).max(axis=(0, 1)))
-    # A sum with random weights is nearly the same where every sample is: few pairs are left to compare.
+    # Equal windows have nearly equal sums with random weights, so that only few pairs need comparing.
     weights = np.random.default_rng(0).normal(size=values.shape[1:])
     slack = (np.abs(weights) * tolerance).sum()
     sums = np.tensordot(values, weights, 2)
     order = np.argsort(sums)
     n_copies = 0
-    for _, block in asked.blocks():
+    for _, block in judged.blocks():
         others = block.to_numpy()
         of_block = np.tensordot(others, weights, 2)
         first = np.searchsorted(sums[order], of_block - slack, side="left")
@@ -192,7 +194,7 @@ def exact_copies(real: Windows, asked: Windows) -> float:
             candidates = values[order[first[nth] : last[nth]]]
             near = (np.abs(candidates - others[nth]) <= tolerance).all(axis=(1, 2))
             n_copies += bool(near.any())
-    return n_copies / len(asked)
+    return n_copies / len(judged)
 
 
 class Attack(NamedTuple):
@@ -208,23 +210,23 @@ def membership_auc(
 ) -> Attack:
     """Tell training windows from held-out ones by the distance to the nearest synthetic window.
 
-    It is the attack of somebody who has the synthetic windows and nothing else (Chen et al., "GAN-Leaks:
-    a taxonomy of membership inference attacks against generative models", CCS 2020, section 5.2). The
-    interval takes subjects, not windows, as drawn at random: see `clustered_auc`.
+    This is the attack of someone who has nothing but the synthetic windows (Chen et al., "GAN-Leaks: a
+    taxonomy of membership inference attacks against generative models", CCS 2020, section 5.2). The
+    interval treats subjects, not windows, as the random sample: see `clustered_auc`.
 
     Parameters
     ----------
     members, others : Sample
         Training windows, and windows of held-out subjects.
     synthetic : Sample
-        All the synthetic windows.
+        All synthetic windows.
     space : {"embedding", "samples"}
         Where distances are measured.
 
     Returns
     -------
     Attack
-        Without an interval where subjects are not known.
+        Without an interval if the subjects are unknown.
     """
     of_members, of_others, targets = _points(space, members, members, others, synthetic)
     near_members, near_others = -_nearest(of_members, targets), -_nearest(of_others, targets)
@@ -237,24 +239,25 @@ def clustered_auc(
     positive_groups: NDArray | None,
     negative_groups: NDArray | None,
 ) -> Attack:
-    r"""Give an AUC with a 95 % interval for scores that come in clusters.
+    """Compute an AUC with a 95 % interval for scores that come in clusters.
 
     The variance is that of Obuchowski, "Nonparametric analysis of clustered ROC curve data",
     Biometrics 53(2), 1997, for clusters of one class each. With few clusters the normal quantile is too
-    small: that of Student's t is taken, with degrees of freedom after Welch and Satterthwaite.
+    small. The quantile used here is that of Student's t, with degrees of freedom after Welch and
+    Satterthwaite.
 
     Parameters
     ----------
     positive, negative : ndarray of shape (n_positive,), (n_negative,)
-        Scores, greater for the positive.
+        The scores of the two classes.
     positive_groups, negative_groups : ndarray, or None
-        Their clusters.
+        The cluster of each score.
 
     Returns
     -------
     Attack
-        The interval is NaN for fewer than three clusters on either side, of which it would hold too
-        little, or if no scores overlap.
+        The interval is NaN if a class has fewer than three clusters, where it would be too narrow, or
+        if the classes do not overlap.
     """
     above = _placements(positive, negative)
     below = 1 - _placements(negative, positive)
@@ -278,7 +281,7 @@ def clustered_auc(
 
 
 def _points(space: str, real: Sample, *samples: Sample) -> Iterator[NDArray]:
-    """Give windows as points, of shape (n_windows, n_dimensions) each."""
+    """Return the points of each sample, of shape (n_windows, n_dimensions)."""
     if space == "embedding":
         return (sample.embedded for sample in samples)
     sd = real.values.std(axis=(0, 1))
@@ -286,17 +289,17 @@ def _points(space: str, real: Sample, *samples: Sample) -> Iterator[NDArray]:
     return ((sample.values / scale).reshape(len(sample), -1) for sample in samples)
 
 
-def _is_closer(asked: NDArray, real: NDArray, holdout: NDArray) -> NDArray[np.float64]:
-    to_real, to_holdout = _nearest(asked, real), _nearest(asked, holdout)
+def _is_closer(judged: NDArray, real: NDArray, holdout: NDArray) -> NDArray[np.float64]:
+    to_real, to_holdout = _nearest(judged, real), _nearest(judged, holdout)
     return np.where(to_real == to_holdout, 0.5, to_real < to_holdout)
 
 
-def _nearest(asked: NDArray, points: NDArray) -> NDArray[np.float64]:
-    return pairwise_distances_argmin_min(asked, points)[1]
+def _nearest(judged: NDArray, points: NDArray) -> NDArray[np.float64]:
+    return pairwise_distances_argmin_min(judged, points)[1]
 
 
 def _placements(scores: NDArray, others: NDArray) -> NDArray[np.float64]:
-    """Share of the others that lie below each score, ties counted half."""
+    """Return the share of the others that lie below each score; ties count one half."""
     ordered = np.sort(others)
     below = np.searchsorted(ordered, scores, side="left")
     up_to = np.searchsorted(ordered, scores, side="right")

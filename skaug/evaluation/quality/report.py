@@ -16,28 +16,28 @@ from skaug.evaluation.quality.measure import HALF, HIGHER, LOWER, Measure
 
 _HINTS = {LOWER: "lower is better", HIGHER: "higher is better", HALF: "0.5 is best"}
 
-# Beyond these positions a dot of the plot becomes an arrow.
+# Beyond these positions a dot becomes an arrow.
 _LEFT, _RIGHT = -0.25, 1.25
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class QualityReport:
-    """What `synthetic_quality` found. It prints as a table, and shows itself as one in notebooks.
+    """The result of `synthetic_quality`: prints as a table, also in notebooks, and as a picture.
 
     Attributes
     ----------
-    embedding : str
-        The space in which windows were compared. Scores of two embeddings cannot be compared.
-    n_compared : int
-        Windows in each of the sets that fidelity and diversity compare.
-    windows : dict of str to str
-        What was passed.
-    ceiling : str
-        What the column of that name compares in fidelity and diversity.
-    notes : tuple of str
-        What was left out and why, and what to beware of.
     measures : tuple of Measure
-        The rows.
+        The rows of the table.
+    embedding : str
+        The space in which windows were compared. Results of different embeddings cannot be compared.
+    n_compared : int
+        The number of windows in each set that fidelity and diversity compare.
+    windows : dict of str to str
+        A description of the windows that were passed.
+    ceiling : str
+        What the ceiling of fidelity and diversity compares.
+    notes : tuple of str
+        What was left out and why, and cautions.
     """
 
     measures: tuple[Measure, ...]
@@ -48,14 +48,14 @@ class QualityReport:
     notes: tuple[str, ...]
 
     def to_frame(self) -> pd.DataFrame:
-        """Give one row a measure.
+        """Return one row per measure.
 
         Returns
         -------
         DataFrame
             ``family``; ``measure``; ``value``; ``ceiling``, of real windows in their place, and
-            ``floor``, of noise (NaN where there is nothing to compute them from); ``low`` and ``high``,
-            a 95 % interval where there is one; ``better``: "lower", "higher", "0.5" or ""; ``meaning``.
+            ``floor``, of noise (NaN if they cannot be computed); ``low`` and ``high``, a 95 % interval
+            where there is one; ``better``: "lower", "higher", "0.5" or ""; ``meaning``.
         """
         return pd.DataFrame(
             {
@@ -71,16 +71,16 @@ class QualityReport:
         )
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw each measure as a dot between its floor (0) and its ceiling (1).
+        """Draw each measure as a dot between its floor (left) and its ceiling (right).
 
-        Distances are drawn on a scale of logarithms: a noise floor a thousand times as far away as real
-        windows would otherwise make everything look good. Measures without a ceiling or a floor, or
-        whose floor is no worse than their ceiling, are left out.
+        Distances are drawn on a logarithmic scale: on a linear one, noise a thousand times as far away
+        as real windows would make everything look good. Measures without a ceiling or a floor, or with
+        a floor that is no worse than their ceiling, are left out.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            Where to draw; a new figure by default.
+            The axes to draw on; a new figure by default.
 
         Returns
         -------
@@ -97,7 +97,7 @@ class QualityReport:
         drawn = [measure for measure in self.measures if not np.isnan(measure.position())]
         if not drawn:
             raise ValueError(
-                "No measure has both a ceiling and a floor: pass windows of held-out subjects (holdout)."
+                "No measure has both a ceiling and a floor: pass windows of held-out subjects as holdout."
             )
         if ax is None:
             _, ax = pyplot.subplots(figsize=(8, 1.2 + 0.3 * len(drawn)), layout="constrained")
@@ -122,8 +122,8 @@ class QualityReport:
         ax.set_ylim(len(drawn) - 0.4, -0.6)
         ax.set_xlim(_LEFT - 0.05, _RIGHT + 0.05)
         ax.set_xticks([0, 1], ["floor", "ceiling"])
-        ax.set_xlabel("Place between floor and ceiling; distances by their logarithm")
-        ax.set_title("Synthetic windows (values at the right)", loc="left", fontsize="medium")
+        ax.set_xlabel("Position between floor and ceiling (distances: logarithmic)")
+        ax.set_title("Synthetic windows (values on the right)", loc="left", fontsize="medium")
         for before, after in pairwise(drawn):
             if before.family != after.family:
                 ax.axhline(drawn.index(after) - 0.5, color=ink, linewidth=0.5, alpha=0.4)
@@ -158,8 +158,8 @@ class QualityReport:
             )
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
         return (
-            f"<div class='skaug-quality'><style>{_STYLE}</style><table><caption>Synthetic windows beside "
-            'real ones</caption><thead><tr><th scope="col">measure</th><th scope="col">value</th>'
+            f"<div class='skaug-quality'><style>{_STYLE}</style><table><caption>Synthetic windows compared "
+            'with real ones</caption><thead><tr><th scope="col">measure</th><th scope="col">value</th>'
             '<th scope="col">ceiling</th><th scope="col">floor</th>'
             '<th scope="col" class="place">floor to ceiling</th></tr></thead>'
             f"{''.join(rows)}</table>"
@@ -172,19 +172,19 @@ class QualityReport:
             yield family, list(measures)
 
     def _summary(self) -> list[str]:
-        given = "; ".join(f"{part}: {what}" for part, what in self.windows.items())
+        parts = "; ".join(f"{part}: {what}" for part, what in self.windows.items())
         return [
-            f"{given[0].upper()}{given[1:]}. Fidelity and diversity compare {self.n_compared:,} windows with "
+            f"{parts[0].upper()}{parts[1:]}. Fidelity and diversity compare {self.n_compared:,} windows with "
             f"{self.n_compared:,}. Embedding: {self.embedding}.",
             f"Ceiling: {self.ceiling}. Floor: white noise with the mean and standard deviation of each "
-            "channel. Other ceilings and floors are said beside their measure. Better than the ceiling "
-            "means nearer to the training windows than other subjects are, as copies would be.",
+            "channel. Other ceilings and floors are explained with their measure. A value beyond the "
+            "ceiling is closer to the training windows than other subjects are, as copies would be.",
         ]
 
 
 _BLUE = "#2b83ba"
 
-# Inherits the colours of the page around it, whether light or dark.
+# Inherits the colors of the page around it, light or dark.
 _STYLE = (
     ".skaug-quality{max-width:60rem;font-size:.9rem;line-height:1.4}"
     ".skaug-quality table{border-collapse:collapse;width:100%;color:inherit}"
@@ -216,12 +216,12 @@ def _html_row(measure: Measure) -> str:
     return (
         f'<tr><th scope="row">{html.escape(measure.name)}<small>{html.escape(meaning)}</small></th>'
         f"<td>{_number(measure.value)}{interval}</td><td>{_number(measure.ceiling)}</td>"
-        f'<td>{_number(measure.floor)}</td><td class="place">{_place(measure)}</td></tr>'
+        f'<td>{_number(measure.floor)}</td><td class="place">{_strip(measure)}</td></tr>'
     )
 
 
-def _place(measure: Measure) -> str:
-    """Draw where the value lies; the numbers beside it say the same to who does not see it."""
+def _strip(measure: Measure) -> str:
+    """Draw where the value lies. Screen readers skip it: the cells beside it hold the numbers."""
     position = measure.position()
     if np.isnan(position):
         return ""

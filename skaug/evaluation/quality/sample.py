@@ -1,4 +1,4 @@
-"""A set of windows, and what is computed of each of them once."""
+"""A set of windows, and what is computed for each of them once."""
 
 from __future__ import annotations
 
@@ -9,26 +9,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skaug.evaluation.quality.embedding import WaveformStatistics, autocorrelation, centre, embed
+from skaug.evaluation.quality.embedding import WaveformStatistics, autocorrelation, center, embed
 from skaug.features import WindowSpectrum
 from skaug.windows.container import Windows
+
+#: The size of the smallest sample: some measures look for 5 neighbors of each window in its own set.
+FEWEST_WINDOWS = 6
 
 _KEPT = ("embedded", "features")
 
 
 class Sample:
-    """Windows, described as the measures need them.
+    """A set of windows, described as the measures need them.
 
     Parameters
     ----------
     windows : Windows of shape (n_windows, window_size, n_channels)
-        The windows. Their own labels and subjects do not count.
+        The windows. Their own labels and subjects are not used.
     embedding : transformer
-        Fitted to the training windows.
+        The embedding, fitted to the training windows.
     groups : ndarray of shape (n_windows,), or None
-        Their subjects.
+        The subject of each window.
     y : ndarray of shape (n_windows,), or None
-        Their labels.
+        The label of each window.
     """
 
     def __init__(
@@ -45,7 +48,7 @@ class Sample:
 
     @staticmethod
     def concatenate(parts: Sequence[Sample]) -> Sample:
-        """Join samples; their labels are left behind."""
+        """Join samples, without their labels."""
         groups = [part.groups for part in parts if part.groups is not None]
         joined = Sample(
             Windows.concatenate([part.windows for part in parts]),
@@ -61,12 +64,12 @@ class Sample:
         return len(self.windows)
 
     def prepare(self) -> None:
-        """Compute once what is handed on to the windows that are taken and drawn."""
+        """Compute what is handed on to the windows that are taken from this sample."""
         for known in _KEPT:
             getattr(self, known)
 
     def take(self, index: NDArray) -> Sample:
-        """Give some of the windows, and what is known of them already."""
+        """Select some of the windows, with what is already computed for them."""
         taken = Sample(
             self.windows[index],
             self._embedding,
@@ -79,48 +82,48 @@ class Sample:
         return taken
 
     def replaced(self, values: NDArray) -> Sample:
-        """Give the same subjects other samples."""
+        """Return windows of the same subjects with other samples."""
         windows = Windows.from_arrays(values, feature_names=self.windows.feature_names)
         return Sample(windows, self._embedding, self.groups)
 
     def draw(self, n: int, seed: int) -> Sample:
-        """Give up to `n` of the windows, drawn at random, in their order."""
+        """Draw up to `n` of the windows at random, and keep their order."""
         if n >= len(self):
             return self
         return self.take(np.sort(np.random.default_rng(seed).permutation(len(self))[:n]))
 
     @cached_property
     def values(self) -> NDArray:
-        """The samples, (n_windows, window_size, n_channels)."""
+        """The samples, of shape (n_windows, window_size, n_channels)."""
         return self.windows.to_numpy()
 
     @cached_property
     def embedded(self) -> NDArray:
-        """The windows in the embedding, (n_windows, n_dimensions)."""
+        """The windows in the embedding, of shape (n_windows, n_dimensions)."""
         return embed(self._embedding, self.windows)
 
     @cached_property
     def features(self) -> NDArray:
-        """What models are given: the embedding and statistics of the waveform."""
+        """The features that models are fitted on: the embedding and statistics of the waveform."""
         statistics = WaveformStatistics().fit_transform(self.windows)
         return np.hstack([self.embedded, np.asarray(statistics)])
 
     @cached_property
     def log_power(self) -> NDArray:
-        """Natural logarithm of the power spectrum, (n_windows, n_channels, n_frequencies)."""
+        """Natural logarithm of the power spectrum, of shape (n_windows, n_channels, n_frequencies)."""
         power = np.asarray(WindowSpectrum().fit_transform(self.windows))
         return power.reshape(len(self), self.windows.shape[2], -1)
 
     @cached_property
     def autocorrelation(self) -> NDArray:
-        """Of each window at lags from 1 to half of its length, (n_windows, n_lags, n_channels)."""
+        """Autocorrelation at lags from 1 to half a window, of shape (n_windows, n_lags, n_channels)."""
         return autocorrelation(self.values)[:, 1:]
 
     @cached_property
     def correlation(self) -> NDArray:
-        """Of each pair of channels within a window, (n_windows, n_pairs); NaN beside a flat channel."""
-        centred = centre(self.values)
-        covariance = np.einsum("nti,ntj->nij", centred, centred)
+        """Correlation between channels, of shape (n_windows, n_pairs); NaN where a channel is flat."""
+        centered = center(self.values)
+        covariance = np.einsum("nti,ntj->nij", centered, centered)
         sd = np.sqrt(np.einsum("nii->ni", covariance))
         first, second = np.triu_indices(self.values.shape[2], k=1)
         scale = sd[:, first] * sd[:, second]
