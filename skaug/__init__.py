@@ -5,6 +5,7 @@ from skaug.augmenter import SynthefyAugmenter, SynthefySampler
 from skaug.estimators import WindowClassifier, WindowRegressor
 from skaug.features import WindowFlattener, WindowSpectrum, WindowStatistics
 from skaug.pipeline import Pipeline, make_pipeline
+from skaug.predictions import predict_rows
 from skaug.windower import SubjectWindower
 from skaug.windows.container import Windows
 from skaug.windows.feature_arrays import WindowFeatures
@@ -25,4 +26,5 @@ __all__ = [
     "Windows",
     "__version__",
     "make_pipeline",
+    "predict_rows",
 ]

@@ -1,4 +1,4 @@
-"""Windows on disk: a dataset of parquet files cut into shards, which a killed run goes on with."""
+"""Windows on disk: a dataset of parquet files cut into shards; a run that was killed can be resumed."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def write_shards(
     client: Client | None = None,
     progress: bool = False,
 ) -> dict[str, Any]:
-    """Cut a dataset of parquet files into windows on disk, one shard a file.
+    """Cut a dataset of parquet files into windows on disk, one shard per file.
 
     A shard has one row per window: ``subject``, ``first_row`` (counted among the rows of the subject),
     ``y`` where there is a target, and one list of `window_size` samples per channel. It is written to a
-    temporary file, flushed to the disk and renamed, so that it is there whole or not at all. A run that
-    was stopped is continued by the same call: shards that are there, of the same parameters and of a file
-    that has not changed since, are kept. ``manifest.json`` is written when all shards are.
+    temporary file, flushed to the disk and renamed, so that it is there whole or not at all. The same call
+    continues a run that was stopped: it keeps shards of the same parameters whose file has not changed
+    since. ``manifest.json`` is written once all shards are there.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ def write_shards(
         The folder of parquet files, which may be partitioned by folders such as ``subject=S1``. Each
         file has to hold whole recordings.
     folder : str or Path
-        Where the shards go. It is made where it does not exist. The workers have to see both folders.
+        The folder of the shards, created if it does not exist. Workers must be able to reach both folders.
     windower : SubjectWindower
-        How to cut. It is fitted here, on the schema of the dataset, and not changed.
+        How to cut. A copy is fitted on the schema of the dataset.
     client : dask.distributed.Client, optional
         The cluster that does the work; the current one by default.
     progress : bool, default=False
@@ -60,15 +60,16 @@ def write_shards(
     Returns
     -------
     dict
-        The manifest: ``format``, ``parameters``, ``versions`` (a list, in case a run was continued with
-        others), ``rows``, ``windows``, ``subjects`` (of each: subject, rows, windows, file) and ``shards``
-        (of each: file, source, rows, windows).
+        The manifest: ``format``, ``parameters``, ``versions`` (a list: a run may have been continued
+        with others), ``rows``, ``windows``, ``subjects`` (for each: subject, rows, windows, file) and
+        ``shards`` (for each: file, source, rows, windows).
 
     Raises
     ------
     ValueError
-        If a subject is in two files, the folder holds shards of other parameters or of files that are
-        gone, another run is at work in it, a file cannot be cut, there is no window at all, or no client.
+        If a subject is in two files, the folder holds shards of other parameters or of files that no
+        longer exist, another run is writing into it, a file cannot be cut, there is not a single window,
+        or there is no client.
     OSError
         If there is no such dataset, or the folder cannot be written.
     RuntimeError
@@ -93,7 +94,7 @@ def cut_on_cluster(
     n_workers: int | None = None,
     memory: str = "auto",
 ) -> dict[str, Any]:
-    """Call `write_shards` on a cluster of processes of this machine, or on one that runs already.
+    """Call `write_shards` on a cluster of processes on this machine, or on one that is running already.
 
     Parameters
     ----------
@@ -102,9 +103,9 @@ def cut_on_cluster(
     scheduler : str, optional
         The address of the cluster's scheduler, such as ``"tcp://10.0.0.1:8786"``.
     n_workers : int, optional
-        Processes of this machine; one a core by default.
+        Processes on this machine; one per core by default.
     memory : str, default="auto"
-        What each of them may take, such as "2GiB"; by default an equal share of what there is.
+        Memory limit of each, such as "2GiB"; by default an equal share of what the machine has.
 
     Returns
     -------
@@ -114,13 +115,13 @@ def cut_on_cluster(
     Raises
     ------
     ValueError, OSError
-        As `write_shards` does, also where a worker died or the scheduler does not answer.
+        As `write_shards` does, and if a worker died or the scheduler does not answer.
     """
     if n_workers is not None and n_workers < 1:
         raise ValueError(f"There must be 1 worker or more, got {n_workers}.")
     if memory != "auto":
         _check_size(memory)
-    job = ShardJob.of(Path(table), Path(folder), windower)  # before a cluster is started in vain
+    job = ShardJob.of(Path(table), Path(folder), windower)  # fails before a cluster is started
     try:
         with contextlib.ExitStack() as stack:
             where: Any = scheduler
@@ -141,7 +142,7 @@ def cut_on_cluster(
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
-    """Read what the shards in a folder hold.
+    """Read the manifest of the shards in a folder.
 
     Parameters
     ----------
@@ -163,7 +164,7 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
         raise FileNotFoundError(f"There is no folder {str(folder)!r}: check the path.")
     if not path.is_file():
         raise FileNotFoundError(
-            f"There is no {str(path)!r}: the shards are not finished. Run skaug windows again, which "
+            f"There is no {str(path)!r}: the shards are not finished. Run skaug windows again: it "
             "continues where it stopped."
         )
     return json.loads(path.read_text())
@@ -172,28 +173,29 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
 def read_shards(
     folder: str | Path, *, subjects: Collection[Any] | None = None, n_rows: int = ROWS_AT_ONCE
 ) -> Iterator[Windows]:
-    """Read windows from shards, as many at a time as memory is for.
+    """Read windows from shards, a bounded number at a time.
 
     Parameters
     ----------
     folder : str or Path
         As given to `write_shards`.
     subjects : collection, optional
-        Whose windows, such as ``["S1"]``; everybody's by default. Shards without theirs are not read.
+        The subjects to read, such as ``["S1"]``; all by default. Shards without any of them are skipped.
     n_rows : int, default=262144
-        Samples of a channel in what is given at a time, at most; one window at least.
+        Samples per channel to yield at a time, at most; but at least one window.
 
     Yields
     ------
     Windows of shape (n_windows, window_size, n_features)
-        With labels, subjects and origins, without context: for a synthesizer that needs it, cut the table.
+        With labels, subjects and origins, without context: for a synthesizer that needs context, cut the
+        table instead.
 
     Raises
     ------
     OSError
         If the shards were not finished.
     ValueError
-        If a subject is in none of them, or `subjects` is no list.
+        If a subject is in none of them, or `subjects` is not a list.
 
     Examples
     --------
@@ -241,4 +243,4 @@ def _check_size(memory: str) -> None:
     try:
         parse_bytes(memory)
     except ValueError:
-        raise ValueError(f"The memory {memory!r} is no size: try '2GiB'.") from None
+        raise ValueError(f"The memory {memory!r} is not a size: try '2GiB'.") from None

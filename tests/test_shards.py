@@ -280,7 +280,7 @@ def test_a_folder_of_other_shards_is_left_alone(
     strange = tmp_path / "strange"
     strange.mkdir()
     recordings.to_parquet(strange / "shard-000000.parquet")
-    with pytest.raises(ValueError, match="no shard of windows"):
+    with pytest.raises(ValueError, match="not a shard of windows"):
         write_shards(table, strange, windower_of())
 
 
@@ -298,7 +298,7 @@ def test_two_runs_do_not_write_into_one_folder(table: Path, out: Path) -> None:
     out.mkdir()
     with (
         FileLock(out / ".lock"),
-        pytest.raises(ValueError, match="Another run writes shards into"),
+        pytest.raises(ValueError, match="Another run is writing shards into"),
     ):
         write_shards(table, out, windower_of())
 
@@ -306,10 +306,10 @@ def test_two_runs_do_not_write_into_one_folder(table: Path, out: Path) -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"window_size": 65}, "gives a window of 65 rows"),
-        ({"alignment": "table"}, "take alignment='subject'"),
+        ({"window_size": 65}, "long enough for a window of 65 rows"),
+        ({"alignment": "table"}, "use alignment='subject'"),
         ({"target_agg": np.mean}, "target_agg must be a name"),
-        ({"subject": None, "target": None}, "holds 12 files"),
+        ({"subject": None, "target": None}, "has 12 parts"),
         ({"features": ["BVP", "y"]}, "no column 'y' for features"),
     ],
 )
@@ -330,7 +330,7 @@ def test_a_channel_named_like_a_column_of_shards_is_refused(
 
 def test_shards_do_not_go_into_the_table(table: Path) -> None:
     for folder in (table, table / "shards"):
-        with pytest.raises(ValueError, match="is inside the table"):
+        with pytest.raises(ValueError, match="is inside the folder of the table"):
             write_shards(table, folder, windower_of())
 
 
@@ -370,7 +370,7 @@ def test_the_command_cuts_a_folder(
     ("arguments", "message"),
     [
         (["nowhere", "out"], "There is no folder"),
-        (["table/part.0.parquet", "out"], "is a file: name the folder that it is in"),
+        (["table/part.0.parquet", "out"], "is a file: pass the folder that contains it"),
         (["empty", "out"], "holds no .parquet file"),
         (["empty", "out", "--workers", "0"], "1 worker or more"),
         (["table", "out", "--feature", "ECGG"], "The nearest is 'ECG'"),
@@ -402,7 +402,7 @@ def test_a_worker_that_dies_is_told_of_in_one_line(
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
         assert main([*arguments, "--memory", "60MiB"]) == 2
     told = capsys.readouterr().err
-    assert "for want of memory" in told
+    assert "because memory ran out" in told
 
 
 def test_without_a_client_the_error_says_how_to_start_one(table: Path, out: Path) -> None:

@@ -12,17 +12,17 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.utils import Tags, get_tags
-from sklearn.utils.metaestimators import available_if
 from tqdm.auto import tqdm
 
+from skaug._fitted import find_fitted
 from skaug.augmenter import SynthefyAugmenter
+from skaug.cutting import NoWindowsError
 from skaug.evaluation.folds import Samples
 from skaug.evaluation.protocol_variants import Duplicates, TestSetSynthesis
-from skaug.model_selection.scorers import RowScorer, Scorer, window_provenance
-from skaug.windower import NoWindowsError
+from skaug.model_selection.scorers import RowScorer, Scorer, scored_windows
+from skaug.predictions import KnownPredictions
 from skaug.windows.provenance import Provenance
 from skaug.windows.subject_overlap import SubjectOverlapWarning
 
@@ -140,7 +140,8 @@ def _run(
         began = time.perf_counter()
         fitted = clone(estimator).fit(*train)
         seconds = time.perf_counter() - began
-        augmenter = _fitted_augmenter(fitted, path)
+        augmenter = find_fitted(fitted, SynthefyAugmenter)
+        assert augmenter is not None  # `augmenter_path` found one
         synthesis = augmenter.synthesis_seconds_
         if synthesis > seconds:  # it came out of the pipeline's cache
             synthesis = 0.0
@@ -150,7 +151,7 @@ def _run(
         }
         result = _Result([], [], set())
         for subject, X, y in tests:
-            predicted = _Predicted(fitted, X)
+            predicted = KnownPredictions(fitted, X)
             try:
                 labels = _predict(predicted, augmenter, y)
             except NoWindowsError:
@@ -168,42 +169,7 @@ def _run(
     return result
 
 
-class _Predicted(BaseEstimator):
-    """A fitted estimator that predicts the same samples once, however many metrics ask for it."""
-
-    def __init__(self, estimator: Any, X: Any) -> None:
-        self.estimator = estimator
-        self.X = X
-        self._known: dict[str, NDArray] = {}
-
-    @property
-    def classes_(self) -> NDArray:
-        return self.estimator.classes_
-
-    def predict(self, X: Any) -> NDArray:
-        return self._once("predict")
-
-    @available_if(lambda self: hasattr(self.estimator, "predict_proba"))
-    def predict_proba(self, X: Any) -> NDArray:
-        return self._once("predict_proba")
-
-    @available_if(lambda self: hasattr(self.estimator, "decision_function"))
-    def decision_function(self, X: Any) -> NDArray:
-        return self._once("decision_function")
-
-    def _once(self, method: str) -> NDArray:
-        if method not in self._known:
-            self._known[method] = np.asarray(getattr(self.estimator, method)(self.X))
-        return self._known[method]
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-    def __sklearn_tags__(self) -> Tags:
-        return get_tags(self.estimator)
-
-
-def _predict(predicted: _Predicted, augmenter: SynthefyAugmenter, y: Any) -> Provenance:
+def _predict(predicted: KnownPredictions, augmenter: SynthefyAugmenter, y: Any) -> Provenance:
     """Predict, and give the labels of what was predicted."""
     is_synthetic = isinstance(augmenter, TestSetSynthesis)
     if is_synthetic:
@@ -211,10 +177,10 @@ def _predict(predicted: _Predicted, augmenter: SynthefyAugmenter, y: Any) -> Pro
     predicted.predict(predicted.X)
     if is_synthetic:
         return augmenter.tested_windows_.provenance
-    return window_provenance(predicted.estimator, predicted.X, y)
+    return scored_windows(predicted.estimator, predicted.X, y)
 
 
-def _score(scorer: Scorer, predicted: _Predicted, labels: Provenance, y: Any) -> float:
+def _score(scorer: Scorer, predicted: KnownPredictions, labels: Provenance, y: Any) -> float:
     """Score; NaN where the labels do not define the metric, as an area under the curve of one class."""
     truth = y if isinstance(scorer, RowScorer) else labels.y
     with warnings.catch_warnings():
@@ -228,7 +194,7 @@ def _score(scorer: Scorer, predicted: _Predicted, labels: Provenance, y: Any) ->
             raise
 
 
-def _lacks_classes(predicted: _Predicted, labels: Provenance) -> bool:
+def _lacks_classes(predicted: KnownPredictions, labels: Provenance) -> bool:
     return np.ndim(labels.y) == 1 and len(np.unique(labels.y)) < len(predicted.classes_)  # type: ignore[arg-type]
 
 
@@ -250,16 +216,3 @@ def _counts(augmenter: SynthefyAugmenter) -> dict[str, int]:
         return {"n_real": augmenter.n_real_ + augmenter.n_synthetic_, "n_synthetic": 0}
     n_real = 0 if augmenter.train_on == "synthetic" else augmenter.n_real_
     return {"n_real": n_real, "n_synthetic": augmenter.n_synthetic_}
-
-
-def _fitted_augmenter(estimator: Any, path: str) -> SynthefyAugmenter:
-    """Follow a parameter's path through a fitted estimator, into what a search found best."""
-    for name in path.split("__"):
-        fitted = {"estimator": ("best_estimator_", "estimator_"), "regressor": ("regressor_",)}
-        for attribute in (*fitted.get(name, ()), name):
-            if hasattr(estimator, attribute):
-                estimator = getattr(estimator, attribute)
-                break
-        else:
-            estimator = estimator.named_steps[name]
-    return estimator

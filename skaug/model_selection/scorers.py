@@ -1,4 +1,4 @@
-"""Scorers for pipelines that cut windows: one score a window, or one a row."""
+"""Scorers for pipelines that cut windows: one prediction per window, or one per row."""
 
 from __future__ import annotations
 
@@ -7,22 +7,100 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer, make_scorer
-from sklearn.utils import Tags, get_tags
-from sklearn.utils.metaestimators import available_if
 
-from skaug.windower import SubjectWindower
+from skaug.predictions import KnownPredictions, cutting_of
 from skaug.windows.base import WindowArray
 from skaug.windows.container import Windows
-from skaug.windows.provenance import FrameRows, Provenance
+from skaug.windows.feature_arrays import require_labels
+from skaug.windows.provenance import Provenance
 
 Scorer = Callable[..., float]
 
 
+def window_scorer(metric: str | Callable) -> Scorer:
+    """Make a scorer that compares one prediction with one label per window.
+
+    Where rows are the samples (`X` is a table that the pipeline cuts), scikit-learn's own scorers
+    would compare windows with rows. This one aggregates the labels of rows as the pipeline's
+    `SubjectWindower` does.
+
+    To choose a `window_size` use `row_scorer`: longer windows average their labels, which improves every
+    score of windows, even on noise.
+
+    Parameters
+    ----------
+    metric : str, scorer or callable
+        A name such as "neg_mean_absolute_error", a scorer made by ``sklearn.metrics.make_scorer``, or a
+        metric function ``metric(y_true, y_pred)``, which is used as it is, greater being better: for an
+        error pass the name, or a scorer made with ``greater_is_better=False``.
+
+    Returns
+    -------
+    callable
+        A scorer ``scorer(estimator, X, y=None)`` for `cross_val_score`, `GridSearchCV` and the like.
+
+    Raises
+    ------
+    ValueError
+        If scikit-learn knows no scorer of that name.
+
+    See Also
+    --------
+    row_scorer : One prediction per row; the fair score for choosing a window size.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from skaug import SubjectWindower, WindowStatistics, make_pipeline
+    >>> from skaug.datasets import simulate_ppg
+    >>> from skaug.model_selection import SubjectKFold, window_scorer
+    >>> windower = SubjectWindower(512, features=["BVP"], target="heart_rate")
+    >>> pipe = make_pipeline(windower, WindowStatistics(), Ridge())
+    >>> scorer = window_scorer("neg_mean_absolute_error")
+    >>> table = simulate_ppg(n_subjects=4, minutes=1)
+    >>> cross_val_score(pipe, table, cv=SubjectKFold(2), scoring=scorer).shape
+    (2,)
+    """
+    as_scorer(metric)
+    return WindowScorer(metric)
+
+
+def row_scorer(metric: str | Callable) -> Scorer:
+    """Make a scorer that compares one prediction with one label per row.
+
+    A row is predicted by the mean over the windows that hold it, as in `skaug.predict_rows`. Rows that lie in
+    no window, and rows without a label, are left out. It is the fair score for choosing `window_size` and
+    `stride`, because the labels do not depend on them.
+
+    Parameters
+    ----------
+    metric : str, scorer or callable
+        As in `window_scorer`.
+
+    Returns
+    -------
+    callable
+        A scorer ``scorer(estimator, X, y=None)`` for tables.
+
+    Raises
+    ------
+    ValueError
+        If scikit-learn knows no scorer of that name.
+
+    See Also
+    --------
+    window_scorer : One prediction per window.
+    skaug.predict_rows : The predictions that are scored.
+    """
+    as_scorer(metric)
+    return RowScorer(metric)
+
+
 class WindowScorer(BaseEstimator):
-    """Score the predictions of windows, given windows or the table that they are cut from."""
+    """Score the predictions of windows, for windows or for the table that they are cut from."""
 
     def __init__(self, metric: Any) -> None:
         self.metric = metric
@@ -37,44 +115,14 @@ class WindowScorer(BaseEstimator):
         X : DataFrame, Windows or array-like
             Recordings, or windows.
         y : array-like, optional
-            One label a row or a window; the target column, or the windows' own, by default.
+            One label per row or per window; by default the target column, or the labels of the windows.
 
         Returns
         -------
         float
         """
-        return as_scorer(self.metric)(estimator, X, window_provenance(estimator, X, y).y, **kwargs)
-
-
-def window_scorer(metric: str | Callable) -> Scorer:
-    """Make a scorer that compares one prediction with one label a window.
-
-    Where rows are the samples (`X` is a table that the pipeline cuts), scikit-learn's own scorers
-    would compare windows with rows. This one aggregates the labels of rows as the pipeline's
-    `SubjectWindower` does.
-
-    To choose a `window_size` use `row_scorer`: longer windows average their labels, which makes every
-    score of windows better, even on noise.
-
-    Parameters
-    ----------
-    metric : str, scorer or callable
-        A name such as "neg_mean_absolute_error", a scorer made by ``sklearn.metrics.make_scorer``, or a
-        metric function ``metric(y_true, y_pred)``, whose value is taken as it is, the greater the
-        better: for an error pass the name, or a scorer made with ``greater_is_better=False``.
-
-    Returns
-    -------
-    callable
-        A scorer ``scorer(estimator, X, y=None)`` for `cross_val_score`, `GridSearchCV` and the like.
-
-    Raises
-    ------
-    ValueError
-        If the name is none that scikit-learn knows.
-    """
-    as_scorer(metric)
-    return WindowScorer(metric)
+        labels = scored_windows(estimator, X, y).y
+        return as_scorer(self.metric)(estimator, X, labels, **kwargs)
 
 
 class RowScorer(BaseEstimator):
@@ -93,117 +141,37 @@ class RowScorer(BaseEstimator):
         X : DataFrame or array-like of shape (n_rows, n_columns)
             Recordings.
         y : array-like of shape (n_rows,), optional
-            One label a row; the target column by default.
+            One label per row; the target column by default.
 
         Returns
         -------
         float
         """
-        windower = _find_windower(estimator)
-        if windower is None or isinstance(X, WindowArray):
+        cutting = cutting_of(estimator)
+        if cutting is None or isinstance(X, WindowArray):
             raise ValueError(
                 "row_scorer lays predictions back onto the rows of a table: score a pipeline that has a "
                 "SubjectWindower, on the table. For windows use window_scorer."
             )
-        lie_in = windower.to_windows(X).provenance.rows
-        assert lie_in is not None  # of one table
-        truth = windower.row_targets(X) if y is None else np.asarray(y)
-        if truth is None:
+        table = cutting.read(X)
+        rows = cutting.labels(table).rows
+        assert rows is not None  # of one table
+        truth = require_labels(cutting.row_labels(table) if y is None else np.asarray(y))
+        if len(truth) != rows.n_rows:
             raise ValueError(
-                "There are no labels to score against: pass y, or give SubjectWindower the target "
-                "column and keep it in the table."
+                f"y has {len(truth)} labels for {rows.n_rows} rows: pass one for each row."
             )
-        if len(truth) != lie_in.n_rows:
-            raise ValueError(
-                f"y has {len(truth)} labels for {lie_in.n_rows} rows: pass one for each row."
-            )
-        rows = _RowPredictions(estimator, lie_in, pd.isna(truth) & (y is None))
-        return as_scorer(self.metric)(rows, X, truth[rows.covered], **kwargs)
-
-
-def row_scorer(metric: str | Callable) -> Scorer:
-    """Make a scorer that compares one prediction with one label a row.
-
-    A row is predicted by the mean over the windows that hold it: of the values that a regressor
-    predicts, of the probabilities of a classifier (of one without probabilities, the most frequent
-    class). Rows that no window holds, and rows without a label, are left out. It is the fair score for
-    choosing `window_size` and `stride`, because the labels do not depend on them.
-
-    Parameters
-    ----------
-    metric : str, scorer or callable
-        As in `window_scorer`.
-
-    Returns
-    -------
-    callable
-        A scorer ``scorer(estimator, X, y=None)`` for tables.
-
-    Raises
-    ------
-    ValueError
-        If the name is none that scikit-learn knows.
-    """
-    as_scorer(metric)
-    return RowScorer(metric)
-
-
-class _RowPredictions(BaseEstimator):
-    """A fitted estimator whose predictions are those of the covered rows."""
-
-    def __init__(self, estimator: Any, rows: FrameRows, without: NDArray[np.bool_]) -> None:
-        self.estimator = estimator
-        self.rows = rows
-        self.without = without
-        self._of_windows = rows.indices()
-        self._counts = np.bincount(self._of_windows.ravel(), minlength=rows.n_rows)
-        self.covered = np.flatnonzero((self._counts > 0) & ~without)
-
-    @property
-    def classes_(self) -> NDArray:
-        return self.estimator.classes_
-
-    def predict(self, X: Any) -> NDArray:
-        if not is_classifier(self.estimator):
-            return self._mean(np.asarray(self.estimator.predict(X), dtype=np.float64))
-        if hasattr(self.estimator, "predict_proba"):
-            return self.classes_[self.predict_proba(X).argmax(axis=1)]
-        classes, votes = np.unique(self.estimator.predict(X), return_inverse=True)
-        return classes[self._mean(np.eye(len(classes))[votes]).argmax(axis=1)]
-
-    @available_if(lambda self: hasattr(self.estimator, "predict_proba"))
-    def predict_proba(self, X: Any) -> NDArray:
-        return self._mean(self.estimator.predict_proba(X))
-
-    @available_if(lambda self: hasattr(self.estimator, "decision_function"))
-    def decision_function(self, X: Any) -> NDArray:
-        return self._mean(self.estimator.decision_function(X))
-
-    def _mean(self, values: NDArray) -> NDArray:
-        """Average values of windows over the windows that hold each covered row."""
-        flat = values.reshape(len(values), -1)
-        of_rows = self._of_windows.ravel()
-        sums = [
-            np.bincount(of_rows, np.repeat(column, self._of_windows.shape[1]), self.rows.n_rows)
-            for column in flat.T
-        ]
-        means = np.stack(sums, axis=1)[self.covered] / self._counts[self.covered, None]
-        return means.reshape(len(self.covered), *values.shape[1:])
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-    def __sklearn_tags__(self) -> Tags:
-        return get_tags(self.estimator)
+        known = KnownPredictions(estimator, X, rows, without=pd.isna(truth) & (y is None))
+        return as_scorer(self.metric)(known, X, truth[known.covered], **kwargs)
 
 
 def as_scorer(metric: Any) -> Scorer:
-    """Give a scorer of one prediction a window (or, made by `row_scorer`, one a row).
+    """Return a scorer of one prediction per window (or per row, if `row_scorer` made it).
 
     Raises
     ------
     ValueError
-        If it is no metric that scikit-learn knows.
+        If it is not a metric that scikit-learn knows.
     """
     if isinstance(metric, WindowScorer):
         return as_scorer(metric.metric)
@@ -216,37 +184,22 @@ def as_scorer(metric: Any) -> Scorer:
     return make_scorer(metric)
 
 
-def window_provenance(estimator: Any, X: Any, y: Any) -> Provenance:
-    """Give the labels of the windows that a fitted estimator predicts.
+def scored_windows(estimator: Any, X: Any, y: Any) -> Provenance:
+    """Return the labels and the provenance of the windows that a fitted estimator predicts.
+
+    A table is not cut for them.
 
     Raises
     ------
     ValueError
-        If there are none.
+        If there are no labels.
     """
     if isinstance(X, WindowArray):
         provenance = X.provenance.relabel(y)
     else:
-        windower = _find_windower(estimator)
-        windows = Windows.from_arrays(X, y) if windower is None else windower.to_windows(X, y)
-        provenance = windows.provenance
-    if provenance.y is None:
-        raise ValueError(
-            "There are no labels to score against: pass y, or give SubjectWindower the target column "
-            "and keep it in the table."
+        cutting = cutting_of(estimator)
+        provenance = (
+            Windows.from_arrays(X, y).provenance if cutting is None else cutting.labels(X, y)
         )
+    require_labels(provenance.y)
     return provenance
-
-
-def _find_windower(estimator: Any) -> SubjectWindower | None:
-    """Find the fitted windower in a pipeline, in a search over one, or in a wrapper of either."""
-    if isinstance(estimator, SubjectWindower):
-        return estimator
-    inner = [step for _, step in getattr(estimator, "steps", ())]
-    names = ("best_estimator_", "regressor_", "estimator_", "classifier_", "estimator")
-    inner += [getattr(estimator, name) for name in names if hasattr(estimator, name)]
-    for part in inner:
-        found = _find_windower(part)
-        if found is not None:
-            return found
-    return None

@@ -1,8 +1,7 @@
-"""Windows of a table that is larger than memory: partitions of Dask, cut when they are asked for."""
+"""Windows of a table larger than memory: partitions of a dask frame, cut when a result is requested."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -15,51 +14,47 @@ from numpy.typing import DTypeLike, NDArray
 from sklearn.base import clone
 
 from skaug._errors import prefix_errors
+from skaug.cutting import Cutting, NoWindowsError
 from skaug.features import WindowFeatureExtractor, WindowFlattener
-from skaug.out_of_core.partitions import (
-    breaking_columns,
-    count_windows,
-    cut_columns,
-    made_up_window,
-    refuse_no_windows,
+from skaug.out_of_core.parts import (
+    no_windows,
+    one_window,
+    require_independent_parts,
     require_whole_subjects,
 )
-from skaug.tables.table import Table
-from skaug.windower import NoWindowsError, SubjectWindower
 from skaug.windows.container import Windows
 
 
 class LazyWindows:
-    """Windows of a ``dask.dataframe.DataFrame``, cut partition by partition when they are asked for.
+    """Windows of a ``dask.dataframe.DataFrame``, cut partition by partition when a result is requested.
 
-    `SubjectWindower.transform` gives them. Every partition has to hold whole recordings: a subject whose
-    rows are in two partitions is an error, because the windows across the seam would be missing. What
-    needs values, such as that check, happens when something is asked for, not before. The first thing that
-    is asked for has the subjects of all partitions looked through, of which only the columns that
-    recordings break at are read (with ``missing="drop"`` or ``"ffill"``: features and target too).
+    `SubjectWindower.transform` returns them. Every partition has to hold whole recordings: a subject with
+    rows in two partitions is an error, because the windows across the seam would be missing. Evaluation
+    is lazy: nothing, this check included, runs until a result is requested. The first request reads the
+    columns of subjects, boundaries and times of all partitions (with ``missing="drop"`` or ``"ffill"``
+    features and target too).
 
     Dask decides where all this runs: in threads of this process, or on the cluster of the current
     ``dask.distributed.Client``.
 
     Parameters
     ----------
-    windower : SubjectWindower
-        Fitted. It is copied.
+    cutting : Cutting
+        How the partitions are cut.
     frame : dask.dataframe.DataFrame
         The recordings.
 
     Raises
     ------
     ValueError
-        If the columns differ from those seen in `fit`, the windower has ``alignment="table"``, or
-        ``subject=None`` and the frame has several partitions.
+        With ``alignment="table"``, or with ``subject=None`` and several partitions.
 
     Attributes
     ----------
     feature_names : list of str
         The channels.
     window_size : int
-        Samples in a window.
+        Samples per window.
 
     Examples
     --------
@@ -79,32 +74,22 @@ class LazyWindows:
     Windows(14 of 512 x 1: BVP; 2 subjects, labelled)
     """
 
-    def __init__(self, windower: SubjectWindower, frame: Any) -> None:
-        self.windower = copy.deepcopy(windower)
+    def __init__(self, cutting: Cutting, frame: Any) -> None:
+        remedy = "call frame.repartition(npartitions=1)"
+        require_independent_parts(cutting, frame.npartitions, remedy)
+        self.cutting = cutting
         self._frame = frame
-        if windower.alignment == "table":
-            raise ValueError(
-                "alignment='table' counts rows over the whole table, which no partition knows: take "
-                "alignment='subject' for a dask frame."
-            )
-        if windower._subject is None and frame.npartitions > 1:
-            raise ValueError(
-                f"subject=None says that the table is one recording, but it has {frame.npartitions} "
-                "partitions: name the column of subjects, or call frame.repartition(npartitions=1)."
-            )
-        self._row = frame._meta_nonempty.head(1)
-        windower._validate_columns(self._row, Table(self._row), reset=False)
-        self.feature_names = list(windower.features_)
-        self.window_size = int(windower.window_size)
+        self.feature_names = list(cutting.features)
+        self.window_size = cutting.window_size
 
     @property
     def npartitions(self) -> int:
-        """Partitions of the frame."""
+        """Number of partitions of the frame."""
         return self._frame.npartitions
 
     @cached_property
     def counts(self) -> pd.DataFrame:
-        """What each partition holds, one row a subject.
+        """What each partition holds, one row per subject.
 
         ``subject``, ``n_rows``, ``longest`` (rows of the longest stretch that windows may be cut from),
         ``n_windows`` and ``partition`` (its number).
@@ -114,40 +99,37 @@ class LazyWindows:
         ValueError
             If a subject is in two partitions, there is no window at all, or a partition cannot be cut.
         """
-        columns = breaking_columns(self.windower)
-        if self.windower.missing in ("drop", "ffill"):
-            columns |= cut_columns(self.windower)
         count = dask.delayed(_count, pure=True)
         tasks = [
-            count(part, self.windower, i)
-            for i, part in enumerate(_partitions(self._frame, columns))
+            count(part, self.cutting, i)
+            for i, part in enumerate(_partitions(self._frame, self.cutting.count_columns()))
         ]
-        found = [part for part in dask.compute(*tasks) if len(part)]
+        found = [part for part in dask.compute(*tasks) if part is not None]
         if not found:
             raise NoWindowsError(
                 "The table has no rows: check the filter or the split that made it."
             )
         counts = pd.concat(found, ignore_index=True)
         counts["subject"] = counts["subject"].infer_objects()
-        if self.windower._subject is not None:
+        if self.cutting.subject is not None:
             held = counts.groupby("partition", sort=True)["subject"].apply(list)
             places = [f"partition {i}" for i in held.index]
             require_whole_subjects(held.tolist(), places, self._how_to_repartition())
         if not counts["n_windows"].sum():
-            refuse_no_windows(self.windower, counts)
+            raise no_windows(self.cutting, counts)
         return counts
 
     def _how_to_repartition(self) -> str:
-        subject, time = self.windower._subject, self.windower._time
+        subject, time = self.cutting.subject, self.cutting.time
         by = f"[{subject!r}, {time!r}]" if time is not None else f"[{subject!r}, <column of times>]"
         return (
-            "Bring each subject's rows together, in order of time: "
+            "Bring the rows of each subject together, in order of time: "
             f"frame.shuffle({subject!r}).map_partitions(lambda part: part.sort_values({by}))"
         )
 
     @property
     def n_windows(self) -> int:
-        """How many windows there are."""
+        """Number of windows."""
         return int(self.counts["n_windows"].sum())
 
     @property
@@ -172,7 +154,7 @@ class LazyWindows:
     @property
     def groups(self) -> da.Array | None:
         """The subject of each window, a dask array of shape (n_windows,); None without subjects."""
-        if self.windower._subject is None:
+        if self.cutting.subject is None:
             return None
         repeat = dask.delayed(np.repeat, pure=True)
         parts = [
@@ -182,15 +164,15 @@ class LazyWindows:
         return self._stack(parts, self._filled["subject"].to_numpy()[:0])
 
     def to_dask_array(self, step: WindowFeatureExtractor | None = None) -> da.Array:
-        """Give the features of the windows as a dask array whose chunks are known, one a partition.
+        """Return the features of the windows as a dask array of known chunks, one per partition.
 
         Computed together with `y`, a partition is read and cut once.
 
         Parameters
         ----------
         step : WindowFeatureExtractor, optional
-            What makes features of windows: a `WindowSpectrum`, `WindowStatistics` or, by default,
-            `WindowFlattener`. It learns the shape of the windows and nothing of their values.
+            A step that turns windows into features: a `WindowSpectrum`, a `WindowStatistics` or, by
+            default, a `WindowFlattener`. It learns the shape of the windows, and nothing from their values.
 
         Returns
         -------
@@ -206,8 +188,8 @@ class LazyWindows:
         step = WindowFlattener() if step is None else step
         if not isinstance(step, WindowFeatureExtractor):
             raise TypeError(
-                f"step={step!r} must be a step that makes features of windows, such as WindowSpectrum(): "
-                "what learns from values takes the array that this gives."
+                f"step={step!r} must be a step that turns windows into features, such as WindowSpectrum(): "
+                "pass the array returned here to anything that learns from values."
             )
         noise = np.random.default_rng(0).normal(size=self._like.shape)
         one = self._like.with_samples(noise)
@@ -226,7 +208,7 @@ class LazyWindows:
         return Windows.concatenate(dask.compute(*self.partitions))
 
     def __iter__(self) -> Iterator[Windows]:
-        """Give the windows of one partition after the other: what a loop of ``partial_fit`` takes."""
+        """Yield the windows of one partition after the other, for a loop of ``partial_fit``."""
         for part in self.partitions:
             yield part.compute()
 
@@ -235,8 +217,8 @@ class LazyWindows:
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
         raise TypeError(
-            "These windows are not cut yet. Call .compute() where they fit into memory, loop over them "
-            "for partial_fit, or pass .to_dask_array() to an estimator that takes dask arrays."
+            "These windows are not cut yet. Call .compute() if they fit into memory, loop over them for "
+            "partial_fit, or pass .to_dask_array() to an estimator that accepts dask arrays."
         )
 
     def __repr__(self) -> str:
@@ -256,17 +238,17 @@ class LazyWindows:
 
     @cached_property
     def _bare(self) -> list[Any]:
-        """The windows of each partition without what only a synthesizer is told: less is read."""
-        return self._cut(cut_columns(self.windower))
+        """The windows of each partition without context, so that fewer columns are read."""
+        return self._cut(self.cutting.columns())
 
     def _cut(self, columns: set[str] | None) -> list[Any]:
         parts = _partitions(self._frame, columns)
         cut = dask.delayed(_cut, pure=True)
-        return [cut(parts[i], self.windower, i) for i in self._filled["partition"].unique()]
+        return [cut(parts[i], self.cutting, i) for i in self._filled["partition"].unique()]
 
     @cached_property
     def _like(self) -> Windows:
-        return made_up_window(self.windower, self._row)
+        return one_window(self.cutting, self._frame._meta_nonempty.head(1))
 
     def _stack(self, parts: list[Any], like: NDArray) -> da.Array:
         counts = self._filled.groupby("partition", sort=True)["n_windows"].sum()
@@ -278,7 +260,7 @@ class LazyWindows:
 
 
 def _partitions(frame: Any, columns: set[str] | None) -> list[Any]:
-    """Give the partitions, with only these columns, as delayed frames."""
+    """Return the partitions, with only these columns, as delayed frames."""
     if columns is not None:
         frame = frame[[name for name in frame.columns if str(name) in columns]]
     # Not optimised further than that only these columns are read: Dask would read several small files as
@@ -286,14 +268,16 @@ def _partitions(frame: Any, columns: set[str] | None) -> list[Any]:
     return frame.simplify().to_delayed(optimize_graph=False)
 
 
-def _count(part: pd.DataFrame, windower: SubjectWindower, partition: int) -> pd.DataFrame:
+def _count(part: pd.DataFrame, cutting: Cutting, partition: int) -> pd.DataFrame | None:
+    if len(part) == 0:
+        return None
     with prefix_errors(f"partition {partition}"):
-        return count_windows(part, windower).assign(partition=partition)
+        return cutting.count(part).assign(partition=partition)
 
 
-def _cut(part: pd.DataFrame, windower: SubjectWindower, partition: int) -> Windows:
+def _cut(part: pd.DataFrame, cutting: Cutting, partition: int) -> Windows:
     with prefix_errors(f"partition {partition}"):
-        return windower._cut(Table(part), None)
+        return cutting.cut(part)
 
 
 def _label(windows: Windows) -> NDArray | None:

@@ -1,10 +1,9 @@
-"""A shard of windows on disk: what is in it, how it is made of a file of recordings, and read again."""
+"""A shard of windows on disk: what it holds, how it is cut from a file of recordings, and read back."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +18,18 @@ from dask.dataframe.utils import meta_nonempty
 from skaug._errors import prefix_errors
 from skaug._files import whole_file
 from skaug._versions import versions
-from skaug.out_of_core.partitions import cut_columns, made_up_window
-from skaug.tables.columns import encode, runs
+from skaug.cutting import Cutting
+from skaug.out_of_core.parts import one_window
+from skaug.tables.columns import encode
 from skaug.tables.table import Table
-from skaug.windower import NoWindowsError, SubjectWindower
 from skaug.windows.container import Windows
 
 FORMAT = 1
 
-#: Samples of a channel in a row group: what a reader has to hold at a time.
+#: Samples per channel in a row group: what a reader has to hold at a time.
 ROWS_AT_ONCE = 1 << 18
 
-_LABELS = ("subject", "first_row", "y")
+_OWN_COLUMNS = ("subject", "first_row", "y")
 _KEY = b"skaug"
 
 
@@ -41,11 +40,11 @@ class Source:
     Parameters
     ----------
     fragment : pyarrow.dataset.Fragment
-        What reads it.
+        Its reader.
     path : str
-        Where it is, in the folder of the table.
+        Its path within the folder of the table.
     size, modified : int
-        Bytes, and when it was last written, in nanoseconds.
+        Its size in bytes, and the time of its last change in nanoseconds.
     """
 
     fragment: ds.Fragment
@@ -53,79 +52,74 @@ class Source:
     size: int
     modified: int
 
-    def told(self) -> dict[str, Any]:
-        """Give what tells that a shard was made of it as it is now."""
+    def state(self) -> dict[str, Any]:
+        """Return what a shard records of the file, to notice that the file has changed since."""
         return {"path": self.path, "size": self.size, "modified_ns": self.modified}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How shards are cut: what every worker has to know.
+    """How shards are cut: everything a worker needs.
 
     Parameters
     ----------
-    windower : SubjectWindower
-        Fitted.
+    cutting : Cutting
+        How the files are cut.
     parameters : dict
-        What shards are told apart by: the parameters of the windower, and the table.
+        What identifies shards: the parameters of the cutting, and the table.
     table, shard : pyarrow.Schema
         Columns of the table, and of shards.
     """
 
-    windower: SubjectWindower
+    cutting: Cutting
     parameters: dict[str, Any]
     table: pa.Schema
     shard: pa.Schema
 
 
-def parameters_of(windower: SubjectWindower) -> dict[str, Any]:
-    """Give what a fitted windower cuts by, as JSON knows it."""
-    parameters = windower.get_params() | {
-        "window_size": int(windower.window_size),
-        "stride": int(windower.stride or windower.window_size),
-        "features": list(windower.features_),
-        "boundaries": list(windower._boundaries),
-        "dtype": np.dtype(windower.dtype).name,
-    }
-    return json.loads(json.dumps(parameters, default=str))  # as it is read back
+def parameters_of(cutting: Cutting) -> dict[str, Any]:
+    """Return the parameters that windows depend on, as they are read back from JSON."""
+    parameters = {field.name: getattr(cutting, field.name) for field in fields(cutting)}
+    del parameters["names"]  # further columns change nothing
+    return json.loads(json.dumps(parameters | {"dtype": cutting.dtype.name}, default=str))
 
 
 def made_up_row(schema: pa.Schema) -> pd.DataFrame:
-    """Make up one row of a table, of which only the columns are known."""
-    fields = []
+    """Make up one row of a table of which only the columns are known."""
+    columns = []
     for field in schema:
         if pa.types.is_decimal(field.type):  # as they are cut
             field = field.with_type(pa.float64())
         elif pa.types.is_dictionary(field.type):
             field = field.with_type(field.type.value_type)
-        fields.append(field)
-    return meta_nonempty(pa.schema(fields, schema.metadata).empty_table().to_pandas()).head(1)
+        columns.append(field)
+    return meta_nonempty(pa.schema(columns, schema.metadata).empty_table().to_pandas()).head(1)
 
 
-def shard_schema(windower: SubjectWindower, row: pd.DataFrame, table: pa.Schema) -> pa.Schema:
-    """Give the columns of shards, the same of all."""
-    taken = [name for name in windower.features_ if name in _LABELS]
+def shard_schema(cutting: Cutting, row: pd.DataFrame, table: pa.Schema) -> pa.Schema:
+    """Return the columns of shards, the same for all."""
+    taken = [name for name in cutting.features if name in _OWN_COLUMNS]
     if taken:
         raise ValueError(
             f"Shards have a column {taken[0]!r} of their own: rename the channel of that name."
         )
-    fields = [pa.field("first_row", pa.int64())]
-    if windower._subject is not None:
-        kind = table.field(windower._subject).type
+    columns = [pa.field("first_row", pa.int64())]
+    if cutting.subject is not None:
+        kind = table.field(cutting.subject).type
         kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-        fields.insert(0, pa.field("subject", kind))
-    y = made_up_window(windower, row).y
+        columns.insert(0, pa.field("subject", kind))
+    y = one_window(cutting, row).y
     if y is not None:
         # Where labels may be missing, whole numbers become floats.
-        may_miss = windower.missing == "keep" and y.dtype.kind in "iub"
-        fields.append(pa.field("y", pa.float64() if may_miss else pa.array(y).type))
-    samples = pa.list_(pa.from_numpy_dtype(windower.dtype), int(windower.window_size))
-    return pa.schema(fields + [pa.field(name, samples) for name in windower.features_])
+        may_miss = cutting.missing == "keep" and y.dtype.kind in "iub"
+        columns.append(pa.field("y", pa.float64() if may_miss else pa.array(y).type))
+    samples = pa.list_(pa.from_numpy_dtype(cutting.dtype), cutting.window_size)
+    return pa.schema(columns + [pa.field(name, samples) for name in cutting.features])
 
 
 def subjects_in(source: Source, shard: Path, recipe: Recipe) -> list[Any]:
-    """Give the subjects in a file, of which only their column is read."""
-    name = recipe.windower._subject
+    """Return the subjects in a file; only their column is read."""
+    name = recipe.cutting.subject
     if name is None:
         return []
     with prefix_errors(repr(source.path)):
@@ -141,37 +135,37 @@ def write_shard(source: Source, shard: Path, recipe: Recipe) -> dict[str, Any]:
     source : Source
         The file.
     shard : Path
-        Where the shard goes.
+        The file to write.
     recipe : Recipe
         How it is cut.
 
     Returns
     -------
     dict
-        What the shard says of itself: ``format``, ``parameters``, ``versions``, ``source``, ``rows``,
-        ``windows`` and ``subjects`` (of each: subject, rows, windows).
+        The metadata of the shard: ``format``, ``parameters``, ``versions``, ``source``, ``rows``,
+        ``windows`` and ``subjects`` (for each: subject, rows, windows).
 
     Raises
     ------
     ValueError
-        If the file cannot be cut; it is named.
+        If the file cannot be cut; the error names it.
     OSError
         If it cannot be read, or the shard cannot be written. Nothing half-written is left.
     """
-    windower = recipe.windower
     with prefix_errors(repr(source.path)):
-        rows = source.fragment.to_table(recipe.table, columns=sorted(cut_columns(windower)))
-        windows, held = _cut(rows, windower)
-    told = {
+        columns = sorted(recipe.cutting.columns())
+        rows = source.fragment.to_table(recipe.table, columns=columns)
+        windows, held = _cut(rows, recipe.cutting)
+    metadata = {
         "format": FORMAT,
         "parameters": recipe.parameters,
         "versions": versions() | {"pyarrow": pa.__version__, "dask": dask.__version__},
-        "source": source.told(),
+        "source": source.state(),
         "rows": len(rows),
         "windows": 0 if windows is None else len(windows),
         "subjects": held,
     }
-    schema = recipe.shard.with_metadata({_KEY: json.dumps(told)})
+    schema = recipe.shard.with_metadata({_KEY: json.dumps(metadata)})
     with (
         whole_file(shard) as place,
         pq.ParquetWriter(place, schema, compression="zstd", use_dictionary=["subject"]) as file,
@@ -179,11 +173,11 @@ def write_shard(source: Source, shard: Path, recipe: Recipe) -> dict[str, Any]:
         if windows is not None:
             for _, block in windows.blocks(ROWS_AT_ONCE):
                 file.write_batch(_batch(block, schema))
-    return told
+    return metadata
 
 
-def told_by(path: Path) -> dict[str, Any] | None:
-    """Give what a shard says of itself; None if it is damaged.
+def read_metadata(path: Path) -> dict[str, Any] | None:
+    """Return the metadata of a shard; None if it is damaged.
 
     Raises
     ------
@@ -195,12 +189,12 @@ def told_by(path: Path) -> dict[str, Any] | None:
     except (pa.ArrowInvalid, OSError):
         return None
     if _KEY not in metadata:
-        raise ValueError(f"{str(path)!r} is no shard of windows: take another folder.")
+        raise ValueError(f"{str(path)!r} is not a shard of windows: choose another folder.")
     return json.loads(metadata[_KEY])
 
 
 def windows_of(batch: pa.RecordBatch, parameters: dict[str, Any], names: list[str]) -> Windows:
-    """Give the windows that a batch of rows of a shard tells of."""
+    """Return the windows that are stored in rows of a shard."""
     size = parameters["window_size"]
     values = np.stack(
         [batch.column(name).flatten().to_numpy().reshape(-1, size) for name in names], axis=-1
@@ -209,7 +203,7 @@ def windows_of(batch: pa.RecordBatch, parameters: dict[str, Any], names: list[st
         name: batch.column(name).to_numpy(zero_copy_only=False)
         if name in batch.schema.names
         else None
-        for name in _LABELS
+        for name in _OWN_COLUMNS
     }
     windows = Windows.from_arrays(values, known["y"], known["subject"], feature_names=names)
     provenance = replace(
@@ -222,30 +216,24 @@ def windows_of(batch: pa.RecordBatch, parameters: dict[str, Any], names: list[st
     return windows._with(provenance=provenance)
 
 
-def _cut(rows: pa.Table, windower: SubjectWindower) -> tuple[Windows | None, list[dict[str, Any]]]:
-    """Give the windows of a file, None if there are none, and what it holds of each subject."""
+def _cut(rows: pa.Table, cutting: Cutting) -> tuple[Windows | None, list[dict[str, Any]]]:
+    """Return the windows of a file, None if there are none, and what it holds of each subject."""
     if len(rows) == 0:
         return None, []
-    table = Table(rows)
-    subjects: Any = [None]
-    n_rows = np.array([len(rows)])
-    if windower._subject is not None:
-        firsts, codes, subjects = runs(table.column(windower._subject))
-        n_rows = np.bincount(codes[codes >= 0], np.diff(firsts, append=len(rows))[codes >= 0])
-    n_windows = np.zeros(len(subjects), dtype=np.int64)
-    windows = None
-    with contextlib.suppress(NoWindowsError):
-        windows = windower._cut(table, None)
-        n_windows = np.bincount(windows.provenance.codes, minlength=len(subjects))
+    table = cutting.read(rows)
+    counts = cutting.count(table)
+    windows = cutting.cut(table) if counts["n_windows"].any() else None
     held = [
-        {"subject": _plain(subject), "rows": int(n_rows[i]), "windows": int(n_windows[i])}
-        for i, subject in enumerate(subjects)
+        {"subject": _plain(subject), "rows": int(n_rows), "windows": int(n_windows)}
+        for subject, n_rows, n_windows in zip(
+            counts["subject"], counts["n_rows"], counts["n_windows"], strict=True
+        )
     ]
     return windows, held
 
 
 def _plain(subject: Any) -> Any:
-    """Give a subject as JSON knows it."""
+    """Return a subject as a value that JSON can hold."""
     subject = subject.item() if isinstance(subject, np.generic) else subject
     return subject if isinstance(subject, str | int | float | None) else str(subject)
 
@@ -261,7 +249,9 @@ def _batch(windows: Windows, schema: pa.Schema) -> pa.RecordBatch:
         samples = pa.array(np.ascontiguousarray(values[:, :, j]).ravel())
         columns[name] = pa.FixedSizeListArray.from_arrays(samples, windows.window_size)
     arrays = [
-        pa.array(columns[field.name], field.type) if field.name in _LABELS else columns[field.name]
+        pa.array(columns[field.name], field.type)
+        if field.name in _OWN_COLUMNS
+        else columns[field.name]
         for field in schema
     ]
     return pa.record_batch(arrays, schema=schema)

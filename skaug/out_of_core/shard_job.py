@@ -1,4 +1,4 @@
-"""A dataset of recordings that is cut into shards on a cluster: what is done, and what is still to do."""
+"""A dataset of recordings that is cut into shards on a cluster: what is done, and what is left to do."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from sklearn.base import clone
 from tqdm import tqdm
 
 from skaug._files import file_lock, whole_file
-from skaug.out_of_core.partitions import require_whole_subjects
+from skaug.cutting import NoWindowsError
+from skaug.out_of_core.parts import require_independent_parts, require_whole_subjects
 from skaug.out_of_core.shard_files import (
     FORMAT,
     Recipe,
     Source,
     made_up_row,
     parameters_of,
+    read_metadata,
     shard_schema,
     subjects_in,
-    told_by,
     write_shard,
 )
-from skaug.windower import NoWindowsError, SubjectWindower
+from skaug.windower import SubjectWindower
 
 MANIFEST = "manifest.json"
 
@@ -43,7 +44,7 @@ class ShardJob:
     Parameters
     ----------
     table, folder : Path
-        The folder of parquet files, and where the shards go.
+        The folder of parquet files, and the folder of the shards.
     recipe : Recipe
         How they are cut.
     sources : list of Source
@@ -57,42 +58,33 @@ class ShardJob:
 
     @classmethod
     def of(cls, table: Path, folder: Path, windower: SubjectWindower) -> ShardJob:
-        """Look at a dataset, and raise where it cannot be cut so."""
+        """Look at a dataset, and raise where it cannot be cut like this."""
         table, folder = table.resolve(), folder.resolve()  # workers may be elsewhere
         if folder.is_relative_to(table):
             raise ValueError(
-                f"{str(folder)!r} is inside the table, which shards are no part of: take another folder."
+                f"{str(folder)!r} is inside the folder of the table: choose another folder for the shards."
             )
         dataset = _dataset(table)
         row = made_up_row(dataset.schema)
-        windower = clone(windower).fit(row)
-        if windower.alignment == "table":
+        cutting = clone(windower).fit(row).cutting_
+        if callable(cutting.target_agg):
             raise ValueError(
-                "alignment='table' counts rows over the whole table, which no file knows: take "
-                "alignment='subject'."
-            )
-        if callable(windower.target_agg):
-            raise ValueError(
-                "target_agg must be a name: shards are told apart by their parameters, and a callable "
-                "has none."
+                "target_agg must be a name: shards are identified by their parameters, and a callable "
+                "cannot be compared."
             )
         sources = []
         for fragment in dataset.get_fragments():
             stat = os.stat(fragment.path)
             name = str(Path(fragment.path).relative_to(table))
             sources.append(Source(fragment, name, stat.st_size, stat.st_mtime_ns))
-        if windower._subject is None and len(sources) > 1:
-            raise ValueError(
-                f"Without a column of subjects the table is one recording, but {str(table)!r} holds "
-                f"{len(sources)} files: name the column, or write one file."
-            )
-        parameters = {"table": str(table), **parameters_of(windower)}
-        schema = shard_schema(windower, row, dataset.schema)
-        recipe = Recipe(windower, parameters, dataset.schema, schema)
+        require_independent_parts(cutting, len(sources), "write a single file")
+        parameters = {"table": str(table), **parameters_of(cutting)}
+        schema = shard_schema(cutting, row, dataset.schema)
+        recipe = Recipe(cutting, parameters, dataset.schema, schema)
         return cls(table, folder, recipe, sources)
 
     def carry_out(self, client: Client, progress: bool) -> dict[str, Any]:
-        """Make the shards that are missing, and give the manifest."""
+        """Make the shards that are missing, and return the manifest."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with _alone_in(self.folder):
             done = self.finished()
@@ -100,7 +92,7 @@ class ShardJob:
             subjects = {i: [held["subject"] for held in done[i]["subjects"]] for i in done}
             subjects |= self.run(client, subjects_in, missing, "looking for subjects", progress)
             self.require_whole_subjects([subjects[i] for i in range(len(self.sources))])
-            if missing:  # a manifest never tells of other shards than there are
+            if missing:  # a manifest never describes other shards than those present
                 (self.folder / MANIFEST).unlink(missing_ok=True)
             for left in self.folder.glob(".shard-*.part"):
                 left.unlink(missing_ok=True)
@@ -108,33 +100,33 @@ class ShardJob:
             return self.finish([done[i] for i in range(len(self.sources))])
 
     def shard(self, i: int) -> Path:
-        """Where the shard of a file goes."""
+        """Return the path of the shard of a file."""
         return self.folder / f"shard-{i:06d}.parquet"
 
     def finished(self) -> dict[int, dict[str, Any]]:
-        """Give what is known of the shards that need not be made again."""
+        """Return the metadata of the shards that need not be made again."""
         done = {}
         for path in sorted(self.folder.glob("shard-*.parquet")):
-            told = told_by(path)
-            if told is None:
+            metadata = read_metadata(path)
+            if metadata is None:
                 continue
-            made, asked = told["parameters"], self.recipe.parameters
-            other = [name for name in asked if made.get(name) != asked[name]]
-            if other or told["format"] != FORMAT:
+            made, wanted = metadata["parameters"], self.recipe.parameters
+            other = [name for name in wanted if made.get(name) != wanted[name]]
+            if other or metadata["format"] != FORMAT:
                 what = f"{other[0]}={made.get(other[0])!r}" if other else "another format"
-                now = f", not {asked[other[0]]!r}" if other else ""
+                now = f", not {wanted[other[0]]!r}" if other else ""
                 raise ValueError(
-                    f"{str(self.folder)!r} holds shards of {what}{now}: take another folder, or empty "
+                    f"{str(self.folder)!r} holds shards of {what}{now}: choose another folder, or empty "
                     "this one."
                 )
             i = int(path.stem.removeprefix("shard-"))
             if i >= len(self.sources):
                 raise ValueError(
-                    f"{str(path)!r} was made of {told['source']['path']!r}, but {str(self.table)!r} "
-                    "holds fewer files now: take another folder, or empty this one."
+                    f"{str(path)!r} was made of {metadata['source']['path']!r}, but {str(self.table)!r} "
+                    "holds fewer files now: choose another folder, or empty this one."
                 )
-            if told["source"] == self.sources[i].told():
-                done[i] = told
+            if metadata["source"] == self.sources[i].state():
+                done[i] = metadata
         return done
 
     def run(
@@ -171,8 +163,9 @@ class ShardJob:
                     results[i] = future.result()
                 except KilledWorker as error:
                     raise RuntimeError(
-                        f"A worker died over {self.sources[i].path!r}, most likely for want of memory: give "
-                        "workers more, or have files hold fewer recordings. Finished shards are kept."
+                        f"A worker died while it cut {self.sources[i].path!r}, most likely because memory "
+                        "ran out: give workers more, or put fewer recordings into a file. Finished "
+                        "shards are kept."
                     ) from error
         finally:
             client.cancel(futures)
@@ -180,7 +173,7 @@ class ShardJob:
 
     def require_whole_subjects(self, subjects: list[list[Any]]) -> None:
         """Raise if a subject is in two files."""
-        if self.recipe.windower._subject is not None:
+        if self.recipe.cutting.subject is not None:
             places = [repr(source.path) for source in self.sources]
             remedy = "Write all rows of a subject to one file, in order of time, and run this again"
             require_whole_subjects(subjects, places, remedy)
@@ -190,8 +183,8 @@ class ShardJob:
         n_windows = sum(shard["windows"] for shard in shards)
         if n_windows == 0:
             raise NoWindowsError(
-                f"No recording in {str(self.table)!r} gives a window of "
-                f"{self.recipe.windower.window_size} rows: pass a smaller window_size."
+                f"No recording in {str(self.table)!r} is long enough for a window of "
+                f"{self.recipe.cutting.window_size} rows: use a smaller window_size."
             )
         made_with = {json.dumps(shard["versions"]) for shard in shards}
         manifest = {
@@ -220,7 +213,7 @@ class ShardJob:
 
 def _dataset(table: Path) -> ds.Dataset:
     if table.is_file():
-        raise NotADirectoryError(f"{str(table)!r} is a file: name the folder that it is in.")
+        raise NotADirectoryError(f"{str(table)!r} is a file: pass the folder that contains it.")
     if not table.is_dir():
         raise FileNotFoundError(f"There is no folder {str(table)!r}: check the path.")
     files = sorted(
@@ -234,7 +227,7 @@ def _dataset(table: Path) -> ds.Dataset:
         "partition_base_dir": str(table),
     }
     schema = ds.dataset(files[:1], format="parquet", **options).schema
-    # A subject that is the same in millions of rows is read once.
+    # The name of a subject that fills millions of rows is read once.
     text = [field.name for field in schema if _is_text(field.type)]
     return ds.dataset(files, format=ds.ParquetFileFormat(dictionary_columns=text), **options)
 
@@ -251,7 +244,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
         lock.acquire(blocking=False)
     except Timeout:
         raise ValueError(
-            f"Another run writes shards into {str(folder)!r}: wait for it, or take another folder."
+            f"Another run is writing shards into {str(folder)!r}: wait for it, or choose another folder."
         ) from None
     try:
         yield

@@ -190,12 +190,20 @@ class Recordings:
         )
 
     def filled_forward(self, values: NDArray) -> NDArray:
-        """Give values of sorted rows, each missing one replaced by the last of the same stretch."""
-        down = (-1,) + (1,) * (values.ndim - 1)
-        rows = np.arange(len(values)).reshape(down)
+        """Replace each missing value of sorted rows by the last one before it in the same stretch."""
+        return np.take_along_axis(values, self._last_known(pd.isna(values)), axis=0)
+
+    def unfilled(self, is_missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return the sorted rows that are missing even after filling forward."""
+        return np.take_along_axis(is_missing, self._last_known(is_missing), axis=0)
+
+    def _last_known(self, is_missing: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """Return the row whose value each row gets: its own where no earlier one of its stretch is known."""
+        down = (-1,) + (1,) * (is_missing.ndim - 1)
+        rows = np.arange(len(is_missing)).reshape(down)
         first = np.repeat(self.firsts[:-1], np.diff(self.firsts)).reshape(down)
-        last = np.maximum.accumulate(np.where(pd.isna(values), -1, rows), axis=0)
-        return np.take_along_axis(values, np.where(last < first, rows, last), axis=0)
+        last = np.maximum.accumulate(np.where(is_missing, -1, rows), axis=0)
+        return np.where(last < first, rows, last)
 
 
 def _joined_ranges(firsts: NDArray[np.intp], lengths: NDArray[np.intp]) -> NDArray[np.intp]:

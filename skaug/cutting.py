@@ -1,0 +1,397 @@
+"""How a table is cut into windows: resolved columns, sizes and grid, and what follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from skaug.tables.aggregation import Aggregation, aggregate
+from skaug.tables.columns import as_column, holds_nan, is_text, plain_array
+from skaug.tables.recordings import Recordings
+from skaug.tables.table import Table
+from skaug.windows.container import Windows
+from skaug.windows.provenance import REAL, FrameRows, Provenance
+
+
+class NoWindowsError(ValueError):
+    """No recording is as long as a window, or every window contains a missing value."""
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """How tables are cut into windows, as a fitted `SubjectWindower` has resolved it.
+
+    A `SubjectWindower` builds one in `fit` and keeps it as ``cutting_``. Everything that needs to know where
+    windows lie takes it: windows of a table larger than memory, shards, scores and predictions of rows.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The columns of the table seen in `fit`.
+    features : tuple of str
+        The channels.
+    window_size, stride : int
+        Rows per window, and rows from the start of a window to the start of the next.
+    subject, target, time : str or None
+        The columns of subjects, of the values that become labels, and of times.
+    boundaries : tuple of str
+        The columns whose change of value ends a recording.
+    max_gap : float, str, timedelta or None
+        The longest step in `time` within a window.
+    target_agg, alignment, missing, dtype
+        As in `SubjectWindower`.
+
+    See Also
+    --------
+    skaug.SubjectWindower : The estimator that resolves the columns.
+
+    Examples
+    --------
+    >>> from skaug import SubjectWindower
+    >>> from skaug.datasets import simulate_ppg
+    >>> table = simulate_ppg(n_subjects=2, minutes=1)
+    >>> windower = SubjectWindower(512, features=["BVP"], target="heart_rate").fit(table)
+    >>> windower.cutting_.labels(table).y.round(1)[:3]
+    array([...])
+    >>> windower.cutting_.count(table)[["subject", "n_rows", "n_windows"]]
+      subject  n_rows  n_windows
+    0      S1    3840          7
+    1      S2    3840          7
+    """
+
+    names: tuple[str, ...]
+    features: tuple[str, ...]
+    window_size: int
+    stride: int
+    subject: str | None
+    target: str | None
+    boundaries: tuple[str, ...]
+    time: str | None
+    max_gap: Any
+    target_agg: Aggregation
+    alignment: str
+    missing: str
+    dtype: np.dtype
+
+    def cut(self, X: Any, y: ArrayLike | None = None) -> Windows:
+        """Cut a table into windows, labeled where the target column is there.
+
+        Parameters
+        ----------
+        X : DataFrame, Table or array-like of shape (n_rows, n_columns)
+            The recordings.
+        y : array-like of shape (n_rows,) or (n_windows,), optional
+            Labels that win over the `target` column.
+
+        Returns
+        -------
+        Windows of shape (n_windows, window_size, n_features)
+
+        Raises
+        ------
+        NoWindowsError
+            If no recording is long enough, or every window contains a missing value.
+        ValueError
+            If values are missing and ``missing="raise"``, a subject is missing, time goes back, or `y` has
+            another length.
+        """
+        table = self.read(X)
+        recordings = self._recordings(table)
+        signals, is_missing = table.matrix(self.features, recordings.order, self.dtype)
+        target, label = self._target(table, recordings, y)
+        missing_rows = None
+        if self.missing != "keep" and (is_missing or _any_missing(target)):
+            if self.missing == "raise":
+                gaps = dict(zip(self.features, np.isnan(signals).T, strict=True))
+                self._refuse_missing(recordings, _with_target(gaps, label, target))
+            if self.missing == "ffill":
+                signals = recordings.filled_forward(signals)
+                if target is not None:
+                    target = recordings.filled_forward(target)
+            missing_rows = np.isnan(signals).any(axis=1)
+            if target is not None:
+                missing_rows |= pd.isna(target)
+        provenance = self._provenance(table, recordings, target, label, y, missing_rows)
+        context = table.context(self.features, recordings.order)
+        if self.missing == "ffill" and missing_rows is not None and label == self.target:
+            # What is sent to a synthesizer is what the labels are made of.
+            context = context.drop(columns=label)
+            context[label] = target
+        assert provenance.rows is not None
+        starts = provenance.rows.starts
+        return Windows(signals, starts, self.window_size, provenance, self.features, context)
+
+    def labels(self, X: Any, y: ArrayLike | None = None) -> Provenance:
+        """Return what `cut` would know of each window besides its samples, without copying a channel.
+
+        Channels are read only where windows with missing values are left out, and their values are not
+        checked: ``missing="raise"`` is left to whoever cuts.
+
+        Parameters
+        ----------
+        X : DataFrame, Table or array-like of shape (n_rows, n_columns)
+            The recordings.
+        y : array-like of shape (n_rows,) or (n_windows,), optional
+            Labels that win over the `target` column.
+
+        Returns
+        -------
+        Provenance
+            Labels, subjects, origins, and the rows of the table that each window holds.
+
+        Raises
+        ------
+        NoWindowsError, ValueError
+            As `cut` does.
+        """
+        table = self.read(X)
+        recordings = self._recordings(table)
+        target, label = self._target(table, recordings, y)
+        missing_rows = None
+        if self.missing == "raise" and _any_missing(target):
+            self._refuse_missing(recordings, _with_target({}, label, target))
+        if self.missing in ("drop", "ffill"):
+            missing_rows = self._missing_rows(table, recordings, target)
+            if self.missing == "ffill" and target is not None and _any_missing(target):
+                target = recordings.filled_forward(target)
+        return self._provenance(table, recordings, target, label, y, missing_rows)
+
+    def count(self, X: Any) -> pd.DataFrame:
+        """Count rows and windows of each subject.
+
+        Parameters
+        ----------
+        X : DataFrame or Table
+            Some of the recordings, each with all its rows; at least the columns `count_columns`.
+
+        Returns
+        -------
+        DataFrame, one row per subject
+            ``subject``, ``n_rows``, ``longest`` (rows of the longest stretch that windows may be cut from)
+            and ``n_windows``.
+        """
+        table = self.read(X)
+        recordings = self._recordings(table)
+        lengths = np.diff(recordings.firsts)
+        owners = recordings.codes_of(recordings.firsts[:-1])
+        subjects = [None] if recordings.subjects is None else recordings.subjects
+        longest = np.zeros(len(subjects), dtype=np.int64)
+        np.maximum.at(longest, owners, lengths)
+        missing_rows = None
+        if self.missing in ("drop", "ffill"):
+            target, _ = self._target(table, recordings, None)
+            missing_rows = self._missing_rows(table, recordings, target)
+        starts = self._without(missing_rows, self._grid(recordings))
+        codes, _ = recordings.origins(starts)
+        return pd.DataFrame(
+            {
+                "subject": pd.Series(subjects, dtype=object),
+                "n_rows": np.bincount(owners, lengths, len(subjects)).astype(np.int64),
+                "longest": longest,
+                "n_windows": np.bincount(codes, minlength=len(subjects)),
+            }
+        )
+
+    def columns(self) -> set[str]:
+        """Return the columns that labeled windows are cut from; the others are context."""
+        return self._recording_columns() | set(self.features) | _names(self.target)
+
+    def count_columns(self) -> set[str]:
+        """Return the columns that `count` reads."""
+        return self.columns() if self.missing in ("drop", "ffill") else self._recording_columns()
+
+    def row_labels(self, X: Any) -> NDArray | None:
+        """Return the value of the target column in each row of a table, or None where it is not there.
+
+        Parameters
+        ----------
+        X : DataFrame, Table or array-like of shape (n_rows, n_columns)
+            The recordings.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,), or None
+        """
+        table = self.read(X)
+        if self.target is None or self.target not in table.names:
+            return None
+        return _as_values(table.column(self.target))
+
+    def read(self, X: Any) -> Table:
+        """Read a table; the columns of an array are those seen in `fit`, with or without the target."""
+        if isinstance(X, Table):
+            return X
+        table = Table(X)
+        without_target = [name for name in self.names if name != self.target]
+        for names in (list(self.names), without_target):
+            if table.is_array and len(table.names) == len(names):
+                table.rename(names)
+                break
+        return table
+
+    def no_recording_is_long_enough(
+        self, longest: int, place: str, between: str = ""
+    ) -> NoWindowsError:
+        """Return the error for recordings that are all shorter than a window, or cut by the table's grid.
+
+        Parameters
+        ----------
+        longest : int
+            Rows of the longest recording.
+        place : str
+            Which one it is: "subject 'S1'" or "the table".
+        between : str, optional
+            What ends it.
+        """
+        is_cut_by_grid = longest >= self.window_size
+        remedy = " Or use alignment='subject': the table's grid may cut every recording."
+        return NoWindowsError(
+            f"No recording is long enough for a window of {self.window_size} rows: the longest ({place}) has "
+            f"{longest}{between}. Use a smaller window_size.{remedy if is_cut_by_grid else ''}"
+        )
+
+    def every_window_has_a_gap(self) -> NoWindowsError:
+        """Return the error for windows of which none is left once those with missing values are out."""
+        return NoWindowsError(
+            f"Every window of {self.window_size} rows contains a missing value: use a smaller window_size, "
+            "or missing='keep'."
+        )
+
+    def _recording_columns(self) -> set[str]:
+        named = _names(self.subject, self.time, *self.boundaries)
+        return named or {self.features[0]}  # at least one, to count rows by
+
+    def _recordings(self, table: Table) -> Recordings:
+        return Recordings(
+            table,
+            self.subject,
+            self.boundaries,
+            self.time,
+            self.max_gap,
+            sort=self.alignment == "subject",
+        )
+
+    def _target(
+        self, table: Table, recordings: Recordings, y: ArrayLike | None
+    ) -> tuple[NDArray | None, str]:
+        """Return the target of each sorted row, or None where there is none, or one per window; its name."""
+        label = "y" if y is not None or self.target is None else self.target
+        if y is None:
+            if self.target is None or self.target not in table.names:
+                return None, label
+            return recordings.sorted(_as_values(table.column(self.target))), label
+        y = y if hasattr(y, "__len__") else np.asarray(y)
+        if np.ndim(y) == 0 or len(y) != len(table):  # type: ignore[arg-type]
+            return None, label
+        return recordings.sorted(_as_values(y)), label
+
+    def _missing_rows(
+        self, table: Table, recordings: Recordings, target: NDArray | None
+    ) -> NDArray[np.bool_]:
+        """Return the sorted rows that no window may hold because a value is missing there."""
+        found = np.zeros(len(table), dtype=bool)
+        for name in self.features:
+            values = plain_array(table.column_of_numbers(name, "feature"))
+            if holds_nan(values):
+                found |= self._left_missing(recordings, recordings.sorted(np.isnan(values)))
+        if target is not None and _any_missing(target):
+            found |= self._left_missing(recordings, np.asarray(pd.isna(target)))
+        return found
+
+    def _left_missing(
+        self, recordings: Recordings, is_missing: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        return recordings.unfilled(is_missing) if self.missing == "ffill" else is_missing
+
+    def _provenance(
+        self,
+        table: Table,
+        recordings: Recordings,
+        target: NDArray | None,
+        label: str,
+        y: ArrayLike | None,
+        missing_rows: NDArray[np.bool_] | None,
+    ) -> Provenance:
+        starts = self._grid(recordings)
+        if len(starts) == 0:
+            self._refuse_short_recordings(recordings)
+        starts = self._without(missing_rows, starts)
+        if len(starts) == 0:
+            raise self.every_window_has_a_gap()
+        codes, first_rows = recordings.origins(starts)
+        provenance = Provenance(
+            codes=codes,
+            subjects=recordings.subjects,
+            first_row=first_rows,
+            draw=np.full(len(starts), REAL),
+            is_synthetic=np.zeros(len(starts), dtype=bool),
+            rows=FrameRows(starts, self.window_size, len(table), recordings.order),
+            subject=self.subject,
+            target=self.target,
+            target_agg=self.target_agg,
+            y=None
+            if target is None
+            else aggregate(target, starts, self.window_size, self.target_agg, label),
+        )
+        # One label per window, if they are not one per row.
+        return provenance if y is None or target is not None else provenance.relabel(y)
+
+    def _grid(self, recordings: Recordings) -> NDArray[np.intp]:
+        from_first_row = self.alignment == "subject"
+        starts = recordings.starts(self.window_size, self.stride, from_first_row=from_first_row)
+        return starts.astype(np.intp)
+
+    def _without(
+        self, missing_rows: NDArray[np.bool_] | None, starts: NDArray[np.intp]
+    ) -> NDArray[np.intp]:
+        """Leave out windows that hold one of these rows."""
+        if missing_rows is None:
+            return starts
+        before = np.concatenate([[0], np.cumsum(missing_rows)])
+        return starts[before[starts + self.window_size] == before[starts]]
+
+    def _refuse_short_recordings(self, recordings: Recordings) -> NoReturn:
+        lengths = np.diff(recordings.firsts)
+        longest = int(lengths.argmax())
+        place = recordings.subject_of(int(recordings.firsts[longest]))
+        gaps = "" if self.max_gap is None else f" between gaps longer than {self.max_gap!r}"
+        raise self.no_recording_is_long_enough(int(lengths[longest]), place, gaps)
+
+    def _refuse_missing(
+        self, recordings: Recordings, gaps: dict[str, NDArray[np.bool_]]
+    ) -> NoReturn:
+        counts = {name: int(is_missing.sum()) for name, is_missing in gaps.items()}
+        where = ", ".join(f"{name!r} ({count})" for name, count in counts.items() if count)
+        rows = np.flatnonzero(np.any(list(gaps.values()), axis=0))
+        _, first_of_each = np.unique(recordings.codes_of(rows), return_index=True)
+        subjects = [recordings.subject_of(row) for row in rows[first_of_each]]
+        more = f" and {len(subjects) - 3} more" if len(subjects) > 3 else ""
+        raise ValueError(
+            f"Values are missing in {where}, of {', '.join(subjects[:3])}{more}. Pass missing='drop' to "
+            "leave such windows out, 'ffill' to repeat the last value, or 'keep' for models that accept NaN."
+        )
+
+
+def _names(*columns: str | None) -> set[str]:
+    return {name for name in columns if name is not None}
+
+
+def _with_target(
+    gaps: dict[str, NDArray[np.bool_]], label: str, target: NDArray | None
+) -> dict[str, NDArray[np.bool_]]:
+    return gaps if target is None else gaps | {label: np.asarray(pd.isna(target))}
+
+
+def _any_missing(target: NDArray | None) -> bool:
+    if target is None or target.dtype.kind in "biu":
+        return False
+    return holds_nan(target) if target.dtype.kind == "f" else bool(pd.isna(target).any())
+
+
+def _as_values(values: Any) -> NDArray:
+    column = as_column(values)
+    return column.to_numpy(dtype=object) if is_text(column) else plain_array(column)

@@ -1,0 +1,216 @@
+"""Predictions of windows, laid back onto the rows of the table, and remembered for several scorers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.utils import Tags, get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skaug._checks import require_choice
+from skaug._fitted import find_fitted
+from skaug.cutting import Cutting
+from skaug.windower import SubjectWindower
+from skaug.windows.base import WindowArray
+from skaug.windows.provenance import FrameRows
+
+METHODS = ("predict", "predict_proba", "decision_function")
+
+
+def predict_rows(estimator: Any, X: Any, method: str = "predict") -> Any:
+    """Predict each row of a table by the mean over the windows that hold it.
+
+    Regressors: the mean of the predicted values. Classifiers: the class with the largest mean probability or,
+    without probabilities, the most frequent class.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted pipeline with a `SubjectWindower`, of either door, or a search over one.
+    X : DataFrame or array-like of shape (n_rows, n_columns)
+        The recordings.
+    method : {"predict", "predict_proba", "decision_function"}, default="predict"
+        What to compute.
+
+    Returns
+    -------
+    Series, DataFrame or ndarray of n_rows rows
+        In the library of `X`, with its index. A Series where there is one value per row; a DataFrame of one
+        column per class, or per output, where there are several. For arrays: an array of shape (n_rows,) or
+        (n_rows, n_outputs). Rows that lie in no window are NaN (None where classes are text).
+
+    Raises
+    ------
+    TypeError
+        If `X` is already cut into windows.
+    ValueError
+        If the estimator has no `SubjectWindower` or lacks the method, or `X` cannot be cut.
+
+    See Also
+    --------
+    skaug.model_selection.row_scorer : Scores these predictions.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from skaug import SubjectWindower, WindowStatistics, make_pipeline, predict_rows
+    >>> from skaug.datasets import simulate_ppg
+    >>> table = simulate_ppg(n_subjects=3, minutes=1)
+    >>> windower = SubjectWindower(512, stride=256, features=["BVP"], target="heart_rate")
+    >>> pipe = make_pipeline(windower, WindowStatistics(), Ridge()).fit(table)
+    >>> rows = predict_rows(pipe, table)
+    >>> len(rows) == len(table), int(rows.isna().sum())
+    (True, 0)
+    """
+    require_choice("method", method, METHODS)
+    if isinstance(X, WindowArray):
+        raise TypeError(
+            "predict_rows lays predictions back onto the rows of a table, and these are windows: pass the "
+            "table, or call estimator.predict(windows) for one prediction per window."
+        )
+    cutting = cutting_of(estimator)
+    if cutting is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} has no SubjectWindower that tells which rows a window holds: "
+            "pass a pipeline that begins with one."
+        )
+    rows = cutting.labels(X).rows
+    assert rows is not None  # of one table
+    known = KnownPredictions(estimator, X, rows)
+    if not hasattr(known, method):
+        getattr(estimator, method)  # for the estimator's own message
+    return _like(X, _spread(getattr(known, method)(X), known.covered, rows.n_rows), known, method)
+
+
+def cutting_of(estimator: Any) -> Cutting | None:
+    """Return how a fitted estimator cuts tables; None if no step of it does."""
+    windower = find_fitted(estimator, SubjectWindower)
+    if windower is None:
+        return None
+    check_is_fitted(windower)
+    return windower.cutting_
+
+
+class KnownPredictions(BaseEstimator):
+    """The predictions of a fitted estimator for one `X`, each computed once, as an estimator.
+
+    It lets several of scikit-learn's scorers share one prediction.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted.
+    X : DataFrame, Windows or array-like
+        The only samples that it predicts.
+    rows : FrameRows, optional
+        Where the windows lie in `X`: predictions are then averaged over the windows that hold a row.
+    without : ndarray of bool of shape (n_rows,), optional
+        Rows to leave out.
+
+    Attributes
+    ----------
+    covered : ndarray of shape (n_predictions,)
+        The rows that predictions are for, if there are `rows`.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        X: Any,
+        rows: FrameRows | None = None,
+        without: NDArray[np.bool_] | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.X = X
+        self.rows = rows
+        self.without = without
+        self._known: dict[str, NDArray] = {}
+        if rows is not None:
+            self._of_windows = rows.indices()
+            self._counts = np.bincount(self._of_windows.ravel(), minlength=rows.n_rows)
+            is_kept = self._counts > 0
+            self.covered = np.flatnonzero(is_kept if without is None else is_kept & ~without)
+
+    @property
+    def classes_(self) -> NDArray:
+        """The classes of the estimator."""
+        return self.estimator.classes_
+
+    def predict(self, X: Any) -> NDArray:
+        """Return the predictions."""
+        if self.rows is None:
+            return self._once("predict")
+        if not is_classifier(self.estimator):
+            return self._mean(np.asarray(self._once("predict"), dtype=np.float64))
+        if hasattr(self.estimator, "predict_proba"):
+            return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        classes, votes = np.unique(self._once("predict"), return_inverse=True)
+        return classes[self._mean(np.eye(len(classes))[votes]).argmax(axis=1)]
+
+    @available_if(lambda self: hasattr(self.estimator, "predict_proba"))
+    def predict_proba(self, X: Any) -> NDArray:
+        """Return the probabilities of the classes."""
+        return self._mean(self._once("predict_proba"))
+
+    @available_if(lambda self: hasattr(self.estimator, "decision_function"))
+    def decision_function(self, X: Any) -> NDArray:
+        """Return the values of the decision function."""
+        return self._mean(self._once("decision_function"))
+
+    def _once(self, method: str) -> NDArray:
+        if method not in self._known:
+            self._known[method] = np.asarray(getattr(self.estimator, method)(self.X))
+        return self._known[method]
+
+    def _mean(self, values: NDArray) -> NDArray:
+        """Average over the windows that hold each covered row, if predictions are for rows."""
+        if self.rows is None:
+            return values
+        flat = values.reshape(len(values), -1)
+        rows = self._of_windows.ravel()
+        sums = [
+            np.bincount(rows, np.repeat(column, self._of_windows.shape[1]), self.rows.n_rows)
+            for column in flat.T
+        ]
+        means = np.stack(sums, axis=1)[self.covered] / self._counts[self.covered, None]
+        return means.reshape(len(self.covered), *values.shape[1:])
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self) -> Tags:
+        return get_tags(self.estimator)
+
+
+def _spread(values: NDArray, covered: NDArray[np.intp], n_rows: int) -> NDArray:
+    """Return one entry per row of the table, missing where no window lies."""
+    if len(covered) == n_rows:
+        return values
+    missing, kind = (np.nan, np.float64) if values.dtype.kind in "biuf" else (None, object)
+    out = np.full((n_rows, *values.shape[1:]), missing, dtype=kind)
+    out[covered] = values
+    return out
+
+
+def _like(X: Any, values: NDArray, known: KnownPredictions, method: str) -> Any:
+    """Return values of rows as a column or a frame of the library that holds the table."""
+    if not nw.dependencies.is_into_dataframe(X):
+        return values
+    if values.ndim == 1:
+        data: dict[str, Any] = {method: values}
+    elif is_classifier(known.estimator):
+        data = {str(name): values[:, i] for i, name in enumerate(known.classes_)}
+    else:
+        data = {f"{method}_{i}": values[:, i] for i in range(values.shape[1])}
+    if isinstance(X, pd.DataFrame):
+        frame = pd.DataFrame(data, index=X.index)
+        return frame[method] if values.ndim == 1 else frame
+    backend = nw.from_native(X, eager_only=True).implementation
+    like = nw.from_dict(data, backend=backend)
+    return (like[method] if values.ndim == 1 else like).to_native()
