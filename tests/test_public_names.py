@@ -25,7 +25,7 @@ PUBLIC = {
         "Windows",
         "__version__",
         "make_pipeline",
-    "predict_rows",
+        "predict_rows",
     ],
     "skaug.base": ["WindowStep"],
     "skaug.datasets": ["load_ppg_dalia", "simulate_ppg"],
