@@ -1,4 +1,4 @@
-"""What a comparison says: summary, verdict, and what is saved of it."""
+"""Comparisons: summary, verdict, saving and loading."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DETAILS = {
 def comparison_of(
     scores: dict[str, Any], *, metric: str = MAE, n_folds: int | None = None, **details: Any
 ) -> ProtocolComparison:
-    """A comparison with these scores of subjects; of each protocol an array, or a list of repeats."""
+    """Build a comparison from the scores of subjects: per protocol an array, or a list of repeats."""
     rows = []
     for protocol, values in scores.items():
         for repeat, of_repeat in enumerate(np.atleast_2d(values)):
@@ -77,7 +77,7 @@ def gain() -> np.ndarray:
     return np.array([0.4, 0.2, -0.3, 1.1, 0.5, 0.6, 0.1, 0.35])
 
 
-def test_the_summary_is_of_subjects(real: np.ndarray, gain: np.ndarray) -> None:
+def test_the_summary_describes_subjects(real: np.ndarray, gain: np.ndarray) -> None:
     summary = comparison_of({"TRTR": real, "TRSTR": real + gain}).summary()
     assert summary.index.tolist() == [("TRTR", MAE), ("TRSTR", MAE)]
     reference, row = summary.loc[("TRTR", MAE)], summary.loc[("TRSTR", MAE)]
@@ -126,13 +126,13 @@ def test_the_corrected_test_is_over_folds(real: np.ndarray, gain: np.ndarray) ->
     assert_allclose(row["p_value"], sign_flip_p(gain))
 
 
-def test_another_reference_may_be_asked_for(real: np.ndarray, gain: np.ndarray) -> None:
+def test_another_protocol_may_be_the_reference(real: np.ndarray, gain: np.ndarray) -> None:
     comparison = comparison_of({"TRTR": real, "TRSTR": real + gain, "TRRTR": real + 0.5})
     summary = comparison.summary(reference="TRRTR").droplevel("metric")
     assert_allclose(summary.loc["TRSTR", "difference"], gain.mean() - 0.5)
     assert summary.loc["TRRTR", "verdict"] == "reference"
     with pytest.raises(
-        ValueError, match=r"'TSTR' was not compared: take one of TRTR, TRSTR, TRRTR"
+        ValueError, match=r"'TSTR' was not compared: use one of TRTR, TRSTR, TRRTR"
     ):
         comparison.summary(reference="TSTR")
 
@@ -143,7 +143,7 @@ def test_without_trtr_there_is_no_difference(real: np.ndarray) -> None:
     assert "nothing to judge" in comparison.verdict()
 
 
-def test_five_subjects_get_no_p_value(real: np.ndarray, gain: np.ndarray) -> None:
+def test_with_five_subjects_no_p_value_is_reported(real: np.ndarray, gain: np.ndarray) -> None:
     few = comparison_of({"TRTR": real[:5], "TRSTR": real[:5] + 3})
     row = few.summary().loc[("TRSTR", MAE)]
     assert row["verdict"] == "undecided: too few subjects"
@@ -161,9 +161,9 @@ def test_a_subject_without_a_score_is_left_out_under_all_protocols(
     assert (summary["n_subjects"] == 7).all()
     assert_allclose(summary["difference"].iloc[1], np.delete(gain, 3).mean())
     assert_allclose(summary["mean"].iloc[0], np.delete(real, 3).mean())
-    nobody = comparison_of({"TRTR": real, "TRSTR": np.full(8, np.nan)})
-    assert nobody.summary()["n_subjects"].tolist() == [0, 0]
-    assert "defined for none" in nobody.verdict()
+    undefined = comparison_of({"TRTR": real, "TRSTR": np.full(8, np.nan)})
+    assert undefined.summary()["n_subjects"].tolist() == [0, 0]
+    assert "MAE is not defined for any subject" in undefined.verdict()
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_the_verdict_is_a_sentence(
     assert repr(comparison) == "ProtocolComparison(TRTR, TRSTR; 8 subjects)"
 
 
-def test_the_verdict_of_a_score_that_should_be_great(real: np.ndarray) -> None:
+def test_the_verdict_on_a_score_that_should_be_large(real: np.ndarray) -> None:
     comparison = comparison_of({"TRTR": real, "TSTR": real + 1}, metric="r2")
     assert comparison.verdict().startswith(
         "Training on synthetic windows alone helped: R² +1 on average (95 % interval +1 to +1), better "
@@ -200,7 +200,7 @@ def test_the_verdict_of_a_score_that_should_be_great(real: np.ndarray) -> None:
     )
 
 
-def test_a_rope_may_be_of_one_metric(real: np.ndarray, gain: np.ndarray) -> None:
+def test_a_rope_may_apply_to_one_metric_only(real: np.ndarray, gain: np.ndarray) -> None:
     first = comparison_of({"TRTR": real, "TRSTR": real + gain}, rope={"r2": 5.0})
     second = comparison_of({"TRTR": real, "TRSTR": real + gain}, metric="r2")
     both = ProtocolComparison(
@@ -211,7 +211,7 @@ def test_a_rope_may_be_of_one_metric(real: np.ndarray, gain: np.ndarray) -> None
     assert verdicts["TRSTR", MAE] != "no difference within the rope"
 
 
-def test_what_is_saved_comes_back(tmp_path: Path, real: np.ndarray, gain: np.ndarray) -> None:
+def test_a_saved_comparison_is_loaded_unchanged(tmp_path: Path, real: np.ndarray, gain: np.ndarray) -> None:
     comparison = comparison_of({"TRTR": real, "TRSTR": real + gain}, rope={MAE: 0.5})
     comparison.save(tmp_path / "made" / "here")
     found = ProtocolComparison.load(tmp_path / "made" / "here")
@@ -226,7 +226,7 @@ def test_what_is_saved_comes_back(tmp_path: Path, real: np.ndarray, gain: np.nda
     ]
 
 
-def test_a_format_of_the_future_is_refused(tmp_path: Path, real: np.ndarray) -> None:
+def test_a_newer_format_is_refused(tmp_path: Path, real: np.ndarray) -> None:
     comparison_of({"TRTR": real}).save(tmp_path)
     path = tmp_path / "comparison.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
@@ -236,26 +236,26 @@ def test_a_format_of_the_future_is_refused(tmp_path: Path, real: np.ndarray) -> 
         ProtocolComparison.load(tmp_path / "nowhere")
 
 
-def test_a_metric_that_was_not_scored_is_told(real: np.ndarray) -> None:
+def test_a_metric_that_was_not_scored_is_an_error(real: np.ndarray) -> None:
     comparison = comparison_of({"TRTR": real, "TRSTR": real + 1})
-    with pytest.raises(ValueError, match=f"'r2' was not scored: take one of {MAE}"):
+    with pytest.raises(ValueError, match=f"'r2' was not scored: use one of {MAE}"):
         comparison.by_subject("r2")
     assert_array_equal(comparison.differences()["TRSTR"], (real + 1) - real)
 
 
-def test_folds_are_of_the_subjects_that_are_compared(real: np.ndarray, gain: np.ndarray) -> None:
+def test_folds_contain_only_the_subjects_that_are_compared(real: np.ndarray, gain: np.ndarray) -> None:
     holed = real + gain
     holed[1] = np.nan
     comparison = comparison_of({"TRTR": real, "TRSTR": holed}, n_folds=4)
     assert comparison.left_out() == ["S1"]
-    # Subjects 1 and 5 share a fold: with 1 left out, it has the difference of 5 alone.
+    # Subjects 1 and 5 share a fold. Without subject 1 its difference is that of subject 5.
     of_folds = [gain[[0, 4]].mean(), gain[5], gain[[2, 6]].mean(), gain[[3, 7]].mean()]
     found = comparison.summary().loc[("TRSTR", MAE), "p_corrected"]
     assert_allclose(found, corrected_t(of_folds, 1 / 4).p_value)
 
 
-def test_pairs_are_kept_where_a_score_is_missing_in_one_fold(real: np.ndarray) -> None:
-    # Each subject is tested in two folds; in the second, TRTR has no score of the first subject.
+def test_a_fold_without_a_score_is_left_out_of_both_protocols(real: np.ndarray) -> None:
+    # Each subject is tested in two folds. In the second one TRTR has no score for the first subject.
     comparison = comparison_of({"TRTR": [real, real - 5], "TRSTR": [real + 1, real + 4]})
     scores = comparison.scores.assign(
         fold=lambda table: table["fold"] + 8 * table["repeat"], repeat=0
@@ -266,13 +266,13 @@ def test_pairs_are_kept_where_a_score_is_missing_in_one_fold(real: np.ndarray) -
     assert_allclose(found["TRSTR"], [1] + [5] * 7)
 
 
-def test_what_rounding_leaves_is_no_difference(real: np.ndarray) -> None:
+def test_rounding_is_not_a_difference(real: np.ndarray) -> None:
     noise = np.array([1, -1, 1, 1, -1, 1, 1, 1]) * 4e-16
     row = comparison_of({"TRTR": real, "TRRTR": real + noise}).summary().iloc[1]
     assert (row["n_better"], row["n_worse"], row["difference"], row["p_value"]) == (0, 0, 0, 1)
 
 
-def test_where_no_outcome_could_tell_there_are_too_few_subjects(real: np.ndarray) -> None:
+def test_subjects_are_too_few_if_no_outcome_could_be_significant(real: np.ndarray) -> None:
     six = real[:6]
     far = comparison_of({"TRTR": six, "TRSTR": six - 400 + six / 10, "TSTR": six - 1 + six / 20})
     row = far.summary().loc[("TRSTR", MAE)]
@@ -281,7 +281,7 @@ def test_where_no_outcome_could_tell_there_are_too_few_subjects(real: np.ndarray
     assert "too few subjects to tell: MAE +401" in far.verdict()
 
 
-def test_trts_is_no_reference_and_not_compared(real: np.ndarray) -> None:
+def test_trts_is_neither_a_reference_nor_compared(real: np.ndarray) -> None:
     comparison = comparison_of({"TRTR": real, "TRTS": real + 1, "TSTR": real - 1})
     assert list(comparison.differences()) == ["TSTR"]
     for wrong in (
@@ -290,11 +290,11 @@ def test_trts_is_no_reference_and_not_compared(real: np.ndarray) -> None:
         lambda: comparison.infer("TRTR"),
         lambda: comparison.infer("TSTR", reference="TRSTR"),
     ):
-        with pytest.raises(ValueError, match=r"(take one of TRTR|TSTR)"):
+        with pytest.raises(ValueError, match=r"use one of (TRTR|TSTR)"):
             wrong()
 
 
-def test_the_verdict_says_what_one_must_know_beside_it(real: np.ndarray) -> None:
+def test_the_verdict_mentions_doubts(real: np.ndarray) -> None:
     gain = np.array([0.1, 0.2, 0.1, 3.0, 0.2, 0.1, 0.15, 0.1])
     helped = comparison_of({"TRTR": real, "TRSTR": real + gain})
     row = helped.summary().loc[("TRSTR", MAE)]
@@ -304,4 +304,4 @@ def test_the_verdict_says_what_one_must_know_beside_it(real: np.ndarray) -> None
     assert "subjects are on both sides" in shared.verdict()
     none = comparison_of({"TRTR": real, "TRSTR": real})
     none.scores["n_synthetic"] = 0
-    assert none.verdict() == "No synthetic windows were added: ask for more with n_synthetic."
+    assert none.verdict() == "No synthetic windows were added: use a larger n_synthetic."

@@ -1,4 +1,4 @@
-"""The outcome of a comparison: scores, inference over subjects, and the words for it."""
+"""The outcome of a comparison: scores, inference over subjects, and how to draw, report and save it."""
 
 from __future__ import annotations
 
@@ -8,49 +8,41 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 import pandas as pd
 
 from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
-from skaug.evaluation.displays.metric_names import ReadableMetric, signed
-from skaug.evaluation.inference import FEWEST_SUBJECTS, PairedInference, infer
-from skaug.evaluation.paired_tests import ALPHA, holm
+from skaug.evaluation.displays.metric_names import ReadableMetric
+from skaug.evaluation.inference import PairedInference, infer
 from skaug.evaluation.protocol_variants import PROTOCOLS
 from skaug.evaluation.report import report_page
 from skaug.evaluation.scores import complete_scores, score_differences
+from skaug.evaluation.summary import NOT_JUDGED, summary_rows
+from skaug.evaluation.verdict import in_words
 from skaug.windows.container import Windows
 
 if TYPE_CHECKING:
     from skaug.evaluation.learning_curves import LearningCurve
     from skaug.evaluation.quality.report import QualityReport
 
-# Tested on synthetic windows: better scores there are no help, and worse ones no harm.
-_NOT_JUDGED = ("TRTS",)
-_TESTED_ELSEWHERE = "not judged: tested on synthetic windows"
-_TOO_FEW = "undecided: too few subjects"
-_WHAT = {
-    "TRSTR": "Adding synthetic windows",
-    "TSTR": "Training on synthetic windows alone",
-    "TRRTR": "Adding duplicates of real windows",
-}
 _FORMAT = 1
 
 
 @dataclass(frozen=True, repr=False)
 class ProtocolComparison:
-    """Protocols compared on the same folds, as `compare_protocols` gives it.
+    """Protocols compared on the same folds, as returned by `compare_protocols`.
 
     Attributes
     ----------
     scores : DataFrame
-        One row per protocol, repeat, fold, subject and metric: ``score`` (the greater the better, as in
-        scikit-learn; NaN where the metric is not defined), ``n_real`` and ``n_synthetic`` (windows
-        trained on), ``fit_seconds`` (without synthesis) and ``synthesis_seconds``.
+        One row per protocol, repeat, fold, subject and metric: ``score`` (greater is better, as in
+        scikit-learn; NaN where the metric is not defined), ``n_real`` and ``n_synthetic`` (numbers of
+        training windows), ``fit_seconds`` (without synthesis) and ``synthesis_seconds``.
     predictions : DataFrame
         One row per protocol, repeat, fold and window: ``subject``, ``first_row`` (within the subject's
         recording), ``is_synthetic``, ``y_true`` and ``y_pred``.
     details : dict
-        How it was made: parameters, versions, a fingerprint of the data, windows requested and paid.
+        How the comparison was made: parameters, versions, a fingerprint of the data, and the numbers of
+        synthetic windows requested and paid for.
     """
 
     scores: pd.DataFrame
@@ -59,70 +51,75 @@ class ProtocolComparison:
 
     @property
     def protocols(self) -> list[str]:
-        """The protocols, in the order in which they were asked for."""
+        """The protocols, in the order in which they were passed."""
         return list(dict.fromkeys(self.scores["protocol"]))
 
     @property
     def metrics(self) -> list[str]:
-        """The metrics."""
+        """The metrics, in the order in which they were passed."""
         return list(dict.fromkeys(self.scores["metric"]))
 
     def by_subject(self, metric: str | None = None) -> pd.DataFrame:
-        """Average scores over a subject's windows, folds and repeats.
+        """Average the scores of each subject over folds and repeats.
 
         Parameters
         ----------
         metric : str, optional
-            The first one by default.
+            The first metric by default.
 
         Returns
         -------
         DataFrame
-            Indexed by subject, a column per protocol. A subject for whom the metric is not defined
-            under some protocol is left out.
+            Indexed by subject, with one column per protocol. Subjects for which the metric is not
+            defined under some protocol are left out.
+
+        Raises
+        ------
+        ValueError
+            If the metric was not scored.
         """
         return complete_scores(self._of_metric(metric), "protocol")[self.protocols]
 
     def left_out(self, metric: str | None = None) -> list[str]:
-        """Name the subjects for whom the metric is not defined under some protocol.
+        """List the subjects for which the metric is not defined under some protocol.
 
         Parameters
         ----------
         metric : str, optional
-            The first one by default.
+            The first metric by default.
 
         Returns
         -------
         list of str
-            Nothing is inferred from them.
+            Their scores are not used for inference.
         """
         kept = self.by_subject(metric).index
         return [str(name) for name in self.scores["subject"].unique() if name not in kept]
 
     def differences(self, metric: str | None = None, reference: str = "TRTR") -> pd.DataFrame:
-        """Give how much better each subject is predicted than under a reference.
+        """Compute how much better each subject is predicted than under a reference protocol.
 
         Parameters
         ----------
         metric : str, optional
-            The first one by default.
+            The first metric by default.
         reference : str, default="TRTR"
-            A protocol.
+            The protocol to compare with.
 
         Returns
         -------
         DataFrame
-            Indexed by subject, a column per other protocol but TRTS, which is tested on other windows;
-            above zero is better.
+            Indexed by subject, with one column per other protocol, except TRTS, which is tested on
+            other windows. Above zero is better.
 
         Raises
         ------
         ValueError
-            If the reference was not compared, or is TRTS.
+            If the metric was not scored, or the reference was not compared or is TRTS.
         """
         self._check_reference(reference)
         scores = self.by_subject(metric)
-        others = [name for name in self.protocols if name != reference and name not in _NOT_JUDGED]
+        others = [name for name in self.protocols if name != reference and name not in NOT_JUDGED]
         return score_differences(scores, others, reference)
 
     def infer(
@@ -133,9 +130,11 @@ class ProtocolComparison:
         Parameters
         ----------
         protocol : str
+            The protocol to test.
         metric : str, optional
-            The first one by default.
+            The first metric by default.
         reference : str, default="TRTR"
+            The protocol to compare with.
 
         Returns
         -------
@@ -144,51 +143,60 @@ class ProtocolComparison:
         Raises
         ------
         ValueError
-            If one of the two was not compared, is TRTS, or if both are the same.
+            If one of the two protocols was not compared or is TRTS, if both are the same, or if the
+            metric was not scored.
         """
         metric = self.metrics[0] if metric is None else metric
         differences = self.differences(metric, reference)
         if protocol not in differences:
             raise ValueError(
-                f"protocol={protocol!r} cannot be compared with {reference}: take one of "
+                f"protocol={protocol!r} cannot be compared with {reference}: use one of "
                 f"{', '.join(differences)}."
             )
-        # Repeats draw other synthetic windows on the same folds: averaged first, they are no further
-        # folds, and the correction of Nadeau and Bengio counts each fold once.
+        # Repeats draw other synthetic windows on the same folds. They are averaged first, because the
+        # correction of Nadeau and Bengio must count each fold once.
         by_fold = complete_scores(self._of_metric(metric), "protocol", per="fold")
         folds = score_differences(by_fold, [protocol], reference)[protocol]
-        several = len(folds) > 1
+        is_several = len(folds) > 1
         rope = self.details["rope"]
         return infer(
             differences[protocol],
-            folds if several else None,
-            self.details["test_share"] if several else None,
+            folds if is_several else None,
+            self.details["test_share"] if is_several else None,
             rope=rope.get(metric) if isinstance(rope, dict) else rope,
             random_state=self.details["random_state"],
         )
 
     def summary(self, reference: str = "TRTR") -> pd.DataFrame:
-        """Say of each protocol and metric how good it was, and whether that is more than chance.
+        """Summarize each protocol and metric, and test whether differences are more than chance.
 
         The subject is the unit: scores are averaged over a subject's windows and over repeats, and the
-        differences of subjects are tested (`skaug.evaluation.inference`).
+        differences are tested over subjects (see `skaug.evaluation.inference`).
 
         Parameters
         ----------
         reference : str, default="TRTR"
-            The protocol that the others are compared with; "TRRTR" asks what synthetic windows do
-            beyond mere repetition.
+            The protocol to compare the others with. "TRRTR" shows what synthetic windows do beyond mere
+            repetition.
 
         Returns
         -------
         DataFrame
-            Indexed by protocol and metric. ``n_subjects``; ``mean`` and ``sd`` of the score over
-            subjects; ``difference`` to the reference (above zero: better) with its 95 % t interval
-            ``ci_low``, ``ci_high``; ``n_better`` and ``n_worse`` subjects; ``p_value`` (exact sign
-            flips) and ``p_holm`` (adjusted for the protocols compared, Holm 1979), ``p_wilcoxon``,
-            ``p_corrected`` (Nadeau and Bengio's t over folds, the stricter one); ``p_rope_worse``,
-            ``p_rope_within``, ``p_rope_better`` (posterior, if there is a rope); ``verdict``. No
-            p-value of five subjects or fewer: none of the exact tests could reach 0.05.
+            Indexed by protocol and metric, with the columns
+
+            - ``n_subjects``, and ``mean`` and ``sd`` of the score over subjects;
+            - ``difference`` from the reference (above zero is better) and its 95 % t interval
+              ``ci_low``, ``ci_high``;
+            - ``n_better``, ``n_worse``: numbers of subjects;
+            - ``p_value`` (exact sign flips), ``p_holm`` (the same, adjusted for the protocols compared;
+              Holm 1979), ``p_wilcoxon``, and ``p_corrected`` (Nadeau and Bengio's t over folds, the
+              strictest);
+            - ``p_rope_worse``, ``p_rope_within``, ``p_rope_better``: posterior probabilities, if there
+              is a rope;
+            - ``verdict``.
+
+            With five or fewer subjects no p-value is reported, because none of the exact tests could
+            reach 0.05.
 
         Raises
         ------
@@ -199,23 +207,26 @@ class ProtocolComparison:
             self._check_reference(reference)
         rows: list[dict[str, Any]] = []
         for metric in self.metrics:
-            rows += self._summary_of(metric, reference)
+            scores = self.by_subject(metric)
+            judged = self._judged(reference) if len(scores) else []
+            inferences = {protocol: self.infer(protocol, metric, reference) for protocol in judged}
+            rows += summary_rows(metric, scores, inferences, reference)
         order = {protocol: i for i, protocol in enumerate(self.protocols)}
         rows.sort(key=lambda row: order[row["protocol"]])
         table = pd.DataFrame(rows).set_index(["protocol", "metric"])
         return table.astype({"n_better": "Int64", "n_worse": "Int64"})
 
     def to_frame(self) -> pd.DataFrame:
-        """Give the summary as a flat table, with protocol and metric as columns."""
+        """Return the summary as a flat table, with protocol and metric as columns."""
         return self.summary().reset_index()
 
     def verdict(self) -> str:
-        """Say in one sentence whether synthetic windows helped.
+        """Return a sentence that says whether synthetic windows helped.
 
         Returns
         -------
         str
-            Of the first metric, and of TRSTR, or else of the first other protocol.
+            On the first metric, and on TRSTR or, if that was not compared, on the first other protocol.
         """
         metric, judged = ReadableMetric(self.metrics[0]), self._judged("TRTR")
         if not judged:
@@ -223,41 +234,10 @@ class ProtocolComparison:
         protocol = "TRSTR" if "TRSTR" in judged else judged[0]
         of_metric = self.summary().xs(metric.name, level="metric")
         row = metric.shown_summary(of_metric).loc[protocol]
-        what = _WHAT[protocol]
         trained = self.scores[self.scores["protocol"] == protocol]
         if protocol == "TRSTR" and not trained["n_synthetic"].any():
-            return "No synthetic windows were added: ask for more with n_synthetic."
-        if not row["n_subjects"]:
-            return f"{what}: undecided, {metric.label} is defined for none of the subjects."
-        words = {
-            "helped": f"{what} helped",
-            "harmed": f"{what} harmed",
-            "no difference within the rope": f"{what} made no practical difference",
-            "undecided": f"{what}: undecided, the difference may be chance",
-            _TOO_FEW: f"{what}: undecided, there are too few subjects to tell",
-        }[row["verdict"]]
-        return " ".join([f"{words}: {self._difference_in_words(row, metric)}.", *self._doubts(row)])
-
-    def _difference_in_words(self, row: pd.Series, metric: ReadableMetric) -> str:
-        ends = f"{signed(row['ci_low'])} to {signed(row['ci_high'])}"
-        interval = f" (95 % interval {ends})" if row["n_subjects"] > 1 else ""
-        return (
-            f"{metric.label} {signed(row['difference'])} on average{interval}, better for "
-            f"{row['n_better']} of {row['n_subjects']} subjects"
-        )
-
-    def _doubts(self, row: pd.Series) -> list[str]:
-        """Give what a reader of the verdict must know beside it."""
-        doubts = []
-        if row["verdict"] in ("helped", "harmed") and row["p_corrected"] >= ALPHA:
-            doubts.append(
-                f"The stricter corrected t does not confirm it (p = {row['p_corrected']:.2f})."
-            )
-        if self.details["shared_subjects"]:
-            doubts.append(
-                "But subjects are on both sides of the folds, so this says little of others."
-            )
-        return doubts
+            return "No synthetic windows were added: use a larger n_synthetic."
+        return in_words(protocol, metric, row, has_shared_subjects=self.details["shared_subjects"])
 
     def plot(self, metric: str | None = None, *, axes: Any = None) -> ProtocolComparisonDisplay:
         """Draw the scores of each subject, and the differences to TRTR with an interval.
@@ -334,7 +314,11 @@ class ProtocolComparison:
         Parameters
         ----------
         folder : str or Path
-            Made where it does not exist.
+            The folder, which is created if it does not exist.
+
+        See Also
+        --------
+        load : Read them again.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -345,11 +329,12 @@ class ProtocolComparison:
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Read what `save` wrote.
+        """Read a comparison that `save` wrote.
 
         Parameters
         ----------
         folder : str or Path
+            The folder that was passed to `save`.
 
         Returns
         -------
@@ -358,15 +343,16 @@ class ProtocolComparison:
         Raises
         ------
         OSError
-            If a file is not there.
+            If a file cannot be read.
         ValueError
-            If it was written by another version whose format is not known.
+            If it was written in another format, by another version.
         """
         folder = Path(folder)
         details = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
         if details.pop("format", None) != _FORMAT:
             raise ValueError(
-                f"{str(folder)!r} was saved in a format that this version cannot read."
+                f"{str(folder)!r} was saved in a format that this version cannot read: use the version of "
+                "skaug that saved it."
             )
         scores, predictions = (
             pd.read_parquet(folder / f"{name}.parquet") for name in ("scores", "predictions")
@@ -386,75 +372,18 @@ class ProtocolComparison:
         metric = self.metrics[0] if metric is None else metric
         if metric not in self.metrics:
             raise ValueError(
-                f"metric={metric!r} was not scored: take one of {', '.join(self.metrics)}."
+                f"metric={metric!r} was not scored: use one of {', '.join(self.metrics)}."
             )
         return self.scores[self.scores["metric"] == metric]
 
     def _check_reference(self, reference: str) -> None:
-        known = [name for name in self.protocols if name not in _NOT_JUDGED]
+        known = [name for name in self.protocols if name not in NOT_JUDGED]
         if reference not in known:
             raise ValueError(
-                f"reference={reference!r} was not compared: take one of {', '.join(known)}."
+                f"reference={reference!r} was not compared: use one of {', '.join(known)}."
             )
 
     def _judged(self, reference: str) -> list[str]:
         if reference not in self.protocols:
             return []
-        return [p for p in self.protocols if p not in (reference, *_NOT_JUDGED)]
-
-    def _summary_of(self, metric: str, reference: str) -> list[dict[str, Any]]:
-        scores = self.by_subject(metric)
-        judged = self._judged(reference) if len(scores) else []
-        inferences = {protocol: self.infer(protocol, metric, reference) for protocol in judged}
-        adjusted = dict(zip(judged, holm([i.p_value for i in inferences.values()]), strict=True))
-        # With so many protocols not even the most extreme outcome could be told from chance.
-        is_hopeless = 2 / 2.0 ** len(scores) * len(judged) >= ALPHA
-        rows = []
-        for protocol in self.protocols:
-            of_protocol = scores[protocol]
-            row: dict[str, Any] = {
-                "protocol": protocol,
-                "metric": metric,
-                "n_subjects": len(of_protocol),
-                "mean": of_protocol.mean(),
-                "sd": of_protocol.std(ddof=1),
-            }
-            if protocol in inferences:
-                row |= _columns(inferences[protocol], adjusted[protocol])
-                if row["verdict"] == "undecided" and is_hopeless:
-                    row["verdict"] = _TOO_FEW
-            elif protocol in _NOT_JUDGED:
-                row["verdict"] = _TESTED_ELSEWHERE
-            elif reference not in self.protocols:
-                row["verdict"] = ""
-            else:
-                row["verdict"] = "reference" if protocol == reference else _TOO_FEW
-            rows.append({**dict.fromkeys(_COLUMNS, np.nan), **row})
-        return rows
-
-
-_COLUMNS = [
-    *("protocol", "metric", "n_subjects", "mean", "sd", "difference", "ci_low", "ci_high"),
-    *("n_better", "n_worse", "p_value", "p_holm", "p_wilcoxon", "p_corrected"),
-    *("p_rope_worse", "p_rope_within", "p_rope_better", "verdict"),
-]
-
-
-def _columns(inference: PairedInference, p_adjusted: float) -> dict[str, Any]:
-    """Give the columns of the summary that are about the difference."""
-    has_p = inference.n_subjects >= FEWEST_SUBJECTS
-    return {
-        "difference": inference.mean,
-        "ci_low": inference.ci_low,
-        "ci_high": inference.ci_high,
-        "n_better": inference.n_better,
-        "n_worse": inference.n_worse,
-        "p_value": inference.p_value,
-        "p_holm": p_adjusted if has_p else np.nan,
-        "p_wilcoxon": inference.p_wilcoxon,
-        "p_corrected": inference.p_corrected,
-        "p_rope_worse": inference.p_worse,
-        "p_rope_within": inference.p_within,
-        "p_rope_better": inference.p_better,
-        "verdict": inference.verdict(p_adjusted),
-    }
+        return [p for p in self.protocols if p not in (reference, *NOT_JUDGED)]

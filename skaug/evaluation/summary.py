@@ -1,0 +1,90 @@
+"""The rows of a comparison's summary: scores, differences, p-values and verdicts of one metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skaug.evaluation.inference import FEWEST_SUBJECTS, PairedInference
+from skaug.evaluation.paired_tests import ALPHA, holm
+from skaug.evaluation.verdict import TOO_FEW_SUBJECTS
+
+#: Tested on other windows than the reference: a better score does not mean help, nor a worse one harm.
+NOT_JUDGED = ("TRTS",)
+
+_COLUMNS = [
+    *("protocol", "metric", "n_subjects", "mean", "sd", "difference", "ci_low", "ci_high"),
+    *("n_better", "n_worse", "p_value", "p_holm", "p_wilcoxon", "p_corrected"),
+    *("p_rope_worse", "p_rope_within", "p_rope_better", "verdict"),
+]
+
+
+def summary_rows(
+    metric: str, scores: pd.DataFrame, inferences: Mapping[str, PairedInference], reference: str
+) -> list[dict[str, Any]]:
+    """Return one row per protocol.
+
+    Parameters
+    ----------
+    metric : str
+        The metric of the scores.
+    scores : DataFrame
+        One row per subject, one column per protocol.
+    inferences : dict of str to PairedInference
+        The differences of the protocols that are judged; empty if there are no scores.
+    reference : str
+        The protocol that the differences are from.
+
+    Returns
+    -------
+    list of dict
+        NaN where a column does not apply to a protocol.
+    """
+    p_values = [inference.p_value for inference in inferences.values()]
+    adjusted = dict(zip(inferences, holm(p_values), strict=True))
+    # With this many protocols even the most extreme outcome could be chance.
+    is_hopeless = 2 / 2.0 ** len(scores) * len(inferences) >= ALPHA
+    rows = []
+    for protocol in scores:
+        row: dict[str, Any] = {
+            "protocol": protocol,
+            "metric": metric,
+            "n_subjects": len(scores),
+            "mean": scores[protocol].mean(),
+            "sd": scores[protocol].std(ddof=1),
+        }
+        if protocol in inferences:
+            row |= _difference(inferences[protocol], adjusted[protocol])
+            if row["verdict"] == "undecided" and is_hopeless:
+                row["verdict"] = TOO_FEW_SUBJECTS
+        elif protocol in NOT_JUDGED:
+            row["verdict"] = "not judged: tested on synthetic windows"
+        elif reference not in scores:
+            row["verdict"] = ""
+        else:
+            row["verdict"] = "reference" if protocol == reference else TOO_FEW_SUBJECTS
+        rows.append({**dict.fromkeys(_COLUMNS, np.nan), **row})
+    return rows
+
+
+def _difference(inference: PairedInference, p_adjusted: float) -> dict[str, Any]:
+    """Return the columns that describe the difference from the reference."""
+    has_p = inference.n_subjects >= FEWEST_SUBJECTS
+    return {
+        "difference": inference.mean,
+        "ci_low": inference.ci_low,
+        "ci_high": inference.ci_high,
+        "n_better": inference.n_better,
+        "n_worse": inference.n_worse,
+        "p_value": inference.p_value,
+        "p_holm": p_adjusted if has_p else np.nan,
+        "p_wilcoxon": inference.p_wilcoxon,
+        "p_corrected": inference.p_corrected,
+        "p_rope_worse": inference.p_worse,
+        "p_rope_within": inference.p_within,
+        "p_rope_better": inference.p_better,
+        "verdict": inference.verdict(p_adjusted),
+    }
