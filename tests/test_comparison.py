@@ -131,9 +131,7 @@ def test_another_protocol_may_be_the_reference(real: np.ndarray, gain: np.ndarra
     summary = comparison.summary(reference="TRRTR").droplevel("metric")
     assert_allclose(summary.loc["TRSTR", "difference"], gain.mean() - 0.5)
     assert summary.loc["TRRTR", "verdict"] == "reference"
-    with pytest.raises(
-        ValueError, match=r"'TSTR' was not compared: use one of TRTR, TRSTR, TRRTR"
-    ):
+    with pytest.raises(ValueError, match=r"'TSTR' was not compared: use one of TRTR, TRSTR, TRRTR"):
         comparison.summary(reference="TSTR")
 
 
@@ -211,7 +209,9 @@ def test_a_rope_may_apply_to_one_metric_only(real: np.ndarray, gain: np.ndarray)
     assert verdicts["TRSTR", MAE] != "no difference within the rope"
 
 
-def test_a_saved_comparison_is_loaded_unchanged(tmp_path: Path, real: np.ndarray, gain: np.ndarray) -> None:
+def test_a_saved_comparison_is_loaded_unchanged(
+    tmp_path: Path, real: np.ndarray, gain: np.ndarray
+) -> None:
     comparison = comparison_of({"TRTR": real, "TRSTR": real + gain}, rope={MAE: 0.5})
     comparison.save(tmp_path / "made" / "here")
     found = ProtocolComparison.load(tmp_path / "made" / "here")
@@ -243,7 +243,9 @@ def test_a_metric_that_was_not_scored_is_an_error(real: np.ndarray) -> None:
     assert_array_equal(comparison.differences()["TRSTR"], (real + 1) - real)
 
 
-def test_folds_contain_only_the_subjects_that_are_compared(real: np.ndarray, gain: np.ndarray) -> None:
+def test_folds_contain_only_the_subjects_that_are_compared(
+    real: np.ndarray, gain: np.ndarray
+) -> None:
     holed = real + gain
     holed[1] = np.nan
     comparison = comparison_of({"TRTR": real, "TRSTR": holed}, n_folds=4)

@@ -1,4 +1,4 @@
-"""Learning curves over the share of synthetic windows, and over real subjects."""
+"""Learning curves over the ratio of synthetic windows, and over real training subjects."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def pipeline(synthesizer: Synthesizer | None = None, n_synthetic: float = 1.0) -
     return make_pipeline(augmenter, WindowSpectrum(0.5, 4.0, 32), Ridge())
 
 
-def test_each_ratio_scores_as_a_comparison_with_that_ratio(windows: Windows) -> None:
+def test_each_ratio_has_the_scores_of_a_comparison_with_that_ratio(windows: Windows) -> None:
     curve = learning_curve(
         pipeline(), windows, ratios=(0, 0.5, 2), cv=SubjectKFold(3), progress=False
     )
@@ -36,12 +36,12 @@ def test_each_ratio_scores_as_a_comparison_with_that_ratio(windows: Windows) -> 
         assert_array_equal(at.loc[ratio, "n_synthetic"], scores.loc["TRSTR", "n_synthetic"])
 
 
-class WhoWasThere(Synthesizer):
-    """Notes the training subjects of each fit in `seen`."""
+class SubjectRecorder(Synthesizer):
+    """A synthesizer that records the training subjects of each fit in `seen`."""
 
     seen: list[set[str]] = []
 
-    def fit(self, windows: Windows) -> WhoWasThere:
+    def fit(self, windows: Windows) -> SubjectRecorder:
         self.seen.append(set(windows.groups))
         return self
 
@@ -50,16 +50,16 @@ class WhoWasThere(Synthesizer):
 
 
 def test_more_training_subjects_include_fewer(windows: Windows) -> None:
-    WhoWasThere.seen.clear()
+    SubjectRecorder.seen.clear()
     curve = learning_curve(
-        pipeline(WhoWasThere()), windows, n_subjects=(1, 3, 5), progress=False, random_state=1
+        pipeline(SubjectRecorder()), windows, n_subjects=(1, 3, 5), progress=False, random_state=1
     )
-    assert len(WhoWasThere.seen) == 6 * 3
+    assert len(SubjectRecorder.seen) == 6 * 3
     for fold in range(6):
-        one, three, five = WhoWasThere.seen[3 * fold : 3 * fold + 3]
+        one, three, five = SubjectRecorder.seen[3 * fold : 3 * fold + 3]
         assert (len(one), len(three), len(five)) == (1, 3, 5)
         assert one < three < five
-    whole = compare_protocols(pipeline(WhoWasThere()), windows, progress=False).scores
+    whole = compare_protocols(pipeline(SubjectRecorder()), windows, progress=False).scores
     of_five = curve.scores.query("n_training_subjects == 5").set_index("protocol")
     for protocol in ("TRTR", "TRSTR"):
         expected = whole.loc[whole["protocol"] == protocol, "score"]
@@ -69,15 +69,15 @@ def test_more_training_subjects_include_fewer(windows: Windows) -> None:
 def test_another_seed_trains_on_other_subjects(windows: Windows) -> None:
     chosen = []
     for seed in (0, 0, 1):
-        WhoWasThere.seen.clear()
+        SubjectRecorder.seen.clear()
         learning_curve(
-            pipeline(WhoWasThere()), windows, n_subjects=(2,), random_state=seed, progress=False
+            pipeline(SubjectRecorder()), windows, n_subjects=(2,), random_state=seed, progress=False
         )
-        chosen.append(list(WhoWasThere.seen))
+        chosen.append(list(SubjectRecorder.seen))
     assert chosen[0] == chosen[1] != chosen[2]
 
 
-def test_the_summary_is_of_subjects(windows: Windows) -> None:
+def test_the_summary_describes_subjects(windows: Windows) -> None:
     curve = learning_curve(pipeline(), windows, ratios=(0, 1), progress=False)
     metric = "neg_mean_absolute_error"
     zero, one = (of["score"].to_numpy() for _, of in curve.scores.groupby("ratio"))
@@ -88,6 +88,21 @@ def test_the_summary_is_of_subjects(windows: Windows) -> None:
     interval = stats.ttest_1samp(one - zero, 0).confidence_interval()
     assert_allclose([row["ci_low"], row["ci_high"]], interval)
     assert np.isnan(summary.loc[(metric, 0.0, "TRTR"), "difference"])
+
+
+def test_differences_are_from_real_windows_of_as_many_subjects(windows: Windows) -> None:
+    curve = learning_curve(pipeline(), windows, n_subjects=(2, 4), progress=False)
+    by_subject = curve.scores.pivot_table(
+        index="subject", columns=["n_training_subjects", "protocol"], values="score"
+    )
+    summary = curve.summary().loc["neg_mean_absolute_error"]
+    for n in (2, 4):
+        gain = by_subject[n, "TRSTR"] - by_subject[n, "TRTR"]
+        interval = stats.ttest_1samp(gain, 0).confidence_interval()
+        found = summary.loc[(n, "TRSTR"), ["difference", "ci_low", "ci_high"]]
+        assert_allclose(found, [gain.mean(), *interval])
+        assert summary.loc[(n, "TRTR"), ["difference", "ci_low", "ci_high"]].isna().all()
+    assert not np.allclose(by_subject[2, "TRTR"], by_subject[4, "TRTR"])
 
 
 def test_without_real_windows_alone_there_is_no_difference(windows: Windows) -> None:
@@ -106,14 +121,21 @@ def test_two_processes_give_the_scores_of_one(windows: Windows) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"ratios": (0, -1)}, "0 or more"),
+        ({"ratios": (True,)}, "must be numbers"),
+        ({"ratios": ()}, "holds no ratio"),
         ({"n_subjects": (2, 9)}, "from 1 to 5"),
         ({"n_subjects": (0,)}, "from 1 to 5"),
         ({"n_subjects": (1.5,)}, "whole numbers"),
+        ({"n_subjects": ()}, "holds no number"),
+        ({"random_state": -1}, "random_state=-1"),
+        ({"random_state": True}, "random_state=True"),
     ],
 )
-def test_wrong_amounts_are_told(windows: Windows, wrong: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_wrong_parameters_are_refused(
+    windows: Windows, wrong: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
         learning_curve(pipeline(), windows, progress=False, **wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -105,6 +106,31 @@ def test_tables_and_windows_both_doors_and_searches_score_alike(
         scores = compare_protocols(estimator, X, cv=SubjectKFold(3), progress=False).scores
         assert_allclose(scores["score"], expected["score"])
         assert_array_equal(scores["n_synthetic"], expected["n_synthetic"])
+
+
+class Slow(Synthesizer):
+    """Copies its conditions, and takes longer than any other step."""
+
+    def synthesize(self, conditions: Windows) -> Windows:
+        time.sleep(0.5)
+        return conditions.synthesized(conditions.to_numpy())
+
+
+def test_fits_from_the_cache_of_the_pipeline_take_no_negative_time(
+    windows: Windows, tmp_path: Path
+) -> None:
+    estimator = pipeline().set_params(
+        memory=str(tmp_path / "cache"), synthefyaugmenter__synthesizer=Slow()
+    )
+    first, again = (
+        compare_protocols(
+            estimator, windows, protocols=["TRSTR"], cv=SubjectKFold(2), progress=False
+        ).scores
+        for _ in range(2)
+    )
+    assert (first["synthesis_seconds"] >= 0.5).all()
+    # The cached augmenter still says that it took half a second, which this fit did not.
+    assert (again["fit_seconds"] >= 0).all()
 
 
 def test_two_processes_give_the_scores_of_one(windows: Windows) -> None:
