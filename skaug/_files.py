@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -54,6 +55,31 @@ def whole_file(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
 
 
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows
+
+
+def require_writable(path: Path) -> None:
+    """Raise unless a file can be written at a path; nothing stays there.
+
+    Call it before a long computation whose result goes to the file.
+
+    Raises
+    ------
+    OSError
+        If `path` is not the path of a file, its folder does not exist, or nothing can be written there.
+    """
+    if path.exists() and not path.is_file():
+        raise IsADirectoryError(f"{str(path)!r} is not a file: name a file to write to.")
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"There is no folder for {str(path)!r}: make it first.")
+    try:
+        with tempfile.TemporaryFile(dir=path.absolute().parent):
+            pass
+        if path.exists():
+            path.open("ab").close()
+    except OSError as error:
+        raise OSError(
+            f"{str(path)!r} cannot be written ({error.strerror}): choose another place."
+        ) from error
 
 
 def make_private_folder(folder: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
@@ -18,10 +19,13 @@ from sklearn.preprocessing import StandardScaler
 import skaug
 from skaug import SubjectWindower, SynthefyAugmenter, WindowSpectrum, make_pipeline
 from skaug.cli import main
+from skaug.cli.messages import plain_line
+from skaug.cli.option_types import n_jobs
 from skaug.evaluation import compare_protocols
 
 COLUMNS = ["BVP", "ECG", "subject", "heart_rate", "Gender"]
 CUT = ["--window-size", "256", "--stride", "128"]
+NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
 
 
 @pytest.fixture
@@ -31,12 +35,11 @@ def table(tmp_path: Path, recordings: pd.DataFrame) -> Path:
     return path
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run the installed command in a process of its own."""
     command = [sys.executable, "-m", "skaug.cli", *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "100"}
-    )
+    env = {**os.environ, "COLUMNS": "100"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=env, **options)
 
 
 def rows_of(output: str) -> dict[str, list[float]]:
@@ -48,7 +51,7 @@ def rows_of(output: str) -> dict[str, list[float]]:
 
 
 @pytest.mark.parametrize("command", ["demo", "compare"])
-def test_a_page_may_be_asked_for(
+def test_a_page_is_written_with_the_verdict(
     command: str, tmp_path: Path, recordings: pd.DataFrame, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("jinja2")
@@ -74,14 +77,14 @@ def test_the_table_is_never_written_over(tmp_path: Path, table: Path, option: st
     assert table.read_bytes() == before
 
 
-def test_a_page_without_synthetic_windows_says_what_it_cannot(
+def test_a_page_without_synthetic_windows_says_what_is_left_out(
     tmp_path: Path, table: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = tmp_path / "page.html"
     wanted = ["--target", "heart_rate", *CUT, "--n-synthetic", "0", "--report", str(page)]
     assert main(["compare", str(table), *wanted, "--protocol", "TRTR", "--protocol", "TRSTR"]) == 0
     out = capsys.readouterr().out
-    assert "does not say what the synthetic windows are like" in out
+    assert "no section about the quality of the synthetic windows" in out
     assert "No synthetic windows were added" in page.read_text()
     # Without synthetic windows the protocols are the same, and a difference of zero has no minus.
     (row,) = [line for line in out.splitlines() if line.startswith("TRSTR")]
@@ -90,7 +93,7 @@ def test_a_page_without_synthetic_windows_says_what_it_cannot(
 
 
 @pytest.mark.parametrize("factor", [1e-4, 1e6])
-def test_three_digits_are_printed_of_whatever_size(
+def test_scores_are_printed_with_three_digits(
     tmp_path: Path,
     recordings: pd.DataFrame,
     factor: float,
@@ -99,7 +102,7 @@ def test_three_digits_are_printed_of_whatever_size(
     path = tmp_path / "table.parquet"
     scaled = recordings[COLUMNS].assign(heart_rate=recordings["heart_rate"] * factor)
     scaled.to_parquet(path)
-    wanted = ["--target", "heart_rate", *CUT, "--model", "neighbours", "--protocol", "TRTR"]
+    wanted = ["--target", "heart_rate", *CUT, "--model", "neighbors", "--protocol", "TRTR"]
     assert main(["compare", str(path), *wanted]) == 0
     small = rows_of(capsys.readouterr().out)["TRTR"][1]
     recordings[COLUMNS].to_parquet(path)
@@ -108,10 +111,78 @@ def test_three_digits_are_printed_of_whatever_size(
     assert small == pytest.approx(plain * factor, rel=0.005)
 
 
-def test_a_page_that_cannot_be_written_is_told_before_anything_is_fitted(tmp_path: Path) -> None:
-    done = run("demo", "--report", tmp_path / "nowhere" / "page.html")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "There is no folder" in done.stderr
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [("compare", "--output"), ("compare", "--report"), ("demo", "--report")],
+)
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("nowhere/file", "There is no folder for"),
+        (".", "is not a file: name a file"),
+        pytest.param("/proc/file", "cannot be written", marks=NEEDS_PROC),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_reported_before_anything_is_computed(
+    table: Path,
+    command: str,
+    option: str,
+    place: str,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(table.parent)
+    arguments = [str(table), "--target", "heart_rate"] if command == "compare" else []
+    error = error_of([command, *arguments, option, place], capsys)
+    assert message in error
+    assert repr(place) in error
+
+
+def test_the_table_is_printed_before_a_file_is_written(table: Path) -> None:
+    resource = pytest.importorskip("resource")
+    scores = table.with_name("scores.csv")
+    arguments = ["--target", "heart_rate", *CUT, "--protocol", "TRTR", "--output", scores]
+
+    def fill_the_disk() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # a file may be made but not written to
+
+    done = run("compare", table, *arguments, preexec_fn=fill_the_disk)
+    assert done.returncode == 2
+    assert "TRTR" in rows_of(done.stdout)
+    assert done.stderr.splitlines()[-1] == f"skaug: error: '{scores}': File too large."
+    assert not scores.exists()
+
+
+def test_names_reach_neither_a_terminal_nor_a_spreadsheet_raw(
+    tmp_path: Path, recordings: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, scores = tmp_path / "table.parquet", tmp_path / "scores.csv"
+    names = {"S1": "=1+1", "S2": "@cmd", "S3": "S3\x1b[2J"}
+    recordings = recordings[COLUMNS].replace({"subject": names})
+    recordings.rename(columns={"BVP": "BVP\x1b[31m", "heart_rate": "rate\u202e"}).to_parquet(path)
+    arguments = ["--target", "rate\u202e", *CUT, "--protocol", "TRTR", "--output", str(scores)]
+    assert main(["compare", str(path), *arguments]) == 0
+    out = capsys.readouterr().out
+    assert "BVP\\x1b[31m" in out
+    assert "MAE of rate\\u202e" in out
+    assert "\x1b" not in out
+    assert set(pd.read_csv(scores)["subject"]) >= {"'=1+1", "'@cmd", "S4"}
+    assert main(["compare", str(path), "--target", "x\x1b[2J"]) == 2
+    assert "'x\\x1b[2J'" in capsys.readouterr().err
+
+
+def test_a_warning_is_one_line_that_names_an_option() -> None:
+    command = [sys.executable, "-m", "skaug.cli", "serve", "--host", "0.0.0.0", "--port", "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as serving:
+        assert serving.stdout.readline().startswith("Synthesizing windows of 512 rows")
+        serving.send_signal(signal.SIGINT)
+        _, errors = serving.communicate(timeout=20)
+    assert serving.returncode == 0
+    assert errors.startswith("skaug: warning: --host 0.0.0.0 lets other machines on the network")
+    assert len(errors.splitlines()) == 1
 
 
 def test_the_demo_compares_three_protocols_and_shows_progress() -> None:
@@ -191,7 +262,7 @@ def test_a_count_is_not_a_ratio(table: Path, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize("representation", ["spectrum", "statistics", "flatten"])
-@pytest.mark.parametrize("model", ["ridge", "extra-trees", "neighbours"])
+@pytest.mark.parametrize("model", ["ridge", "extra-trees", "neighbors"])
 def test_every_representation_goes_with_every_model(
     table: Path, representation: str, model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -216,73 +287,156 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert skaug.__version__ in capsys.readouterr().out
 
 
-def bad_files(folder: Path, recordings: pd.DataFrame) -> None:
-    (folder / "bad.parquet").write_bytes(b"no parquet at all")
-    (folder / "bad.csv").write_bytes(b'\xff\xfe\x00"')
-    (folder / "empty.csv").write_bytes(b"")
-    (folder / "table.xlsx").write_bytes(b"")
-    recordings[recordings["subject"] == "S1"].to_parquet(folder / "one.parquet")
-    recordings.assign(BVP=np.where(recordings.index == 7, np.nan, recordings["BVP"])).to_parquet(
-        folder / "gap.parquet"
-    )
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["nowhere.parquet", "--target", "heart_rate"], "no file 'nowhere.parquet'"),
-        (["bad.parquet", "--target", "heart_rate"], "cannot be read as a parquet file"),
-        (["bad.csv", "--target", "heart_rate"], "cannot be read as a CSV file"),
-        (["empty.csv", "--target", "heart_rate"], "cannot be read as a CSV file"),
-        (["table.xlsx", "--target", "heart_rate"], "must end in .parquet, .csv or .csv.gz"),
-        ([".", "--target", "heart_rate"], "is a folder: name one file, or cut a folder of them"),
-        (["recordings.parquet", "--target", "heartrate"], "nearest is 'heart_rate'"),
-        (["recordings.parquet", "--target", "heart_rate", "--feature", "BVB"], "nearest is 'BVP'"),
-        (["recordings.parquet", "--target", "heart_rate", "--subject", "subjct"], "is 'subject'"),
-        (["recordings.parquet", "--target", "heart_rate", "--boundary", "session"], "boundaries"),
-        (["recordings.parquet", "--target", "heart_rate", "--feature", "Gender"], "'Gender' holds"),
-        (["recordings.parquet", "--target", "Gender"], "text"),
-        (["recordings.parquet", "--target", "heart_rate", "--window-size", "9999"], "has 1920"),
-        (["recordings.parquet", "--target", "heart_rate", "--window-size", "0"], "window_size=0"),
-        (
-            ["recordings.parquet", "--target", "heart_rate", "--output", "no/such/x.csv"],
-            "no folder",
-        ),
-        (["recordings.parquet", "--target", "heart_rate", "--high", "9"], "highest frequency"),
-        (["one.parquet", "--target", "heart_rate", "--feature", "BVP"], "single subject"),
-        (["gap.parquet", "--target", "heart_rate", "--feature", "BVP"], "missing in 'BVP' (1)"),
-        (["recordings.parquet"], "required: --target"),
-        (["recordings.parquet", "--target", "heart_rate", "--n-synthetic", "x"], "neither a ratio"),
-        (["recordings.parquet", "--target", "heart_rate", "--n-synthetic=-1"], "n_synthetic=-1"),
-        (["recordings.parquet", "--target", "heart_rate", "--protocol", "RTTR"], "invalid choice"),
-    ],
-)
-def test_what_the_user_can_mend_is_told_in_one_line(
-    tmp_path: Path,
-    table: Path,
-    recordings: pd.DataFrame,
-    arguments: list[str],
-    message: str,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    bad_files(tmp_path, recordings)
+@pytest.fixture
+def folder(
+    tmp_path: Path, table: Path, recordings: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """The working directory, with files that the command line cannot use."""
+    (tmp_path / "bad.parquet").write_bytes(b"not parquet")
+    (tmp_path / "bad.csv").write_bytes(b'\xff\xfe\x00"')
+    (tmp_path / "empty.csv").write_bytes(b"")
+    (tmp_path / "semicolons.csv").write_text("subject;BVP\nS1;3\n")
+    (tmp_path / "table.xlsx").write_bytes(b"")
+    first_row = recordings.index == 0
+    time = recordings.groupby("subject").cumcount() / 32
+    for name, frame in {
+        "one": recordings[recordings["subject"] == "S1"],
+        "gap": recordings.assign(BVP=recordings["BVP"].mask(first_row)),
+        "nobody": recordings.assign(subject=recordings["subject"].mask(first_row)),
+        "timed": recordings.assign(time=time),
+        "backwards": recordings.assign(time=time[::-1].to_numpy()),
+        "dated": recordings.assign(date=pd.Timestamp(0) + pd.to_timedelta(time, unit="s")),
+        "text": recordings[["subject", "heart_rate", "Gender"]],
+    }.items():
+        frame.to_parquet(tmp_path / f"{name}.parquet")
     monkeypatch.chdir(tmp_path)
-    if "--high" in arguments:
-        arguments = [*arguments, "--low", "8"]
+    return tmp_path
+
+
+#: Parameters of Python, which nobody can set from the command line.
+PYTHON = re.compile(
+    r"\w=|\b(window_size|max_gap|target_agg|n_\w+|sampling_rate|random_state|\w+\()"
+)
+
+
+def error_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """Run a command that fails and return its error, which is one line of plain words."""
     try:
-        code = main(["compare", *arguments])
+        code = main(arguments)
     except SystemExit as stop:  # as argparse ends
         code = stop.code
     shown = capsys.readouterr()
     assert code == 2
     (line,) = shown.err.splitlines()
     assert line.startswith("skaug: error: ")
-    assert message in line
     assert "MAE" not in shown.out
+    assert not PYTHON.search(re.sub(r"'[^']*'", "", line)), line
+    return line
 
 
-def test_an_error_has_no_traceback_and_leaves_with_two(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("nowhere.parquet", "There is no file 'nowhere.parquet': check the path"),
+        ("bad.parquet", "'bad.parquet' cannot be read as a parquet file"),
+        ("bad.csv", "'bad.csv' cannot be read as a CSV file"),
+        ("empty.csv", "'empty.csv' cannot be read as a CSV file"),
+        ("semicolons.csv", "write the table with commas between the columns"),
+        ("table.xlsx", "must end in .parquet, .csv or .csv.gz"),
+        (".", "is a folder: name one file, or cut a folder of files with skaug windows"),
+        ("one.parquet", "There is a single subject"),
+        ("nobody.parquet", "The subject column 'subject' is missing in 1 rows, first in row 0"),
+        ("text.parquet", "pass --feature COLUMN"),
+        ("gap.parquet", "Pass --missing drop"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_reported(
+    file: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in error_of(["compare", file, "--target", "heart_rate"], capsys)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("file", "options", "message"),
+    [
+        ("recordings", "--target heartrate", "no column 'heartrate' for --target. The nearest is"),
+        ("recordings", "--feature BVB", "no column 'BVB' for --feature. The nearest is 'BVP'"),
+        ("recordings", "--subject subjct", "for --subject. The nearest is 'subject'"),
+        ("recordings", "--boundary sesion", "no column 'sesion' for --boundary"),
+        ("recordings", "--time tme", "no column 'tme' for --time"),
+        ("recordings", "--feature Gender", "'Gender' holds"),
+        ("recordings", "--feature heart_rate", "leave it out of features"),
+        ("recordings", "--target Gender", "choose another column with --target"),
+        ("recordings", "--max-gap 2", "pass --time COLUMN"),
+        ("timed", "--time time --max-gap 2s", "--max-gap 2s must be a number"),
+        ("dated", "--time date --max-gap 2", "--max-gap 2.0 needs a unit"),
+        ("backwards", "--time time", "in --boundary"),
+        ("recordings", "--window-size 9999", "has 1920. Pass a smaller --window-size"),
+        ("recordings", "--high 9 --low 8", "--high 9 is above 0.5"),
+        ("recordings", "--n-synthetic 0 --protocol TSTR", "use a larger --n-synthetic"),
+        ("gap", "--missing keep", "use --missing drop or --missing ffill"),
+    ],
+)
+def test_an_error_names_options_of_the_command(
+    file: str, options: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["compare", f"{file}.parquet", "--target", "heart_rate", *options.split()]
+    assert message in error_of(arguments, capsys)
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "value", "message"),
+    [
+        ("compare", "--window-size", "0", "'0' must be a whole number, 1 or more"),
+        ("compare", "--window-size", "x", "'x' must be a whole number, 1 or more"),
+        ("compare", "--stride", "-3", "'-3' must be a whole number, 1 or more"),
+        ("compare", "--max-gap", "0", "'0' must be above 0"),
+        ("compare", "--sampling-rate", "0", "'0' must be a number above 0"),
+        ("compare", "--high", "nan", "'nan' must be a number above 0"),
+        ("compare", "--n-synthetic", "x", "'x' must be a ratio such as 0.5 or a count such as 10"),
+        ("compare", "--n-synthetic", "-1", "'-1' must be a ratio"),
+        ("compare", "--repeats", "0", "'0' must be a whole number, 1 or more"),
+        ("compare", "--rope", "inf", "'inf' must be a number above 0"),
+        ("compare", "--seed", "-1", "'-1' must be a whole number, 0 or more"),
+        ("compare", "--jobs", "0", "'0' must be a whole number, 1 or more"),
+        ("compare", "--protocol", "RTTR", "invalid choice: 'RTTR'"),
+        ("demo", "--subjects", "1", "'1' must be a whole number, 2 or more"),
+        ("demo", "--minutes", "0.1", "'0.1' must be a number, 0.17 or more"),
+        ("serve", "--port", "70000", "'70000' must be a whole number, 0 to 65535"),
+        ("serve", "--delay", "-1", "'-1' must be a number, 0 or more"),
+        ("windows", "--workers", "0", "'0' must be a whole number, 1 or more"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_by_its_option(
+    command: str, option: str, value: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = error_of([command, f"{option}={value}"], capsys)
+    assert f"argument {option}: {message}" in error
+    assert error.endswith(f"(see skaug {command} --help)")
+
+
+def test_a_key_that_is_not_set_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "'NO_SUCH_KEY' of --key-env" in error_of(["serve", "--key-env", "NO_SUCH_KEY"], capsys)
+
+
+def test_the_target_is_required(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "required: --target" in error_of(["compare", str(table)], capsys)
+
+
+def test_jobs_may_be_one_per_processor() -> None:
+    assert n_jobs("-1") == -1
+
+
+def test_names_of_the_user_stay_as_they_are_in_errors() -> None:
+    error = ValueError("There is no column 'n_jobs=3' for features. The table's grid: stride=2.")
+    assert plain_line(error) == (
+        "There is no column 'n_jobs=3' for --feature. The table's grid: --stride 2."
+    )
+
+
+def test_an_error_has_no_traceback_and_exit_code_2(tmp_path: Path) -> None:
     done = run("compare", tmp_path / "nowhere.csv", "--target", "heart_rate")
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1

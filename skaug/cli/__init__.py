@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import skaug
 from skaug.cli import compare, demo, serve, windows
-from skaug.cli.tables import one_line
+from skaug.cli.messages import one_line, plain_line, printable
 from skaug.synthesis import SynthefyError
 
-#: What reading a file or checking the user's table raises: told in one line, without a traceback.
-USER_ERRORS = (OSError, ValueError, TypeError, SynthefyError)
+_COMMANDS = {"demo": demo, "compare": compare, "windows": windows, "serve": serve}
+
+#: Errors that the user can mend: they are printed in one line, without a traceback.
+_USER_ERRORS = (OSError, ValueError, TypeError, SynthefyError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,29 +30,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0, or 2 after an error that the user can mend.
+        The exit code: 0, 2 after an error that the user can mend, or 130 after Ctrl-C.
     """
     options = _parser().parse_args(arguments)
-    try:
-        options.run(options)
-    except USER_ERRORS as error:
-        print(f"skaug: error: {one_line(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("skaug: stopped", file=sys.stderr)
-        return 130
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            options.run(options)
+        except _USER_ERRORS as error:
+            print(f"skaug: error: {plain_line(error)}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print("skaug: stopped", file=sys.stderr)
+            return 130
     return 0
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"skaug: error: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"skaug: error: {printable(one_line(message))} (see {self.prog} --help)\n")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="skaug", description=skaug.__doc__)
     parser.add_argument("--version", action="version", version=f"skaug {skaug.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (demo, compare, windows, serve):
-        command.add_to(commands)
+    for name, command in _COMMANDS.items():
+        options = commands.add_parser(name, help=command.SUMMARY, description=command.DESCRIPTION)
+        options.set_defaults(run=command.run)
+        command.add_options(options)
     return parser
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"skaug: warning: {plain_line(message)}", file=sys.stderr)

@@ -1,61 +1,31 @@
-"""What the commands that compare share: the pipeline, and the table that is printed."""
+"""What the commands print about windows and comparisons."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import ExtraTreesRegressor
-from sklearn.linear_model import Ridge
-from sklearn.neighbors import KNeighborsRegressor
-from sklearn.preprocessing import StandardScaler
 
-from skaug import Pipeline, SynthefyAugmenter, Windows, make_pipeline
+from skaug import Windows
+from skaug.cli.messages import say
 from skaug.evaluation import ProtocolComparison
 from skaug.evaluation.displays.metric_names import ReadableMetric
 from skaug.evaluation.inference import FEWEST_SUBJECTS
 from skaug.evaluation.report import training_windows
-from skaug.synthesis import Synthesizer
 
-MODELS = {
-    "ridge": lambda: Ridge(),
-    "extra-trees": lambda: ExtraTreesRegressor(
-        n_estimators=200, min_samples_leaf=3, random_state=0
-    ),
-    "neighbours": lambda: KNeighborsRegressor(),
-}
 DEFAULT_PROTOCOLS = ("TRTR", "TRSTR", "TSTR")
 
 
-def pipeline_of(
-    synthesizer: Synthesizer | None,
-    representation: Any,
-    model: str,
-    n_synthetic: float | int,
-    seed: int,
-) -> Pipeline:
-    """Give the pipeline from windows to predictions."""
-    return make_pipeline(
-        SynthefyAugmenter(synthesizer, n_synthetic=n_synthetic, random_state=seed),
-        representation,
-        StandardScaler(),
-        MODELS[model](),
-    )
-
-
 def print_windows(windows: Windows) -> None:
-    """Say what was cut."""
+    """Print how many windows there are, of which channels and of how many subjects."""
     n_subjects = len(set(windows.groups))  # type: ignore[arg-type]
-    print(
+    say(
         f"{len(windows)} windows of {windows.window_size} samples of "
-        f"{', '.join(windows.feature_names)}, of {n_subjects} subjects.",
-        flush=True,
+        f"{', '.join(windows.feature_names)} from {n_subjects} subjects."
     )
 
 
 def print_comparison(comparison: ProtocolComparison, target: str) -> None:
-    """Print the score of each protocol, the differences, and the verdict."""
+    """Print the score of each protocol, the differences and the verdict."""
     metric = ReadableMetric(comparison.metrics[0])
     summary = metric.shown_summary(comparison.summary().droplevel("metric"))
     counts = comparison.scores.groupby("protocol")[["n_real", "n_synthetic"]].mean()
@@ -79,21 +49,23 @@ def print_comparison(comparison: ProtocolComparison, target: str) -> None:
             line.append(f"{row['n_better']} of {row['n_subjects']}")
             line += [f"{row['p_holm']:.3f}"] if has_p_values else []
         lines.append(line + [""] * (len(lines[0]) - len(line)))
-    print(f"\n{metric.label} of {target}, mean ± sd over {n_subjects} left-out subjects:\n")
+    say(f"\n{metric.label} of {target}, mean ± sd over {n_subjects} left-out subjects:\n")
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for first, *others in lines:
         cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
-        print("   ".join([first.ljust(widths[0]), *cells]).rstrip())
-    print("\nWindows trained on are means over folds.", end="")
+        say("   ".join([first.ljust(widths[0]), *cells]).rstrip())
+    notes = ["Numbers of windows are means over folds."]
     if is_compared:
-        print(" A difference below zero: better than real windows alone.", end="")
+        notes.append("A difference below zero is better than training on real windows alone.")
     if has_p_values:
-        print(" p: exact sign flips over subjects, adjusted for the protocols compared.", end="")
-    print(f"\n{comparison.verdict()}" if is_compared else "")
+        notes.append("p: exact sign flips over subjects, adjusted for the protocols compared.")
+    say(f"\n{' '.join(notes)}")
+    if is_compared:
+        say(comparison.verdict())
 
 
 def _decimals(largest: float) -> int:
-    """Give two decimals, or as many as show three digits of a number that is small or large."""
+    """Return two decimals, or as many as show three digits of a small number; none of a large one."""
     if not 0 < largest < np.inf or 1 <= largest < 1000:
         return 2
     return int(np.clip(2 - np.floor(np.log10(largest)), 0, 9))

@@ -7,51 +7,59 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
-from typing import Any
 
 from skaug import SubjectWindower, WindowSpectrum
-from skaug.cli.comparisons import DEFAULT_PROTOCOLS, pipeline_of, print_comparison, print_windows
-from skaug.cli.pages import add_report, check_can_report, write_report
+from skaug.cli.comparisons import DEFAULT_PROTOCOLS, print_comparison, print_windows
+from skaug.cli.messages import say
+from skaug.cli.models import pipeline_of
+from skaug.cli.option_types import number, whole_number
+from skaug.cli.pages import add_report, check_report, write_report
 from skaug.cli.serve import import_server
 from skaug.datasets import simulate_ppg
 from skaug.evaluation import compare_protocols
 from skaug.synthesis import SynthefyAPI, Synthesizer
 
+SUMMARY = "compare the protocols on simulated recordings"
+DESCRIPTION = (
+    "Simulate PPG and ECG recordings and compare training on real windows (TRTR), on real and synthetic "
+    "windows (TRSTR) and on synthetic windows (TSTR). Each subject is left out and tested in turn."
+)
 
-def add_to(commands: Any) -> None:
-    """Add the command to the others."""
-    parser = commands.add_parser(
-        "demo",
-        help="simulate recordings and compare the protocols on them",
-        description="Simulate PPG and ECG recordings, and compare training on real, on real and "
-        "synthetic, and on synthetic windows, each subject left out in turn.",
-    )
-    parser.set_defaults(run=run)
-    parser.add_argument("--subjects", type=int, default=8, help="how many to simulate (default: 8)")
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument(
-        "--minutes", type=float, default=5.0, help="length of each recording (default: 5)"
+        "--subjects", type=whole_number(2), default=8, help="number of subjects (default: 8)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the simulation (default: 0)")
-
+    parser.add_argument(
+        "--minutes",
+        type=number(least=0.17),
+        default=5.0,
+        help="length of each recording, 0.17 or more (default: 5)",
+    )
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, help="seed of the simulation (default: 0)"
+    )
     parser.add_argument(
         "--service",
         action="store_true",
-        help="have a local service synthesise, over HTTP, as the Synthefy service would",
+        help="get the synthetic windows over HTTP from a service on this machine that answers like the "
+        "Synthefy service",
     )
     add_report(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
-    check_can_report(options.report)
+    check_report(options.report)
     recordings = simulate_ppg(options.subjects, options.minutes, random_state=options.seed)
     windower = SubjectWindower(512, 256, features=["BVP", "ECG"], target="heart_rate")
     windows = windower.fit_transform(recordings)
-    print(f"Simulated {options.minutes:g} minutes of each of {options.subjects} subjects at 64 Hz.")
+    say(f"Simulated {options.subjects} subjects, {options.minutes:g} minutes each, at 64 Hz.")
     print_windows(windows)
     representation = WindowSpectrum(low=0.5, high=4.0, sampling_rate=64)
     with _local_service() if options.service else contextlib.nullcontext() as synthesizer:
-        pipeline = pipeline_of(synthesizer, representation, "ridge", 1.0, 0)
+        pipeline = pipeline_of(synthesizer, representation)
         comparison = compare_protocols(
             pipeline, windows, protocols=DEFAULT_PROTOCOLS, progress=True
         )
@@ -64,7 +72,7 @@ def run(options: argparse.Namespace) -> None:
 
 @contextlib.contextmanager
 def _local_service() -> Iterator[Synthesizer]:
-    """Give a synthesizer that asks a service on this machine, and keeps its windows as long as this."""
+    """Run a service on this machine; its windows are stored only as long as it runs."""
     server = import_server()
     variable = "SKAUG_DEMO_KEY"
     with tempfile.TemporaryDirectory() as folder, server.running(512, api_key="demo") as service:
@@ -77,4 +85,4 @@ def _local_service() -> Iterator[Synthesizer]:
             api_key_env=variable,
             store=folder,
         )
-        print(f"The service at {service.base_url} computed {service.computed} windows.")
+        say(f"The service at {service.base_url} computed {service.computed} windows.")

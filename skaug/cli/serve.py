@@ -6,31 +6,53 @@ import argparse
 import os
 from typing import Any
 
+from skaug.cli.option_types import number, whole_number
 
-def add_to(commands: Any) -> None:
-    """Add the command to the others."""
-    parser = commands.add_parser(
-        "serve",
-        help="run a local synthesis service",
-        description="Answer the stream endpoint of the Synthefy service on this machine, with surrogates "
-        "in place of a model, one window at a time.",
-    )
-    parser.set_defaults(run=run)
-    parser.add_argument("--window-size", type=int, default=512, metavar="ROWS", help="default: 512")
-    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: 8000)")
-    parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
+SUMMARY = "run a synthesis service on this machine"
+DESCRIPTION = (
+    "Answer requests for synthetic windows on this machine as the stream endpoint of the Synthefy service "
+    "does, with phase-randomized surrogates in place of a model, one window at a time. For trying out and "
+    "testing programs that use the service."
+)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument(
-        "--feature", action="append", metavar="COLUMN", help="repeat for more (default: BVP, ECG)"
+        "--window-size",
+        type=whole_number(3),
+        default=512,
+        metavar="ROWS",
+        help="rows per window (default: 512)",
+    )
+    parser.add_argument(
+        "--feature",
+        action="append",
+        metavar="COLUMN",
+        help="a channel to synthesize; repeat for more (default: BVP, ECG)",
+    )
+    parser.add_argument(
+        "--port",
+        type=whole_number(0, 65535),
+        default=8000,
+        help="port to listen on; 0 is any free one (default: 8000)",
+    )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on (default: 127.0.0.1, which only this machine reaches)",
     )
     parser.add_argument(
         "--delay",
-        type=float,
+        type=number(least=0),
         default=0.0,
         metavar="SECONDS",
-        help="that a window takes (default: 0)",
+        help="seconds that a window takes (default: 0)",
     )
     parser.add_argument(
-        "--key-env", metavar="NAME", help="the environment variable that holds the key to ask for"
+        "--key-env",
+        metavar="NAME",
+        help="environment variable with the API key that requests must have (default: no key)",
     )
 
 
@@ -40,7 +62,9 @@ def run(options: argparse.Namespace) -> None:
     if options.key_env is not None:
         key = os.environ.get(options.key_env)
         if not key:
-            raise ValueError(f"The environment variable {options.key_env!r} holds no key: set it.")
+            raise ValueError(
+                f"The environment variable {options.key_env!r} of --key-env is not set: set it to the key."
+            )
     import_server().serve(
         options.window_size,
         port=options.port,
@@ -52,7 +76,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def import_server() -> Any:
-    """Give the module of the server, or raise a ValueError that names the extra."""
+    """Import the module of the server, or raise a ValueError that names the extra."""
     try:
         from skaug import server
     except ImportError as error:  # the extra is not installed

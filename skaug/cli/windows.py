@@ -1,43 +1,57 @@
-"""``skaug windows``: a table that is larger than memory cut into windows on disk."""
+"""``skaug windows``: a table that is larger than memory, cut into windows on disk."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
-from skaug.cli.tables import add_table, windower_of
+from skaug.cli.cutting import add_cutting, windower_of
+from skaug.cli.messages import say
+from skaug.cli.option_types import whole_number
 from skaug.tables.aggregation import AGGREGATIONS
 
+SUMMARY = "cut a table that is larger than memory into windows on disk"
+DESCRIPTION = (
+    "Cut a folder of .parquet files, each with whole recordings, into windows on disk: one file of windows "
+    "(a shard) per file of the table, on the processors of this machine or on a Dask cluster. A run that "
+    "was stopped continues where it was when it is started again."
+)
 
-def add_to(commands: Any) -> None:
-    """Add the command to the others."""
-    parser = commands.add_parser(
-        "windows",
-        help="cut a table that is larger than memory into windows on disk",
-        description="Cut a folder of .parquet files, each of which holds whole recordings, into windows: "
-        "a shard a file, on the processors of this machine or on a Dask cluster. A run that was stopped "
-        "goes on where it was when it is started again.",
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("table", type=Path, metavar="TABLE_DIR", help="folder of .parquet files")
+    parser.add_argument("folder", type=Path, metavar="OUT_DIR", help="folder for the shards")
+    windows = add_cutting(parser, "column of the labels of the windows", needs_target=False)
+    windows.add_argument(
+        "--target-agg",
+        choices=AGGREGATIONS,
+        default="mean",
+        help="how the rows of the target make the label of a window (default: mean)",
     )
-    parser.set_defaults(run=run)
-    parser.add_argument(
-        "table", type=Path, metavar="TABLE_DIR", help="the folder of .parquet files"
-    )
-    parser.add_argument("folder", type=Path, metavar="OUT_DIR", help="where the shards go")
-    cutting = add_table(parser, "what windows are labelled with", needs_target=False)
-    cutting.add_argument("--target-agg", choices=AGGREGATIONS, default="mean", help="default: mean")
-    cutting.add_argument(
-        "--dtype", choices=("float64", "float32"), default="float64", help="default: float64"
+    windows.add_argument(
+        "--dtype",
+        choices=("float64", "float32"),
+        default="float64",
+        help="type of the samples (default: float64)",
     )
     cluster = parser.add_argument_group("the cluster")
     cluster.add_argument(
-        "--workers", type=int, metavar="N", help="processes (default: a core each)"
+        "--workers",
+        type=whole_number(1),
+        metavar="N",
+        help="number of processes (default: one per processor)",
     )
     cluster.add_argument(
-        "--memory", default="auto", metavar="SIZE", help="of each, such as 2GiB (default: a share)"
+        "--memory",
+        default="auto",
+        metavar="SIZE",
+        help="memory limit of each process, such as 2GiB (default: an equal share)",
     )
     cluster.add_argument(
-        "--scheduler", metavar="ADDRESS", help="of a cluster that is running already"
+        "--scheduler",
+        metavar="ADDRESS",
+        help="scheduler of a Dask cluster that is running already, such as tcp://10.0.0.1:8786",
     )
 
 
@@ -55,8 +69,8 @@ def run(options: argparse.Namespace) -> None:
         n_workers=options.workers,
         memory=options.memory,
     )
-    print(
+    say(
         f"{manifest['windows']} windows of {options.window_size} samples of "
-        f"{', '.join(manifest['parameters']['features'])}, of {len(manifest['subjects'])} subjects, in "
+        f"{', '.join(manifest['parameters']['features'])} from {len(manifest['subjects'])} subjects, in "
         f"{len(manifest['shards'])} shards in {options.folder}."
     )

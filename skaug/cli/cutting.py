@@ -1,0 +1,82 @@
+"""Options that say how a table is cut into windows."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from skaug import SubjectWindower
+from skaug.cli.option_types import gap, whole_number
+from skaug.windower import MISSING
+
+
+def add_cutting(parser: argparse.ArgumentParser, target: str, *, needs_target: bool) -> Any:
+    """Add the options about the table and its windows; return the group of the latter."""
+    table = parser.add_argument_group("the table")
+    table.add_argument(
+        "--feature",
+        action="append",
+        metavar="COLUMN",
+        help="a channel; repeat for more (default: every numeric column without another role)",
+    )
+    table.add_argument("--target", required=needs_target, metavar="COLUMN", help=target)
+    table.add_argument(
+        "--subject",
+        default="subject",
+        metavar="COLUMN",
+        help="the subject of each row (default: subject)",
+    )
+    table.add_argument(
+        "--boundary",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="a new recording begins where this column changes; repeat for more",
+    )
+    table.add_argument("--time", metavar="COLUMN", help="the time of each row")
+    table.add_argument(
+        "--max-gap",
+        type=gap,
+        metavar="GAP",
+        help="a new recording begins after a longer step in time, such as 2 or, for dates, 2s",
+    )
+    windows = parser.add_argument_group("the windows")
+    windows.add_argument(
+        "--window-size",
+        type=whole_number(1),
+        default=512,
+        metavar="ROWS",
+        help="rows per window (default: 512)",
+    )
+    windows.add_argument(
+        "--stride",
+        type=whole_number(1),
+        metavar="ROWS",
+        help="rows from one window to the next (default: the window size)",
+    )
+    windows.add_argument(
+        "--missing",
+        choices=MISSING,
+        default="raise",
+        help="where values are missing: stop with an error (raise), leave windows out (drop), repeat "
+        "the value before (ffill), or leave NaN in the windows (keep) (default: raise)",
+    )
+    return windows
+
+
+def windower_of(options: argparse.Namespace, **parameters: Any) -> SubjectWindower:
+    """Build the windower that the options of `add_cutting` describe."""
+    if options.max_gap is not None and options.time is None:
+        raise ValueError("--max-gap needs the column of the time: pass --time COLUMN.")
+    return SubjectWindower(
+        options.window_size,
+        options.stride,
+        features=options.feature,
+        target=options.target,
+        subject=options.subject,
+        boundaries=options.boundary,
+        time=options.time,
+        max_gap=options.max_gap,
+        missing=options.missing,
+        **parameters,
+    )

@@ -1,0 +1,83 @@
+"""What the command line prints: errors that name its options, and text without control characters."""
+
+from __future__ import annotations
+
+import re
+
+#: The parameters of the library that an error may name, and the options that set them.
+_OPTIONS = {
+    "features": "--feature",
+    "target": "--target",
+    "subject": "--subject",
+    "boundaries": "--boundary",
+    "time": "--time",
+    "max_gap": "--max-gap",
+    "window_size": "--window-size",
+    "stride": "--stride",
+    "missing": "--missing",
+    "alignment": "--alignment",
+    "target_agg": "--target-agg",
+    "dtype": "--dtype",
+    "low": "--low",
+    "high": "--high",
+    "sampling_rate": "--sampling-rate",
+    "n_synthetic": "--n-synthetic",
+    "random_state": "--seed",
+    "n_repeats": "--repeats",
+    "rope": "--rope",
+    "n_jobs": "--jobs",
+    "n_subjects": "--subjects",
+    "minutes": "--minutes",
+    "host": "--host",
+    "port": "--port",
+}
+_TOKENS = re.compile(
+    r"\b(?P<tstr>train_on='synthetic')"
+    # A parameter with its value: missing='drop', features=[...], window_size=0.
+    rf"|\b(?P<name>{'|'.join(_OPTIONS)})=(?P<value>'[^']*'|\[[^]]*\]|[^\s,;:)]*[^\s,;:.)])"
+    # A parameter that is no English word.
+    rf"|\b(?P<bare>{'|'.join(name for name in _OPTIONS if '_' in name)})\b"
+    # A parameter that is one, where it is meant.
+    r"|\b(?P<before>for|in|pass) (?P<word>features|target|subject|boundaries|time)(?=[.;:]|$)"
+    # Names of the user's, which stay as they are.
+    r"|(?<!\w)'[^']*'"
+)
+
+
+def plain_line(error: BaseException | str) -> str:
+    """Return an error or a warning in one line that names options in place of parameters."""
+    text = str(error) or type(error).__name__
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        text = f"{str(error.filename)!r}: {error.strerror}."
+    return printable(_TOKENS.sub(_in_options, one_line(text)))
+
+
+def one_line(text: object) -> str:
+    """Return a text in one line."""
+    return " ".join(str(text).split())
+
+
+def printable(text: str) -> str:
+    """Escape what could steer a terminal, such as an escape sequence in the name of a column."""
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def say(text: str = "") -> None:
+    """Print a text with its control characters escaped."""
+    print(printable(text), flush=True)
+
+
+def _in_options(token: re.Match[str]) -> str:
+    if token["tstr"]:
+        return "--protocol TSTR"
+    if token["name"]:
+        value = token["value"]
+        value = "COLUMN" if value.startswith("[") else value.strip("'")
+        return f"{_OPTIONS[token['name']]} {value}"
+    if token["bare"]:
+        return _OPTIONS[token["bare"]]
+    if token["word"]:
+        return f"{token['before']} {_OPTIONS[token['word']]}"
+    return token[0]

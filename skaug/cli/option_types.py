@@ -1,0 +1,68 @@
+"""Types of options: numbers in a range, with an error that names it."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+
+
+def whole_number(least: int, most: float = math.inf) -> Callable[[str], int]:
+    """Return a type for options that are whole numbers in a range."""
+    words = f"{least} or more" if most == math.inf else f"{least} to {most}"
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, {words}")
+        return value
+
+    return parse
+
+
+def number(*, least: float = -math.inf, above: float = -math.inf) -> Callable[[str], float]:
+    """Return a type for options that are finite numbers, at least `least` and greater than `above`."""
+    words = f", {least:g} or more" if least > above else f" above {above:g}"
+
+    def parse(text: str) -> float:
+        value = _float(text)
+        if not (least <= value < math.inf and value > above):
+            raise argparse.ArgumentTypeError(f"{text!r} must be a number{words}")
+        return value
+
+    return parse
+
+
+def ratio_or_count(text: str) -> float | int:
+    """Parse a ratio such as 0.5 or a count such as 10."""
+    value = int(text) if text.isdecimal() else _float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be a ratio such as 0.5 or a count such as 10"
+        )
+    return value
+
+
+def gap(text: str) -> float | str:
+    """Parse a number in the unit of the time column, or text such as 2s for dates and times."""
+    value = _float(text)
+    if math.isnan(value):
+        return text
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} must be above 0")
+    return value
+
+
+def n_jobs(text: str) -> int:
+    """Parse the number of processes; -1 is one per processor."""
+    return -1 if text == "-1" else whole_number(1)(text)
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -1,0 +1,43 @@
+"""Files that a command writes: tried before anything is computed, and safe to open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from skaug._files import require_writable, whole_file
+
+# What makes a spreadsheet take a cell for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def check_output(path: Path | None, *inputs: Path) -> None:
+    """Raise where a file cannot be written or would replace one that is read.
+
+    Raises
+    ------
+    OSError
+        If nothing can be written at `path`.
+    ValueError
+        If `path` is one of `inputs`.
+    """
+    if path is None:
+        return
+    if any(path.resolve() == read.resolve() for read in inputs):
+        raise ValueError(f"{str(path)!r} is the table itself: write to another file.")
+    require_writable(path)
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table whose text no spreadsheet takes for a formula: an apostrophe goes before it."""
+    texts = table.select_dtypes(exclude=["number", "bool", "datetime"]).columns
+    table = table.assign(**{name: [_safe(value) for value in table[name]] for name in texts})
+    with whole_file(path) as file:
+        table.to_csv(file, index=False)
+
+
+def _safe(value: object) -> object:
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return value
