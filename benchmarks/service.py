@@ -23,7 +23,7 @@ import pandas as pd
 
 from skaug import SubjectWindower, Windows
 from skaug.synthesis import SynthefyAPI, WindowStore
-from skaug.synthesis.synthefy.client import stream_url
+from skaug.synthesis.synthefy.connection import stream_url
 from skaug.synthesis.synthefy.wire import Encoder
 
 SIZE = 512

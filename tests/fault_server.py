@@ -1,9 +1,9 @@
-"""A server on raw sockets that does to a request whatever a test says, and counts what it was asked.
+"""A server on raw sockets that answers each request as a test says, and records the requests.
 
     with FaultServer(status(503), window()) as server:
-        ...  # the first request is answered with 503, every later one with a window
+        ...  # the first request gets status 503, every later one a window
 
-A step is a function of the `Exchange`. The last one is taken for all further requests.
+A step is a function of the `Exchange`. The last step answers all further requests.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from skaug import SubjectWindower, SynthefyAugmenter, Windows
 from skaug.synthesis import SynthefyAPI
 
 CHANNELS = ("BVP", "ECG")
-# Whoever waits for this to pass, instead of for a deadline of its own, fails the test.
+# A client that waits for this, instead of for its own deadline, fails the test.
 _LONGEST_HOLD = 60.0
 
 
 @dataclass(frozen=True)
 class Received:
-    """A request; the names of the headers are in lower case."""
+    """A request. The names of its headers are in lower case."""
 
     method: str
     path: str
@@ -47,7 +47,7 @@ class Received:
 
 
 class Exchange:
-    """A request, its number from 1, and the connection that it came over."""
+    """A request, its number (from 1), and its connection."""
 
     def __init__(self, server: FaultServer, connection: socket.socket, request: Received) -> None:
         self.server = server
@@ -70,7 +70,7 @@ class Exchange:
         self.server.let_go.wait(_LONGEST_HOLD)
 
     def drip(self, data: bytes) -> None:
-        """Send a byte at a time, which takes a minute."""
+        """Send one byte at a time, for a minute."""
         for byte in data:
             self.send(bytes([byte]))
             if self.server.let_go.wait(_LONGEST_HOLD / len(data)):
@@ -88,7 +88,7 @@ class Exchange:
         self.connection.close()
 
     def leave(self) -> None:
-        """Count as answered from the first byte: the next request may come before the last is sent."""
+        """Count the request as answered: from the first byte, because the next may arrive early."""
         if self._is_under_way:
             self._is_under_way = False
             self.server.leave()
@@ -98,18 +98,18 @@ Step = Callable[[Exchange], None]
 
 
 class FaultServer:
-    """Listens on a free port of this machine while a ``with`` block lasts.
+    """A server on a free port of this machine, for the time of a ``with`` block.
 
     Attributes
     ----------
     requests : list of Received
         In the order of arrival.
     n_connections : int
-        Connections that were made.
+        Connections made.
     n_finished : int
-        Steps that came to their end.
+        Steps completed.
     most_at_once : int
-        Requests under way at the same time.
+        The most requests under way at a time.
     let_go : threading.Event
         Ends the waiting of steps that hold or drip.
     """
@@ -154,7 +154,7 @@ class FaultServer:
     def __exit__(self, *args: object) -> None:
         self.let_go.set()
         self._is_closing = True
-        # accept() does not notice that its socket is closed: a last connection wakes it.
+        # Closing a socket does not wake accept(): a last connection does.
         socket.create_connection(("127.0.0.1", self.port)).close()
         self._threads[0].join()
         self._listener.close()
@@ -179,7 +179,7 @@ class FaultServer:
             self._start(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
-        with suppress(OSError):  # of a client that leaves, or does not trust us
+        with suppress(OSError):  # the client left, or does not trust the certificate
             if self._tls is not None:
                 connection = self._tls.wrap_socket(connection, server_side=True)
                 self._connections.append(connection)
@@ -195,7 +195,7 @@ class FaultServer:
 
 
 def _read(connection: socket.socket) -> Received | None:
-    """Read a request; None where the other side has left, or where the step closed the connection."""
+    """Read a request, or return None if the connection was closed."""
     received = b""
     while b"\r\n\r\n" not in received:
         chunk = connection.recv(65536)
@@ -215,7 +215,7 @@ def _read(connection: socket.socket) -> Received | None:
 
 
 def samples(number: int, size: int, channels: tuple[str, ...] = CHANNELS) -> dict[str, list[float]]:
-    """Give the samples of the window that the request of this number is answered with."""
+    """The samples of the window that answers the request with this number."""
     return {
         name: [number + row / 1000 + 100_000 * nth for row in range(size)]
         for nth, name in enumerate(channels)
@@ -223,7 +223,7 @@ def samples(number: int, size: int, channels: tuple[str, ...] = CHANNELS) -> dic
 
 
 def answer_of(columns: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:
-    """Lay samples out as the service does."""
+    """The answer of the service with these samples."""
     laid_out = {
         f"{name}_synthetic": {str(row): value for row, value in enumerate(values)}
         for name, values in columns.items()
@@ -233,7 +233,7 @@ def answer_of(columns: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:
 
 
 def window() -> Step:
-    """Answer with the window that `samples` gives."""
+    """Answer with the window of `samples`."""
 
     def step(exchange: Exchange) -> None:
         sent = exchange.request.columns
@@ -250,12 +250,12 @@ def status(code: int, body: bytes = b"", **headers: str) -> Step:
 
 
 def ok(body: bytes, **headers: str) -> Step:
-    """Answer with a 200 of one's own."""
+    """Answer with status 200 and this body."""
     return status(200, body, **headers)
 
 
 def held(step: Step) -> Step:
-    """Take a step as soon as the test lets go."""
+    """Delay a step until the test lets go."""
 
     def waiting(exchange: Exchange) -> None:
         exchange.hold()
@@ -264,7 +264,7 @@ def held(step: Step) -> Step:
     return waiting
 
 
-# What the tests of the client share: recordings, a key, and an API of an address used once.
+# What tests of the client share: recordings, a key, and an API with an address of its own.
 
 KEY = "sk-a-very-secret-key-0123456789"
 SIZE = 8
@@ -272,7 +272,7 @@ _jobs = itertools.count()
 
 
 def recordings(n_subjects: int = 2, n_windows: int = 8) -> pd.DataFrame:
-    """Windows of 8 rows, no two of them alike."""
+    """A table of windows of 8 rows, all different."""
     n = n_subjects * n_windows * SIZE
     return pd.DataFrame(
         {
@@ -292,19 +292,19 @@ def windows(**options: int) -> Windows:
 
 
 def api_of(server: FaultServer | str, store: Path, **options: Any) -> SynthefyAPI:
-    """An API of an address that no other test has: a failing one is remembered by the process."""
+    """An API with an address of its own, because a process remembers addresses that fail."""
     options.setdefault("base_url", server if isinstance(server, str) else server.url)
     options.setdefault("max_retries", 0)
     return SynthefyAPI("me", "ppg_hr", f"job-{next(_jobs)}", store=store, **options)
 
 
 def buy(api: SynthefyAPI, n: int = 1, of: Windows | None = None, **options: Any) -> Windows:
-    """Have `n` synthetic windows made."""
+    """Buy `n` synthetic windows."""
     augmenter = SynthefyAugmenter(api, n_synthetic=n, **options)
     return augmenter.fit(windows() if of is None else of).synthetic_windows_
 
 
-# A certificate for 127.0.0.1 that nobody trusts, with its key: of no use but here.
+# An untrusted certificate for 127.0.0.1, with its key: of use in these tests only.
 CERTIFICATE = """\
 -----BEGIN CERTIFICATE-----
 MIIBbzCCARagAwIBAgIBATAKBggqhkjOPQQDAjAWMRQwEgYDVQQDDAtza2F1ZyB0
@@ -327,7 +327,7 @@ iQ1hXcSww/nfXBR3VjtBjczFOgkjoX43UtWvP3Yh41r199YuqXsKmh5A
 
 
 def tls_context(folder: Path) -> ssl.SSLContext:
-    """Give the server's side of TLS with that certificate, which is left in the folder as cert.pem."""
+    """The TLS context of a server with this certificate, which is written to cert.pem in the folder."""
     (folder / "cert.pem").write_text(CERTIFICATE)
     (folder / "key.pem").write_text(_PRIVATE)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

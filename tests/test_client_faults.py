@@ -1,4 +1,4 @@
-"""What the network, the service and whoever poses as it may do to one request."""
+"""Faults of the network, the service, or an impostor, and what the client makes of them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def store(tmp_path: Path) -> Path:
 
 
 def failure_of(api: SynthefyAPI, n: int = 1) -> SynthefyError:
-    """The error that a fit ends with, checked for what no error may hold."""
+    """The error that a fit ends with. It must hold no key, request or response."""
     with pytest.raises(SynthefyError) as caught:
         buy(api, n)
     assert_harmless(caught.value)
@@ -84,14 +84,14 @@ def chain_of(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def assert_harmless(error: BaseException) -> None:
-    """No key, no request and no response, wherever one looks; and it survives pickling."""
+    """Check that an error holds no key, no request and no response, and survives pickling."""
     for link in chain_of(error):
         assert not type(link).__module__.startswith(("httpx", "httpcore", "h11", "json"))
         for name, value in {**link.__dict__, "args": link.args}.items():
             plain = (str, int, type(None))
             assert isinstance(value, plain) or set(map(type, value)) <= set(plain), name
             assert KEY not in str(value)
-    # Some tools show, or send home, the variables of every frame as well.
+    # Some tools show or upload the variables of every frame.
     shown = traceback.TracebackException.from_exception(error, capture_locals=True)
     assert KEY not in "".join(shown.format())
     for frame, _ in traceback.walk_tb(error.__traceback__):
@@ -107,7 +107,7 @@ def assert_harmless(error: BaseException) -> None:
 # The request
 
 
-def test_a_request_is_what_the_service_knows(store: Path) -> None:
+def test_a_request_has_the_form_that_the_service_expects(store: Path) -> None:
     with FaultServer() as server:
         api = api_of(server, store)
         synthetic = buy(api)
@@ -124,7 +124,7 @@ def test_a_request_is_what_the_service_knows(store: Path) -> None:
     assert_array_equal(synthetic.to_numpy(), [SAMPLES])
 
 
-def test_what_is_sent_is_the_condition(store: Path) -> None:
+def test_the_condition_is_sent(store: Path) -> None:
     with FaultServer() as server:
         synthetic = buy(api_of(server, store))
     origin = synthetic.origins.iloc[0]
@@ -138,7 +138,7 @@ def test_what_is_sent_is_the_condition(store: Path) -> None:
     assert synthetic.y == [np.mean(list(columns["heart_rate"].values()))]
 
 
-def test_constraints_go_along(store: Path) -> None:
+def test_constraints_are_sent(store: Path) -> None:
     bounds = {"BVP": {"min": -300, "max": 300}, "projection": "clipping"}
     with FaultServer() as server:
         buy(api_of(server, store, constraints=bounds, columns=["subject"]))
@@ -150,13 +150,13 @@ def test_constraints_go_along(store: Path) -> None:
     }
 
 
-def test_every_request_has_an_id_of_its_own(store: Path) -> None:
+def test_every_request_has_its_own_id(store: Path) -> None:
     with FaultServer(status(503, Retry_After="0"), window()) as server:
         buy(api_of(server, store, max_retries=1), 2)
     assert len({request.headers["x-request-id"] for request in server.requests}) == 3
 
 
-# Answers that are no window
+# Answers that are not a window
 
 
 def chunked(exchange: Exchange) -> None:
@@ -193,7 +193,7 @@ FURTHER = {**WINDOW, "BVP": None, "window_idx": {"0": 1}, "note": "x"}
     ids=["plain", "bom", "shuffled", "further", "gzip", "deflate", "identity", "html-type"]
     + ["chunked", "until-closed"],
 )
-def test_a_window_is_read_however_it_is_wrapped(step: Step, store: Path) -> None:
+def test_a_window_is_read_in_every_encoding_and_order(step: Step, store: Path) -> None:
     with FaultServer(step) as server:
         assert_array_equal(buy(api_of(server, store)).to_numpy(), [SAMPLES])
 
@@ -237,7 +237,7 @@ def rows(n: int) -> bytes:
         status(206, GOOD),
     ],
 )
-def test_an_answer_that_is_no_window_is_refused(step: Step, store: Path) -> None:
+def test_an_answer_that_is_not_a_window_is_refused(step: Step, store: Path) -> None:
     with FaultServer(step) as server:
         error = failure_of(api_of(server, store, max_retries=2))
     assert type(error) is BadResponse
@@ -247,7 +247,7 @@ def test_an_answer_that_is_no_window_is_refused(step: Step, store: Path) -> None
     assert len(WindowStore(store)) == 0
 
 
-def test_an_answer_without_content_is_no_window(store: Path) -> None:
+def test_an_answer_without_content_is_refused(store: Path) -> None:
     def nothing(exchange: Exchange) -> None:
         exchange.send(b"HTTP/1.1 204 No Content\r\n\r\n")
 
@@ -257,7 +257,7 @@ def test_an_answer_without_content_is_no_window(store: Path) -> None:
 
 
 def endless(piece: bytes, headers: bytes = b"") -> Step:
-    """Send the same for as long as anybody listens."""
+    """Send the same bytes until the connection closes."""
 
     def step(exchange: Exchange) -> None:
         exchange.send(b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n")
@@ -279,14 +279,14 @@ IN_GZIP = b"Content-Encoding: gzip\r\n"
     [
         endless(b" " * 65536),
         ok(bomb(100 * 2**20), Content_Encoding="gzip"),
-        # What follows the end of the packed data unpacks to nothing, and is as endless.
+        # Bytes behind the end of the compressed data decompress to nothing, and are endless.
         endless(gzip.compress(GOOD) * 100, IN_GZIP),
-        # Empty blocks of a packed stream that never ends.
+        # Empty blocks of a compressed stream that never ends.
         endless(b"\x00\x00\x00\xff\xff" * 10_000, IN_GZIP + b"\r\n" + bomb(0)[:10]),
     ],
     ids=["plain", "bomb", "behind-gzip", "empty-blocks"],
 )
-def test_an_answer_is_not_read_beyond_the_cap(step: Step, store: Path) -> None:
+def test_no_answer_is_read_beyond_the_cap(step: Step, store: Path) -> None:
     with FaultServer(step) as server:
         error = failure_of(api_of(server, store))
         assert type(error) is BadResponse
@@ -294,7 +294,7 @@ def test_an_answer_is_not_read_beyond_the_cap(step: Step, store: Path) -> None:
         assert len(server.requests) == 1
 
 
-def test_a_bomb_is_not_unpacked_into_memory(store: Path) -> None:
+def test_a_compressed_bomb_is_not_decompressed_into_memory(store: Path) -> None:
     packed = bomb(200 * 2**20)
     with FaultServer(ok(packed, Content_Encoding="gzip")) as server:
         tracemalloc.start()
@@ -303,7 +303,7 @@ def test_a_bomb_is_not_unpacked_into_memory(store: Path) -> None:
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-    # The 8 MiB that are kept, and as much again for the pieces and for growing.
+    # The 8 MiB that are kept, and room for the pieces and for growing.
     assert peak < 32 * 2**20
 
 
@@ -319,7 +319,7 @@ def test_an_answer_just_below_the_cap_is_read(store: Path) -> None:
 
 
 @pytest.mark.parametrize("code", [401, 403])
-def test_a_key_that_is_not_accepted_ends_the_fit_at_once(code: int, store: Path) -> None:
+def test_a_rejected_key_ends_the_fit_at_once(code: int, store: Path) -> None:
     with FaultServer(status(code, b'{"detail": "Invalid API key"}')) as server:
         error = failure_of(api_of(server, store, max_retries=2, max_concurrency=3), 5)
     assert type(error) is AuthenticationError
@@ -328,11 +328,11 @@ def test_a_key_that_is_not_accepted_ends_the_fit_at_once(code: int, store: Path)
 
 
 @pytest.mark.parametrize("code", [400, 404, 405, 413, 422])
-def test_a_request_that_is_rejected_is_not_sent_again(
+def test_a_rejected_request_is_not_sent_again(
     code: int, store: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    # As the service has it: the body of a 422 holds what was sent.
+    # As at the service, the body of a 422 echoes the request.
     body = json.dumps({"detail": [{"loc": ["body"], "msg": "bad", "input": "echo-of-S1"}]})
     with FaultServer(status(code, body.encode())) as server:
         error = failure_of(api_of(server, store, max_retries=2))
@@ -347,7 +347,7 @@ def test_a_request_that_is_rejected_is_not_sent_again(
 def test_redirects_are_never_followed(code: int, store: Path) -> None:
     with FaultServer() as other, FaultServer(status(code, Location=f"{other.url}/x")) as server:
         error = failure_of(api_of(server, store, max_retries=2))
-        # Nor on the same server.
+        # Not even on the same server.
         to_itself = FaultServer(status(code, Location="/other"))
         with to_itself:
             failure_of(api_of(to_itself, store))
@@ -356,17 +356,17 @@ def test_redirects_are_never_followed(code: int, store: Path) -> None:
     assert len(server.requests) == len(to_itself.requests) == 1
 
 
-def test_a_redirect_to_nowhere_does_no_harm(store: Path) -> None:
+def test_a_redirect_to_an_invalid_address_is_an_error_of_ours(store: Path) -> None:
     with FaultServer(status(307, Location="https://[::1")) as server:
         failure_of(api_of(server, store))
     assert len(server.requests) == 1
 
 
-# Trying again
+# Retries
 
 
 @pytest.mark.parametrize("code", [429, 500, 503])
-def test_where_nothing_was_computed_the_request_is_sent_again(code: int, store: Path) -> None:
+def test_a_request_is_sent_again_where_nothing_was_computed(code: int, store: Path) -> None:
     with FaultServer(status(code, Retry_After_Ms="1"), window()) as server:
         assert len(buy(api_of(server, store, max_retries=1))) == 1
     assert len(server.requests) == 2
@@ -378,7 +378,7 @@ def test_where_nothing_was_computed_the_request_is_sent_again(code: int, store: 
     ("code", "kind"), [(429, RateLimited), (500, ServerError), (503, ServerError)]
 )
 @pytest.mark.parametrize("max_retries", [0, 1, 3])
-def test_it_is_sent_again_so_many_times(
+def test_a_request_is_sent_again_up_to_max_retries_times(
     code: int, kind: type[SynthefyError], max_retries: int, store: Path
 ) -> None:
     with FaultServer(status(code, Retry_After_Ms="1")) as server:
@@ -403,7 +403,7 @@ def test_the_body_of_a_failure_does_not_matter(store: Path) -> None:
 
 
 @pytest.mark.parametrize("code", [501, 502, 504, 505, 520, 524, 599])
-def test_where_it_may_have_been_computed_it_is_not_sent_again(code: int, store: Path) -> None:
+def test_a_request_that_may_have_been_computed_is_not_sent_again(code: int, store: Path) -> None:
     with FaultServer(status(code, Retry_After="0")) as server:
         error = failure_of(api_of(server, store, max_retries=2))
     assert type(error) is OutcomeUnknown
@@ -426,7 +426,7 @@ def far_ahead() -> str:
         {"Retry_After_Ms": "1e400"},
     ],
 )
-def test_who_asks_to_wait_for_longer_is_not_asked_again(
+def test_a_longer_wait_than_the_limit_ends_the_fit(
     code: int, headers: dict[str, str], store: Path
 ) -> None:
     with FaultServer(status(code, **headers)) as server:
@@ -437,14 +437,14 @@ def test_who_asks_to_wait_for_longer_is_not_asked_again(
 
 
 @pytest.mark.parametrize("header", ["Retry_After_Ms", "Retry_After"])
-def test_it_is_waited_as_long_as_the_service_asks(header: str, store: Path) -> None:
+def test_the_client_waits_as_long_as_the_service_asks(header: str, store: Path) -> None:
     arrivals = []
 
     def busy_once(exchange: Exchange) -> None:
         arrivals.append(time.monotonic())
         if exchange.number == 1:
-            asked = "300" if header == "Retry_After_Ms" else "0.3"
-            exchange.answer(503, b"", {header.replace("_", "-"): asked})
+            wait = "300" if header == "Retry_After_Ms" else "0.3"
+            exchange.answer(503, b"", {header.replace("_", "-"): wait})
         else:
             window()(exchange)
 
@@ -453,8 +453,8 @@ def test_it_is_waited_as_long_as_the_service_asks(header: str, store: Path) -> N
     assert arrivals[1] - arrivals[0] >= 0.3
 
 
-def test_a_fit_that_has_ended_waits_for_no_further_attempt(store: Path) -> None:
-    # One worker is asked to wait for a minute, while the other one's key is no longer accepted.
+def test_a_fit_that_ends_does_not_wait_for_a_retry(store: Path) -> None:
+    # One worker waits for a minute, while the key of the other one is rejected.
     with FaultServer(window(), status(503, Retry_After="60"), status(401)) as server:
         error = failure_of(api_of(server, store, max_retries=5, max_concurrency=2), 6)
     assert type(error) is AuthenticationError
@@ -478,11 +478,11 @@ def test_a_fit_that_has_ended_waits_for_no_further_attempt(store: Path) -> None:
         ({"Retry-After-Ms": "soon"}, None),
     ],
 )
-def test_how_long_the_service_asks_to_wait(headers: dict[str, str], seconds: float | None) -> None:
+def test_retry_after_is_read_in_every_form(headers: dict[str, str], seconds: float | None) -> None:
     assert client._retry_after(client.httpx.Headers(headers)) == seconds
 
 
-def test_a_date_is_so_many_seconds_ahead() -> None:
+def test_retry_after_may_be_a_date() -> None:
     date = email.utils.formatdate(time.time() + 60, usegmt=True)
     seconds = client._retry_after(client.httpx.Headers({"Retry-After": date}))
     assert seconds is not None
@@ -496,20 +496,20 @@ def test_waits_double_from_half_a_second_to_eight() -> None:
         assert all(0.75 * longest <= wait <= longest for wait in waits)
         assert (
             max(waits) - min(waits) > 0.1 * longest
-        )  # spread, so that clients do not come at once
+        )  # spread, so that clients do not retry at the same time
 
 
-@pytest.mark.parametrize("asked", [0.0, 0.2, 60.0, 119.0])
-def test_what_the_service_asks_for_wins(asked: float) -> None:
-    assert client._waiting_time(1, asked) == asked
+@pytest.mark.parametrize("seconds", [0.0, 0.2, 60.0, 119.0])
+def test_the_wait_that_the_service_asks_for_is_used(seconds: float) -> None:
+    assert client._waiting_time(1, seconds) == seconds
 
 
 @pytest.mark.parametrize("nonsense", [-1.0, float("nan")])
-def test_nonsense_is_not_obeyed(nonsense: float) -> None:
+def test_an_invalid_wait_is_ignored(nonsense: float) -> None:
     assert 0.375 <= client._waiting_time(1, nonsense) <= 0.5
 
 
-def test_waiting_leaves_the_callers_random_numbers_alone() -> None:
+def test_waiting_does_not_use_the_random_numbers_of_the_caller() -> None:
     random.seed(3)
     expected = random.random()
     random.seed(3)
@@ -547,10 +547,10 @@ def promises(exchange: Exchange) -> None:
 @pytest.mark.parametrize(
     "step", [Exchange.hold, slow_headers, endless_headers, slow_body, half_a_body, promises]
 )
-def test_a_deadline_holds_for_the_whole_exchange(step: Step, store: Path) -> None:
+def test_the_deadline_is_for_the_whole_exchange(step: Step, store: Path) -> None:
     with FaultServer(step) as server:
         error = failure_of(api_of(server, store, timeout=0.4, max_retries=2))
-        assert server.n_finished == 0  # the script of the server goes on for a minute
+        assert server.n_finished == 0  # the step of the server takes a minute
         assert len(server.requests) == 1
     assert type(error) is OutcomeUnknown
     assert (error.status, error.attempts, error.windows_at_risk) == (None, 1, 1)
@@ -558,7 +558,7 @@ def test_a_deadline_holds_for_the_whole_exchange(step: Step, store: Path) -> Non
     assert "timeout" in str(error)
 
 
-def test_a_service_that_takes_its_time_is_waited_for(store: Path) -> None:
+def test_a_slow_answer_before_the_deadline_is_read(store: Path) -> None:
     def piece_by_piece(exchange: Exchange) -> None:
         exchange.send(f"HTTP/1.1 200 OK\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode())
         for start in range(0, len(GOOD), 50):
@@ -569,8 +569,8 @@ def test_a_service_that_takes_its_time_is_waited_for(store: Path) -> None:
         assert_array_equal(buy(api_of(server, store, timeout=60)).to_numpy(), [SAMPLES])
 
 
-def test_a_deadline_that_passes_before_anything_is_sent_costs_nothing(store: Path) -> None:
-    # The server never answers the greeting of TLS: the request cannot have been sent.
+def test_a_deadline_that_passes_before_the_request_is_sent_costs_nothing(store: Path) -> None:
+    # The server never answers the TLS handshake: the request cannot have been sent.
     with FaultServer() as server:
         base_url = f"https://127.0.0.1:{server.port}"
         error = failure_of(api_of(base_url, store, timeout=0.2, max_retries=1))
@@ -630,7 +630,7 @@ def no_http(exchange: Exchange) -> None:
         ok(b"", Content_Encoding="gzip"),
     ],
 )
-def test_an_answer_that_breaks_off_leaves_the_outcome_unknown(step: Step, store: Path) -> None:
+def test_the_outcome_of_an_incomplete_answer_is_unknown(step: Step, store: Path) -> None:
     with FaultServer(step) as server:
         error = failure_of(api_of(server, store, max_retries=2))
     assert type(error) is OutcomeUnknown
@@ -639,7 +639,7 @@ def test_an_answer_that_breaks_off_leaves_the_outcome_unknown(step: Step, store:
     assert len(WindowStore(store)) == 0
 
 
-def test_who_refuses_connections_is_tried_again_and_bills_nothing(store: Path) -> None:
+def test_a_refused_connection_is_tried_again_and_nothing_is_billed(store: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     error = failure_of(api_of(f"http://127.0.0.1:{port}", store, max_retries=1))
@@ -648,19 +648,19 @@ def test_who_refuses_connections_is_tried_again_and_bills_nothing(store: Path) -
     assert "127.0.0.1" in str(error)
 
 
-def test_a_name_that_is_nobodys_is_no_connection(store: Path) -> None:
+def test_an_unknown_host_is_a_failed_connection(store: Path) -> None:
     error = failure_of(api_of("https://service.invalid", store))
     assert type(error) is ConnectionFailed
     assert "service.invalid" in str(error)
 
 
-def test_a_name_that_no_host_can_have_is_no_connection(store: Path) -> None:
+def test_an_impossible_host_name_is_an_error_without_the_key(store: Path) -> None:
     with pytest.raises((SynthefyError, ValueError)) as caught:
         buy(api_of(f"https://{'a' * 64}.invalid", store))
     assert_harmless(caught.value)
 
 
-def test_a_connection_that_the_server_closed_meanwhile_is_made_anew(store: Path) -> None:
+def test_a_connection_that_the_server_closed_meanwhile_is_opened_again(store: Path) -> None:
     def answers_and_closes(exchange: Exchange) -> None:
         window()(exchange)
         exchange.close()
@@ -675,7 +675,7 @@ def test_a_connection_that_the_server_closed_meanwhile_is_made_anew(store: Path)
 # TLS
 
 
-def test_a_certificate_that_is_not_trusted_ends_it(store: Path, tmp_path: Path) -> None:
+def test_an_untrusted_certificate_is_a_failed_connection(store: Path, tmp_path: Path) -> None:
     with FaultServer(tls=tls_context(tmp_path)) as server:
         error = failure_of(api_of(server, store))
         assert server.requests == []
@@ -683,20 +683,20 @@ def test_a_certificate_that_is_not_trusted_ends_it(store: Path, tmp_path: Path) 
     assert "certificate" in str(error).lower()
 
 
-def test_the_environment_says_whom_to_trust_as_for_httpx(
+def test_ssl_cert_file_is_read_as_by_httpx(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = tls_context(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
     with FaultServer(tls=context) as server:
         assert len(buy(api_of(server, store))) == 1
-        # The certificate is for 127.0.0.1 and for no other name.
+        # The certificate is for 127.0.0.1 only.
         error = failure_of(api_of(f"https://localhost:{server.port}", store))
         assert len(server.requests) == 1
     assert type(error) is ConnectionFailed
 
 
-def test_nothing_switches_the_verification_off() -> None:
+def test_no_parameter_switches_verification_off() -> None:
     names = set(inspect.signature(SynthefyAPI).parameters)
     assert not [name for name in names if re.search("verify|ssl|tls|cert|insecure|trust", name)]
     with pytest.raises(TypeError):
@@ -715,7 +715,7 @@ def with_proxy(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_a_service_on_this_machine_is_reached_directly(
+def test_a_service_on_this_machine_is_reached_without_a_proxy(
     host: str, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with FaultServer() as proxy, FaultServer() as server:
@@ -725,14 +725,16 @@ def test_a_service_on_this_machine_is_reached_directly(
 
 
 @pytest.mark.parametrize("proxy", ["http://127.0.0.1:9", "socks5://127.0.0.1:9", "nonsense://x"])
-def test_whatever_proxy_is_there(proxy: str, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unusable_proxy_does_not_matter_on_this_machine(
+    proxy: str, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with_proxy(monkeypatch, proxy)
     with FaultServer() as server:
         assert len(buy(api_of(server, store))) == 1
 
 
 @pytest.mark.parametrize("step", [status(403), status(502), Exchange.hold, closes])
-def test_a_proxy_that_lets_nobody_through_costs_nothing_and_sees_no_key(
+def test_a_proxy_that_refuses_costs_nothing_and_sees_no_key(
     step: Step, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with FaultServer(step) as proxy:
@@ -758,11 +760,11 @@ def test_the_key_is_read_when_a_request_is_made(
         monkeypatch.setenv("OTHER_KEY", " second ")
         buy(api, 2)
         monkeypatch.delenv("OTHER_KEY")
-        buy(api, 2)  # all of it is in the store: no key is needed
+        buy(api, 2)  # all of them are stored: no key is needed
     assert [request.headers["x-api-key"] for request in server.requests] == ["first", "second"]
 
 
-def test_a_key_may_change_between_two_requests_of_a_fit(
+def test_the_key_may_change_between_two_requests_of_a_fit(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def changing(exchange: Exchange) -> None:
@@ -790,7 +792,7 @@ def test_without_a_key_nothing_is_sent(
 
 
 @pytest.mark.parametrize("sign", ["\n", "\r\nX-Other: 1", "\t", "\x7f", "\x1b", " ", "é", "\udcff"])
-def test_a_key_with_signs_that_no_key_has_is_refused_and_not_shown(
+def test_a_key_with_impossible_characters_is_refused_and_not_shown(
     sign: str, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SYNTHEFY_API_KEY", f"{KEY}{sign}{KEY}")
@@ -800,7 +802,7 @@ def test_a_key_with_signs_that_no_key_has_is_refused_and_not_shown(
     assert server.n_connections == 0
 
 
-def test_a_line_break_behind_the_key_is_refused(
+def test_a_line_break_at_the_end_of_the_key_is_refused(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SYNTHEFY_API_KEY", KEY + "\n")
@@ -825,7 +827,7 @@ def test_a_line_break_behind_the_key_is_refused(
         ok(b"x", Content_Encoding="gzip"),
     ],
 )
-def test_the_key_appears_in_no_log(
+def test_the_key_is_not_logged(
     step: Step, store: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -848,7 +850,7 @@ def test_the_key_appears_in_no_log(
 # Errors
 
 
-def test_errors_say_whose_window_it_was_and_what_to_do(store: Path) -> None:
+def test_an_error_names_the_window_and_the_remedy(store: Path) -> None:
     with FaultServer(status(500, Retry_After="0")) as server:
         error = failure_of(api_of(server, store, max_retries=1))
     request = server.requests[-1]
@@ -884,7 +886,7 @@ ADVICE = {
 
 
 @pytest.mark.parametrize("step", ADVICE.values(), ids=ADVICE.keys())
-def test_every_error_says_what_to_do(step: Step, store: Path) -> None:
+def test_every_error_has_a_remedy(step: Step, store: Path) -> None:
     with FaultServer(step) as server:
         error = failure_of(api_of(server, store, timeout=0.4))
     advice = r"check|fit again|try later|wait longer|send fewer|must be|name its|is base_url"
@@ -899,7 +901,7 @@ def test_every_error_says_what_to_do(step: Step, store: Path) -> None:
         if inspect.isclass(kind) and issubclass(kind, Exception)
     ],
 )
-def test_every_kind_of_error_survives_pickling(kind: type[SynthefyError]) -> None:
+def test_every_error_survives_pickling(kind: type[SynthefyError]) -> None:
     error = kind(
         "What went wrong.", status=418, request_id="r", subject="S1", first_row=8, attempts=2
     )
@@ -913,7 +915,7 @@ def test_every_kind_of_error_survives_pickling(kind: type[SynthefyError]) -> Non
     assert isinstance(copied, SynthefyError)
 
 
-def test_budget_is_no_outcome_of_the_service(store: Path) -> None:
+def test_an_exceeded_budget_has_no_status(store: Path) -> None:
     with FaultServer() as server:
         error = failure_of(api_of(server, store, max_new_windows=0))
     assert type(error) is BudgetExceeded

@@ -1,4 +1,4 @@
-"""Each window is paid for once: over folds, grid points, reruns, threads, processes, and deaths."""
+"""Each window is paid for once, over folds, grid points, reruns, threads, processes and crashes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MAE = window_scorer("neg_mean_absolute_error")
 def recordings(
     n_subjects: int = N_SUBJECTS, n_windows: int = N_WINDOWS, size: int = SIZE
 ) -> pd.DataFrame:
-    """Windows of which no two are alike."""
+    """A table of windows, all different."""
     n = n_subjects * n_windows * size
     rng = np.random.default_rng(0)
     return pd.DataFrame(
@@ -78,7 +78,7 @@ def api_of(server: FaultServer, store: WindowStore, **options: Any) -> SynthefyA
 
 
 def search_of(api: SynthefyAPI, **options: Any) -> GridSearchCV:
-    """Five folds of four grid points, the largest of which asks for all the windows."""
+    """A search over five folds and four grid points, the largest of which needs all the windows."""
     pipe = make_pipeline(SynthefyAugmenter(api), WindowFlattener(), Ridge())
     grid = {"synthefyaugmenter__n_synthetic": [0.5, 1.0], "ridge__alpha": [1.0, 10.0]}
     return GridSearchCV(
@@ -92,7 +92,7 @@ def buy(api: SynthefyAPI, windows: Windows, n: Any = 1.0, **parameters: Any) -> 
 
 
 def entries(store: WindowStore) -> list[np.ndarray]:
-    """Every entry, each of which must be whole; and nothing but entries in their folders."""
+    """All entries. Each must be whole, and their folders must hold nothing else."""
     found = [store.get(path.stem) for path in store.folder.glob("??/*.window")]
     assert all(window is not None for window in found)
     assert len(list(store.folder.glob("??/*"))) == len(found)
@@ -118,7 +118,7 @@ def test_a_grid_search_pays_for_distinct_windows_and_its_rerun_for_none(
 def test_parallel_fits_pay_no_window_twice(
     server: FaultServer, store: WindowStore, windows: Windows, backend: str
 ) -> None:
-    get_reusable_executor().shutdown(wait=True)  # workers of another test know no API key
+    get_reusable_executor().shutdown(wait=True)  # workers of another test have no API key
     with joblib.parallel_config(backend):
         search = search_of(api_of(server, store), n_jobs=2, pre_dispatch="all").fit(windows)
     assert len(server.requests) == ALL == len(entries(store))
@@ -140,7 +140,7 @@ def test_cross_validation_pays_for_distinct_windows_and_a_larger_request_for_the
         assert len(server.requests) == paid
 
 
-def test_what_is_stored_serves_without_a_service_and_without_a_key(
+def test_stored_windows_need_no_service_and_no_key(
     store: WindowStore, windows: Windows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with FaultServer() as server:
@@ -148,7 +148,7 @@ def test_what_is_stored_serves_without_a_service_and_without_a_key(
         expected = buy(api, windows)
     monkeypatch.delenv("SYNTHEFY_API_KEY")
     assert_array_equal(buy(api, windows), expected)
-    # Nor need anything be writable.
+    # Nor must the store be writable.
     for path in store.folder.glob("locks/*"):
         path.unlink()
     (store.folder / "locks").rmdir()
@@ -156,7 +156,7 @@ def test_what_is_stored_serves_without_a_service_and_without_a_key(
     assert_array_equal(buy(api, windows), expected)
 
 
-def test_only_what_is_damaged_is_asked_for_again(
+def test_only_damaged_windows_are_requested_again(
     server: FaultServer, store: WindowStore, windows: Windows
 ) -> None:
     api = api_of(server, store)
@@ -171,7 +171,7 @@ def test_only_what_is_damaged_is_asked_for_again(
     assert len(store) == ALL
 
 
-def test_windows_that_came_before_a_failure_are_not_paid_again(
+def test_windows_bought_before_a_failure_are_not_paid_again(
     store: WindowStore, windows: Windows
 ) -> None:
     steps: list[Step] = [window()] * 10 + [status(500)] * 3 + [window()]
@@ -206,30 +206,30 @@ def test_two_threads_pay_no_window_twice(
     assert_array_equal(bought[0], bought[1])
 
 
-# A process that asks for windows, and prints a digest of what it got.
+# A process that fits an augmenter, and prints a digest of its synthetic windows.
 FIT = """
 import hashlib, json, pickle, resource, sys
 from skaug import SynthefyAugmenter
 from skaug.synthesis import SynthefyAPI
 
-url, store, windows, limit, asked = json.loads(sys.argv[1])
+url, store, windows, limit, options = json.loads(sys.argv[1])
 with open(windows, "rb") as file:
     windows = pickle.load(file)
 api = SynthefyAPI("me", "ppg_hr", "job", base_url=url, store=store, max_retries=0)
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 print("ready", flush=True)
-bought = SynthefyAugmenter(api, **asked).fit(windows).synthetic_windows_.to_numpy()
+bought = SynthefyAugmenter(api, **options).fit(windows).synthetic_windows_.to_numpy()
 print(hashlib.sha256(bought.tobytes()).hexdigest())
 """
 
 
 def process(
-    server: FaultServer, store: WindowStore, windows: Windows, *, limit: int = 0, **asked: Any
+    server: FaultServer, store: WindowStore, windows: Windows, *, limit: int = 0, **options: Any
 ) -> subprocess.Popen[str]:
     path = store.folder.with_name("windows.pickle")
     path.write_bytes(pickle.dumps(windows))
-    arguments = json.dumps([server.url, str(store.folder), str(path), limit, asked])
+    arguments = json.dumps([server.url, str(store.folder), str(path), limit, options])
     return subprocess.Popen(
         [sys.executable, "-c", FIT, arguments],
         stdout=subprocess.PIPE,
@@ -256,7 +256,7 @@ def digest(samples: np.ndarray) -> str:
 def test_four_processes_pay_once_for_the_windows_they_share(
     server: FaultServer, store: WindowStore, windows: Windows
 ) -> None:
-    orders = (0, 0, 1, 1)  # two ask in the same order, two in another
+    orders = (0, 0, 1, 1)  # two buy in the same order, two in another
     processes = [process(server, store, windows, random_state=order) for order in orders]
     results = [result_of(process) for process in processes]
     assert len(server.requests) == ALL == len(entries(store))
@@ -267,17 +267,17 @@ def test_four_processes_pay_once_for_the_windows_they_share(
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
-def test_killed_processes_lose_what_is_in_flight_and_block_nobody(
+def test_killed_processes_lose_only_requests_under_way_and_leave_no_lock(
     store: WindowStore, windows: Windows
 ) -> None:
     mine, yours = ["S1", "S2"], ["S3", "S4", "S5"]
-    # Three windows are answered, fewer than either asks for. Then each of the two has a request
-    # under way, and holds its lock.
+    # Three windows are answered, fewer than either needs. Then each of the two has a request under
+    # way, and holds its lock.
     with FaultServer(*[window()] * 3, held(window())) as server:
         victims = [process(server, store, windows, subjects=subjects) for subjects in (mine, yours)]
         server.wait_for_requests(5)
         survivor = process(server, store, windows, subjects=yours)
-        server.wait_for_requests(6)  # of the survivor, for a window that nobody holds
+        server.wait_for_requests(6)  # of the survivor, for a window that is not locked
         paid = {entry.tobytes() for entry in entries(store)}
         assert len(paid) == 3
         for victim in victims:
@@ -297,7 +297,7 @@ def test_killed_processes_lose_what_is_in_flight_and_block_nobody(
 # Where windows cannot be stored
 
 
-def test_a_store_that_cannot_be_written_is_told_before_a_request(
+def test_a_store_that_cannot_be_written_is_an_error_before_any_request(
     server: FaultServer, tmp_path: Path, windows: Windows
 ) -> None:
     (tmp_path / "file").write_text("no folder")
@@ -308,12 +308,12 @@ def test_a_store_that_cannot_be_written_is_told_before_a_request(
 
 
 def replacing(folder: Path) -> Callable[[Exchange], None]:
-    """Answer with a window, after the folder of the store has become a file."""
+    """Answer with a window after replacing the folder of the store by a file."""
 
     def step(exchange: Exchange) -> None:
         folder.rename(folder.with_name("moved"))
         while not folder.is_file():
-            shutil.rmtree(folder, ignore_errors=True)  # another window may have made it again
+            shutil.rmtree(folder, ignore_errors=True)  # another request may have made it again
             with contextlib.suppress(IsADirectoryError):
                 folder.write_text("no folder")
         window()(exchange)
@@ -322,19 +322,19 @@ def replacing(folder: Path) -> Callable[[Exchange], None]:
 
 
 @pytest.mark.parametrize("n_concurrent", [1, 4])
-def test_where_the_store_vanishes_no_further_window_is_asked_for(
+def test_when_the_store_vanishes_no_further_window_is_requested(
     store: WindowStore, windows: Windows, n_concurrent: int
 ) -> None:
     with FaultServer(*[window()] * 4, replacing(store.folder), window()) as server:
         api = api_of(server, store, max_concurrency=n_concurrent)
-        told = r"(could not be stored in|cannot be written) .*free some space"
-        with pytest.raises(OSError, match=told):
+        message = r"(could not be stored in|cannot be written) .*free some space"
+        with pytest.raises(OSError, match=message):
             buy(api, windows)
         assert 5 <= len(server.requests) < 5 + n_concurrent
         kept = WindowStore(store.folder.with_name("moved"))
-        # Those that were being written while the folder went away are lost.
+        # Those being written when the folder vanished are lost.
         assert len(kept) >= 4 - (n_concurrent - 1)
-        # What was paid is used as soon as the folder is back.
+        # Paid windows are used as soon as the folder is back.
         store.folder.unlink()
         kept.folder.rename(store.folder)
         n_kept, n_before = len(store), len(server.requests)
@@ -344,10 +344,10 @@ def test_where_the_store_vanishes_no_further_window_is_asked_for(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits of file sizes")
-def test_on_a_full_disk_one_window_is_lost_and_no_further_one_asked_for(
+def test_on_a_full_disk_one_window_is_lost_and_no_further_one_requested(
     server: FaultServer, store: WindowStore
 ) -> None:
-    # Room for the check before the first request, of 64 KiB, but not for a window of 128 KiB.
+    # Room for the 64 KiB of the check before the first request, but not for a window of 128 KiB.
     failing = process(server, store, windows_of(recordings(1, 3, 8192), 8192), limit=100_000)
     _, err = failing.communicate(timeout=60)
     assert failing.returncode != 0

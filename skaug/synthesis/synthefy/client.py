@@ -1,14 +1,11 @@
-"""One exchange with the synthesis service, within one deadline, retried where nothing was computed."""
+"""Exchanges with the synthesis service: one deadline each, retried where nothing was computed."""
 
 from __future__ import annotations
 
 import email.utils
-import ipaddress
 import logging
-import os
 import random
 import re
-import ssl
 import time
 import uuid
 import zlib
@@ -19,6 +16,7 @@ from typing import Any
 import anyio
 import httpx
 
+from skaug.synthesis.synthefy.connection import read_key
 from skaug.synthesis.synthefy.errors import (
     AuthenticationError,
     BadResponse,
@@ -32,114 +30,16 @@ from skaug.synthesis.synthefy.errors import (
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_URL = "https://prod.synthefy.com"
 MAX_RESPONSE_BYTES = 8 * 2**20
 MAX_WAIT_SECONDS = 120.0
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0
-_CONNECT_SECONDS = 30.0
 _POLL_SECONDS = 0.1
-_jitter = random.Random()  # one of our own: `random.seed` is the caller's
-_PATH_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]*")
-
-
-def stream_url(base_url: str, user_id: str, dataset_name: str, training_job_id: str) -> str:
-    """Give the address of the stream endpoint.
-
-    Raises
-    ------
-    ValueError
-        If a part could lead to another address, or the key would travel without TLS beyond this machine.
-    """
-    parts = {"user_id": user_id, "dataset_name": dataset_name, "training_job_id": training_job_id}
-    for name, part in parts.items():
-        if not isinstance(part, str) or not _PATH_PART.fullmatch(part):
-            raise ValueError(
-                f"{name}={part!r} must begin with a letter or digit and hold only letters, digits and "
-                "the signs . _ ~ - : copy it from the page of the model."
-            )
-    try:
-        url = httpx.URL(base_url)
-    except (httpx.InvalidURL, TypeError) as error:
-        raise ValueError(f"base_url={base_url!r} is no address: {error}.") from None
-    if url.userinfo or not url.host or "?" in str(url) or "#" in str(url):
-        raise ValueError(f"The base_url must be a plain address such as {DEFAULT_URL!r}.")
-    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url)):
-        raise ValueError(
-            f"base_url={base_url!r} must begin with https://, because the API key travels along (http:// is "
-            "for a service on this machine)."
-        )
-    return f"{str(url).rstrip('/')}/api/synthesis/{user_id}/{dataset_name}/{training_job_id}/stream"
-
-
-def is_loopback(url: httpx.URL) -> bool:
-    """Whether an address is on this machine."""
-    try:
-        return ipaddress.ip_address(url.host).is_loopback
-    except ValueError:  # a name
-        return url.host == "localhost"
-
-
-def connect(url: str, max_concurrency: int, timeout: float) -> httpx.AsyncClient:
-    """Give the connections for requests to one address.
-
-    Proxies of the environment are heeded, except on the way to this machine itself, where the key would
-    reach the proxy in the clear.
-    """
-    # Within the deadline of an exchange, for TCP and for TLS: in a handshake that the deadline itself
-    # cancels, httpcore forgets to close the connection.
-    longest = min(_CONNECT_SECONDS, timeout / 2)
-    return httpx.AsyncClient(
-        timeout=httpx.Timeout(None, connect=longest),
-        limits=httpx.Limits(max_connections=max_concurrency),
-        trust_env=not is_loopback(httpx.URL(url)),
-        verify=_certificates(url),
-        follow_redirects=False,
-    )
-
-
-def _certificates(url: str) -> ssl.SSLContext:
-    if url.startswith(
-        "http:"
-    ):  # to this machine: it trusts nobody, and spares reading certificates
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return httpx.create_ssl_context()  # heeds SSL_CERT_FILE also where proxies are not heeded
-
-
-def read_key(variable: str) -> str:
-    """Read the API key from the environment: when a request is made, and never earlier.
-
-    Parameters
-    ----------
-    variable : str
-        Name of the environment variable.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    AuthenticationError
-        If it is not set, or holds what no header may hold. The message never holds the key.
-    """
-    key = os.environ.get(variable, "").strip(" ")
-    if not key:
-        raise AuthenticationError(
-            f"The environment variable {variable} does not hold an API key: set it, for instance with "
-            f"`export {variable}=...` before Python is started."
-        )
-    if not re.fullmatch(r"[\x21-\x7e]+", key):
-        del key  # some tools show the variables of a traceback
-        raise AuthenticationError(
-            f"The API key in {variable} holds characters that no key has, such as a line break: copy it "
-            "again. (It is not shown here.)"
-        )
-    return key
+_jitter = random.Random()  # our own: `random.seed` belongs to the caller
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The body of a 200, and what tells its exchange apart."""
+    """The body of a successful answer, with the id of the request and the number of attempts."""
 
     content: bytes
     request_id: str
@@ -147,13 +47,11 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Client:
-    """Sends request bodies to one address.
+class Service:
+    """How the service is reached.
 
     Parameters
     ----------
-    http : httpx.AsyncClient
-        The connections.
     url : str
         The address of the stream endpoint.
     api_key_env : str
@@ -162,19 +60,37 @@ class Client:
         Seconds for a whole exchange, from connecting to the last byte.
     max_retries : int
         Further attempts where nothing can have been computed.
-    is_stopped : callable
-        Whether to give up waiting for the next attempt.
+    max_concurrency : int
+        Requests at a time.
     """
 
-    http: httpx.AsyncClient
     url: str
     api_key_env: str
     timeout: float
     max_retries: int
+    max_concurrency: int
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client that sends request bodies to the service.
+
+    Parameters
+    ----------
+    http : httpx.AsyncClient
+        The connections.
+    service : Service
+        Where and how to send them.
+    is_stopped : callable
+        Returns whether to stop waiting for the next attempt.
+    """
+
+    http: httpx.AsyncClient
+    service: Service
     is_stopped: Callable[[], bool]
 
     async def post(self, body: bytes) -> Answer:
-        """Send one request, and again where that is safe, and give the answer.
+        """Send one request, again where that is safe, and return the answer.
 
         Parameters
         ----------
@@ -188,7 +104,7 @@ class Client:
         Raises
         ------
         SynthefyError
-            One of its kinds, with status, request id and attempts.
+            Of the kind that says what happened, with status, request id and attempts.
         """
         attempt = 0
         while True:
@@ -203,13 +119,13 @@ class Client:
                 raise error
             if wait is not None and wait > MAX_WAIT_SECONDS:
                 raise RateLimited(
-                    f"The service asks to wait {wait:.0f} s, longer than is waited here: fit again then. "
-                    "What was paid before is stored.",
+                    f"The service asked us to wait {wait:.0f} s, more than the limit of "
+                    f"{MAX_WAIT_SECONDS:.0f} s. Call fit again later; windows already paid for are stored.",
                     status=error.status,
                     request_id=request_id,
                     attempts=attempt,
                 )
-            if attempt > self.max_retries:
+            if attempt > self.service.max_retries:
                 raise error
             wait = _waiting_time(attempt, wait)
             logger.info("Attempt %d failed (%s), next in %.1f s", attempt, error, wait)
@@ -217,7 +133,7 @@ class Client:
                 raise error
 
     async def _wait(self, seconds: float) -> bool:
-        """Wait for the next attempt, and say whether there is to be one."""
+        """Wait for the next attempt, and return whether to make it."""
         end = anyio.current_time() + seconds
         while not self.is_stopped():
             left = end - anyio.current_time()
@@ -227,41 +143,41 @@ class Client:
         return False
 
     async def _exchange(self, body: bytes, request_id: str) -> bytes | _Failure:
-        # What httpx raises holds the request, and that the key. It ends here: no error of ours is
-        # raised while one of those is handled, or it would carry it along as its context.
+        # Errors of httpx hold the request, and the request holds the key. They end here: our own errors
+        # are not raised while one of them is handled, or they would carry it as their context.
         sending = _Sending()
         try:
-            with anyio.fail_after(self.timeout):
+            with anyio.fail_after(self.service.timeout):
                 return await self._send(body, request_id, sending)
         except BadResponse as error:
             return _Failure(error)
         except TimeoutError:
             why = "no connection in time"
             unknown = OutcomeUnknown(
-                f"The service did not answer within {self.timeout:g} s. Wait longer with "
-                "SynthefyAPI(timeout=...); a worker computes one window at a time, so requests wait in line."
+                f"The service did not answer within {self.service.timeout:g} s. Wait longer with "
+                "SynthefyAPI(timeout=...): a worker computes one window at a time, and requests queue for it."
             )
         except (httpx.TransportError, httpx.StreamError) as failure:
             why = str(failure) or type(failure).__name__
             unknown = OutcomeUnknown(
-                f"The connection broke before the whole answer had come ({type(failure).__name__}). Fit "
-                "again: what was paid before is stored."
+                f"The connection broke before the answer was complete ({type(failure).__name__}). Call fit "
+                "again; windows already paid for are stored."
             )
         if sending.begun:
             return _Failure(unknown)
         refused = ConnectionFailed(
-            f"No connection to {httpx.URL(self.url).host} ({why}): check base_url and the network. Nothing "
-            "was billed."
+            f"No connection to {httpx.URL(self.service.url).host} ({why}): check base_url and the network. "
+            "Nothing was billed."
         )
         return _Failure(refused, is_safe=True)
 
     async def _send(self, body: bytes, request_id: str, sending: _Sending) -> bytes | _Failure:
         request = self.http.build_request(
             "POST",
-            self.url,
+            self.service.url,
             content=body,
             headers={
-                "X-API-Key": read_key(self.api_key_env),
+                "X-API-Key": read_key(self.service.api_key_env),
                 "X-Request-ID": request_id,
                 "Content-Type": "application/json",
                 "Accept-Encoding": "gzip",
@@ -272,7 +188,7 @@ class Client:
         try:
             if response.status_code == 200:
                 return await _read(response)
-            return _failure(response)  # whose body is not read: it may echo what was sent
+            return _failure(response)  # its body is not read: it may echo what was sent
         finally:
             with anyio.CancelScope(shield=True):
                 await response.aclose()
@@ -280,31 +196,32 @@ class Client:
 
 @dataclass(frozen=True)
 class _Failure:
-    """What an exchange ended with, and whether the request may be sent again."""
+    """The error of an exchange, and whether the request may be sent again."""
 
     error: SynthefyError
-    is_safe: bool = False  # nothing can have been computed
+    is_safe: bool = False  # to send it again: nothing can have been computed
     retry_after: float | None = None
 
 
 class _Sending:
-    """Notices when a request begins to leave this machine: from then on it may be computed."""
+    """A trace that notices when a request begins to leave this machine: from then on it may be computed."""
 
     def __init__(self) -> None:
         self.begun = False
 
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
-        # A proxy is first asked for a tunnel: of that the service knows nothing.
+        # CONNECT asks a proxy for a tunnel, and does not reach the service.
         if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
             self.begun = True
 
 
 async def _read(response: httpx.Response) -> bytes:
-    """Read a body up to the cap, unpacking it bit by bit so that a small one cannot become huge."""
+    """Read a body up to the cap; decompress it in pieces, so that the result stays below the cap too."""
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "deflate", ""):
         raise BadResponse(
-            f"The service answered in the encoding {encoding[:20]!r}, which was not asked for.",
+            f"The service answered in the encoding {encoding[:20]!r}, which the request does not accept: "
+            "check base_url.",
             status=200,
         )
     unpack = zlib.decompressobj(wbits=47) if encoding in ("gzip", "deflate") else None
@@ -322,14 +239,14 @@ async def _read(response: httpx.Response) -> bytes:
             break
         if max(len(content), n_received) > MAX_RESPONSE_BYTES:
             raise BadResponse(
-                f"The service answered with more than {MAX_RESPONSE_BYTES // 2**20} MiB, which no window "
-                "has.",
+                f"The service answered with more than {MAX_RESPONSE_BYTES // 2**20} MiB, more than any "
+                "window takes: check base_url.",
                 status=200,
             )
     if is_damaged:
-        raise BadResponse("The service answered with damaged gzip.", status=200)
+        raise BadResponse("The service answered with damaged gzip: check base_url.", status=200)
     if unpack is not None and not unpack.eof:
-        raise httpx.RemoteProtocolError("the compressed body is cut off")
+        raise httpx.RemoteProtocolError("the compressed body is incomplete")
     return bytes(content)
 
 
@@ -342,41 +259,41 @@ def _failure(response: httpx.Response) -> _Failure:
 
 
 def _error(status: int) -> SynthefyError:
-    """Say what any status but 200 means."""
+    """Return the error for a status other than 200."""
     if status in (401, 403):
         return AuthenticationError(
-            "The service does not accept the API key: check it, and that it may use this training job."
+            "The service rejected the API key: check the key, and that it may use this training job."
         )
     if status == 429:
-        return RateLimited("The service asks to send less: try later.")
+        return RateLimited("The service asked for fewer requests: try later.")
     if status in (500, 503):
         return ServerError(
-            "The service failed. It answers nearly all bad input so: check that window_size is the model's "
-            "own, and that every column the model needs is in the table."
+            "The service failed. It answers nearly all bad input this way: check that window_size is the "
+            "model's own, and that every column the model needs is in the table."
         )
     if status > 500:
         return OutcomeUnknown(
-            "A proxy gave up waiting for the service, which may still compute the window: fit again later. "
-            "What was paid before is stored."
+            "A proxy gave up waiting for the service, which may still compute the window. Call fit again "
+            "later; windows already paid for are stored."
         )
     if status < 300:
         return BadResponse("The service answered without a window: check base_url.")
     if status < 400:
         return RequestRejected(
-            "The service redirects elsewhere, which is never followed because the API key would go along: "
-            "check base_url."
+            "The service redirected to another address, which is never followed because the API key would "
+            "be sent there: check base_url."
         )
     hints = {
         404: "check user_id, dataset_name and training_job_id",
         413: "the window is too large: send fewer columns with SynthefyAPI(columns=[...])",
-        422: "the request is not of the form that this service takes: check base_url",
+        422: "the request does not have the form that this service expects: check base_url",
     }
     hint = hints.get(status, "sending it again would not help; check base_url")
-    return RequestRejected(f"The service rejects the request: {hint}.")
+    return RequestRejected(f"The service rejected the request: {hint}.")
 
 
 def _retry_after(headers: httpx.Headers) -> float | None:
-    """Read how long to wait, in whichever form: milliseconds, seconds or a date."""
+    """Read how long to wait, in seconds: the headers hold milliseconds, seconds or a date."""
     try:
         if "Retry-After-Ms" in headers:
             return float(headers["Retry-After-Ms"]) / 1000
