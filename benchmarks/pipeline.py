@@ -37,7 +37,7 @@ PARTS = {
     "windows cut": [("windower.py", "_cut")],
     "conditions chosen": [("augmenter.py", "_conditions")],
     "surrogates made": [("surrogate.py", "synthesize")],
-    "real and synthetic joined": [("windows.py", "concatenate")],
+    "real and synthetic joined": [("container.py", "concatenate")],
     "spectra": [("features.py", "transform")],
     "Ridge": [("_ridge.py", "fit"), ("_base.py", "predict")],
 }
@@ -97,11 +97,14 @@ def profiled(title: str, work: Any) -> str:
     print(f"{title}: {took:.1f} s")
     rest = took
     for part, functions in PARTS.items():
-        seconds = sum(
-            cumulative
-            for (file, _, name), (_, _, _, cumulative, _) in stats.stats.items()  # type: ignore[attr-defined]
-            if any(file.endswith(module) and name == function for module, function in functions)
-        )
+        cumulative = [
+            entry[3]
+            for (file, _, name), entry in stats.stats.items()  # type: ignore[attr-defined]
+            if (Path(file).name, name) in functions
+        ]
+        if not cumulative:
+            raise LookupError(f"{part}: none of {functions} was called; correct PARTS.")
+        seconds = sum(cumulative)
         rest -= seconds
         print(f"  {part:<42}{seconds:>8.1f} s {seconds / took:>5.0%}")
     print(f"  {'the rest':<42}{rest:>8.1f} s {rest / took:>5.0%}\n")
