@@ -1,4 +1,4 @@
-"""Phase-randomised surrogates: what they keep, what they draw, and what the draw depends on."""
+"""Phase-randomized surrogates: what they keep, how they draw phases, and what these depend on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIZES = [3, 4, 5, 63, 64, 250, 257]
 
 
 def windows_of(size: int = 64, n: int = 12, channels: int = 3, dtype: str = "float64") -> Windows:
-    """Correlated channels with a mean of their own, of three subjects."""
+    """Correlated channels with different means, of three subjects."""
     rng = np.random.default_rng(size)
     X = rng.normal(size=(n, size, channels)) @ rng.normal(size=(channels, channels))
     X += 10 * rng.normal(size=(n, 1, channels))
@@ -42,7 +42,7 @@ def spectra(X: np.ndarray) -> np.ndarray:
     return np.fft.rfft(X.astype(np.float64), axis=1)
 
 
-# What is kept
+# What surrogates keep
 
 
 @pytest.mark.parametrize(("dtype", "rounding"), [("float64", 1e-12), ("float32", 2e-6)])
@@ -68,7 +68,7 @@ def test_cross_spectra_between_channels_are_kept(size: int) -> None:
 
 
 def test_variances_and_correlations_are_kept() -> None:
-    """Parseval: they are sums over the spectra."""
+    """By Parseval's theorem: they are sums over the spectra."""
     windows = windows_of(100)
     for before, after in zip(windows, surrogates(windows), strict=True):
         assert_allclose(np.cov(after.T), np.cov(before.T), rtol=1e-9)
@@ -81,7 +81,7 @@ def test_the_rate_of_a_pulse_is_kept() -> None:
     windows = Windows.from_arrays(pulses[:, :, None], y=60 * rates)
     frequencies, power = scipy.signal.periodogram(surrogates(windows)[:, :, 0], 64, window="hann")
     found = 60 * frequencies[power.argmax(axis=1)]
-    # A window of 8 s tells rates 60 / 8 = 7.5 a minute apart.
+    # A window of 8 s resolves rates 60 / 8 = 7.5 per minute apart.
     assert_allclose(found, 60 * rates, atol=7.5)
 
 
@@ -90,14 +90,14 @@ def test_a_flat_window_stays_flat() -> None:
     assert_allclose(surrogates(windows), 3.5, rtol=1e-15)
 
 
-def test_surrogates_are_other_waveforms() -> None:
+def test_surrogates_do_not_repeat_the_waveform() -> None:
     windows = windows_of(64)
     X, S = windows.to_numpy(), surrogates(windows)
     centred = [values - values.mean(axis=1, keepdims=True) for values in (X, S)]
     similarity = np.einsum("nsc,nsc->nc", *centred) / np.einsum(
         "nsc,nsc->nc", centred[0], centred[0]
     )
-    # It is a weighted mean of cosines of random phases, which only equal phases could make 1.
+    # The correlation is a weighted mean of cosines of random phases: 1 for equal phases only.
     assert (np.abs(similarity) < 0.9).all()
 
 
@@ -112,7 +112,7 @@ def test_labels_origins_and_context_are_kept(windows: Windows) -> None:
     assert synthetic.feature_names == ["BVP", "ECG"]
 
 
-def test_conditions_are_not_written_to() -> None:
+def test_conditions_are_not_modified() -> None:
     X = windows_of(64).to_numpy()
     before = X.copy()
     X.flags.writeable = False
@@ -120,7 +120,7 @@ def test_conditions_are_not_written_to() -> None:
     assert_array_equal(X, before)
 
 
-# What the draw depends on
+# What the phases depend on
 
 
 @given(
@@ -129,10 +129,10 @@ def test_conditions_are_not_written_to() -> None:
     st.sampled_from(["float64", "float32"]),
 )
 @settings(deadline=None, max_examples=60)
-def test_a_surrogate_depends_on_seed_origin_and_draw_alone(
+def test_a_surrogate_depends_on_seed_origin_and_draw_only(
     chosen: list[int], draws: list[int], dtype: str
 ) -> None:
-    """Not on the batch that it is asked in: order, repetition and company."""
+    """Not on the order, repetition or presence of other conditions."""
     windows = windows_of(33, n=40, channels=2, dtype=dtype)
     alone = {
         draw: surrogates(windows._drawn(np.full(40, draw))) for draw in set(draws[: len(chosen)])
@@ -142,7 +142,7 @@ def test_a_surrogate_depends_on_seed_origin_and_draw_alone(
         assert_array_equal(surrogate, alone[draw][window])
 
 
-def test_a_surrogate_does_not_depend_on_who_else_was_recorded(recordings: Any) -> None:
+def test_a_surrogate_does_not_depend_on_other_subjects(recordings: Any) -> None:
     windower = SubjectWindower(128, 64, features=["BVP"], target="heart_rate")
     everybody = windower.fit_transform(recordings)
     subject = everybody.groups[-1]
@@ -150,8 +150,8 @@ def test_a_surrogate_does_not_depend_on_who_else_was_recorded(recordings: Any) -
     assert_array_equal(surrogates(alone), surrogates(everybody[everybody.groups == subject]))
 
 
-def test_many_windows_are_drawn_as_few_are() -> None:
-    """By two threads, each in blocks of 2^16 rows, which are 256 windows."""
+def test_many_windows_have_the_surrogates_of_few() -> None:
+    """Two threads work in blocks of 2^16 rows, which are 256 windows."""
     windows = windows_of(256, n=5000, channels=1)
     every = surrogates(windows)
     for some in (slice(0, 3), slice(253, 260), slice(2497, 2503), slice(4997, 5000)):
@@ -172,7 +172,7 @@ def test_pickled_windows_have_the_same_surrogates() -> None:
     assert_array_equal(surrogates(pickle.loads(pickle.dumps(windows))), surrogates(windows))
 
 
-def test_subjects_are_told_by_their_names() -> None:
+def test_subjects_are_identified_by_their_names() -> None:
     X = np.random.default_rng(0).normal(size=(2, 32, 1))
     named = [
         surrogates(Windows.from_arrays(X, groups=groups))
@@ -189,21 +189,21 @@ def test_subjects_are_told_by_their_names() -> None:
         lambda w: surrogates(w._drawn(np.full(12, 0))),
         lambda w: surrogates(w._drawn(np.full(12, 1))),
         lambda w: surrogates(w, random_state=1),
-        lambda w: surrogates(w, random_state=-1),
+        lambda w: surrogates(w, random_state=2**70),
         lambda w: surrogates(
             Windows.from_arrays(w.to_numpy(), groups=np.resize(["X", "Y", "Z"], 12))
         ),
         lambda w: surrogates(Windows.from_arrays(w.to_numpy())[::-1])[::-1],
     ],
 )
-def test_another_draw_seed_or_origin_gives_other_phases(change: Any) -> None:
+def test_another_draw_seed_or_origin_changes_the_phases(change: Any) -> None:
     windows = windows_of(64)
     difference = np.abs(change(windows) - surrogates(windows)).max(axis=(1, 2))
     assert (difference > 0.1).all()
 
 
-def test_rows_and_draws_are_not_exchanged() -> None:
-    """Windows may begin at every row, so that row 1, draw 0 and row 0, draw 1 both occur."""
+def test_row_and_draw_are_not_interchangeable() -> None:
+    """Windows may begin at any row, so that row 1, draw 0 and row 0, draw 1 both occur."""
     frame = pd.DataFrame({"BVP": np.random.default_rng(0).normal(size=40), "subject": "A"})
     windows = SubjectWindower(32, 1).fit_transform(frame)
     grid = windows[np.repeat(np.arange(5), 5)]._drawn(np.tile(np.arange(5), 5))
@@ -212,7 +212,7 @@ def test_rows_and_draws_are_not_exchanged() -> None:
     assert (distances[~np.eye(25, dtype=bool)] > 0.1).all()
 
 
-def test_windows_of_one_subject_have_phases_of_their_own() -> None:
+def test_windows_of_one_subject_have_different_phases() -> None:
     same = Windows.from_arrays(np.tile(windows_of(64, n=1).to_numpy(), (20, 1, 1)))
     S = surrogates(same).reshape(20, -1)
     distances = np.abs(S[:, None] - S[None, :]).max(axis=2)
@@ -225,7 +225,7 @@ CHANCE = 1e-9  # of a false alarm, were the phases what they should be: the seed
 
 
 def phases_of(n: int, size: int, by: str) -> np.ndarray:
-    """The phases that were drawn for n windows, of shape (n, frequencies)."""
+    """The random phases of n windows, of shape (n, n_frequencies)."""
     X = np.zeros((n, size, 1))
     X[:, 0] = 1.0  # an impulse: amplitude 1 and phase 0 everywhere
     groups = np.arange(n) if by == "subjects" else np.zeros(n, dtype=int)
@@ -238,12 +238,11 @@ def phases_of(n: int, size: int, by: str) -> np.ndarray:
 
 @pytest.mark.parametrize("by", ["windows", "draws", "subjects"])
 def test_phases_are_uniform_and_independent(by: str) -> None:
-    """By Rayleigh's test of each frequency, and of the sums and differences of each two.
+    """By Rayleigh's test of the phase at each frequency, and of sums and differences of two phases.
 
-    Of n independent uniform phases, n R^2, with R the length of the mean of exp(i phase), exceeds t
-    with probability exp(-t) (n large); of m such numbers, the largest does with at most m exp(-t).
-    Sums and differences of independent uniform phases are uniform again, those of dependent ones
-    are not.
+    For n independent uniform phases and R the length of the mean of exp(i phase), n R^2 exceeds t with
+    probability exp(-t) (n large); the largest of m such numbers does with at most m exp(-t). Sums and
+    differences of independent uniform phases are uniform, those of dependent ones are not.
     """
     n, size = 2000, 41
     z = np.exp(1j * phases_of(n, size, by))
@@ -262,8 +261,8 @@ def test_phases_are_uniform_and_independent(by: str) -> None:
     assert (n * np.abs(means) ** 2).max() < bound
 
 
-def test_phases_are_the_keyed_numbers_in_turns_to_the_last_digits() -> None:
-    """Of each window by the key of its seed and subject, its first row and its draw."""
+def test_phases_are_the_keyed_numbers_up_to_rounding() -> None:
+    """Keys are made of seed and subject, first row and draw."""
     n, size = 500, 64
     keys = np.full(n, text_key("surrogate", 0, None))
     X = np.zeros((n, size, 1))
@@ -274,8 +273,8 @@ def test_phases_are_the_keyed_numbers_in_turns_to_the_last_digits() -> None:
     assert_allclose(rotations, np.exp(2j * np.pi * uniform(keys, 31)), rtol=0, atol=1e-14)
 
 
-def test_phases_have_the_uniform_distribution() -> None:
-    """The Dvoretzky-Kiefer-Wolfowitz inequality: P(D > e) <= 2 exp(-2 n e^2)."""
+def test_phases_are_uniformly_distributed() -> None:
+    """By the Dvoretzky-Kiefer-Wolfowitz inequality, P(D > e) <= 2 exp(-2 n e^2)."""
     phases = np.sort(phases_of(2000, 41, "windows").ravel())
     n = len(phases)
     exact = (phases + np.pi) / (2 * np.pi)
@@ -292,7 +291,7 @@ def test_zero_and_nyquist_frequency_keep_their_phase() -> None:
 
 
 def test_keyed_numbers_are_those_of_splitmix64() -> None:
-    """The published generator, seeded with 1234567, as its reference code gives."""
+    """The values of the published reference code, seeded with 1234567."""
     reference = [
         6457827717110365317,
         3203168211198807973,
@@ -305,7 +304,7 @@ def test_keyed_numbers_are_those_of_splitmix64() -> None:
 
 
 def test_keys_are_the_same_in_every_process() -> None:
-    """SHA-256 of the text, of which the first eight bytes are the number."""
+    """They are the first eight bytes of the SHA-256 of a text."""
     assert text_key("abc") == int.from_bytes(bytes.fromhex("ba7816bf8f01cfea"), "little")
     assert text_key("a", 1) == text_key("a", np.int64(1)) == text_key("a", "1")
     assert text_key("ab", "c") != text_key("a", "bc")
@@ -317,7 +316,7 @@ def test_combined_keys_differ() -> None:
     assert combine(keys[:5], np.arange(5)).tolist() != combine(keys[:5], -np.arange(5)).tolist()
 
 
-# What has no surrogate
+# Windows without a surrogate
 
 
 @pytest.mark.parametrize("size", [1, 2])
@@ -328,7 +327,11 @@ def test_windows_without_a_phase_are_refused(size: int) -> None:
 
 @pytest.mark.parametrize(
     ("value", "remedy"),
-    [(np.nan, "cut the windows with missing='drop'"), (np.inf, "infinite"), (-np.inf, "infinite")],
+    [
+        (np.nan, "cut the windows with missing='drop'"),
+        (np.inf, "replace inf"),
+        (-np.inf, "replace inf"),
+    ],
 )
 def test_a_window_that_is_not_finite_is_named(value: float, remedy: str) -> None:
     windows = windows_of(64, n=9, channels=2)
@@ -341,20 +344,20 @@ def test_a_window_that_is_not_finite_is_named(value: float, remedy: str) -> None
     assert surrogates(broken[[0, 1, 2, 3, 5, 6, 7, 8]]).shape == (8, 64, 2)
 
 
-def test_a_window_of_nobody_that_is_not_finite_is_named() -> None:
+def test_a_window_without_a_subject_that_is_not_finite_is_named() -> None:
     X = np.zeros((3, 8, 1))
     X[2, 0, 0] = np.nan
     with pytest.raises(ValueError, match=r"The window that begins at row 16 of its recording"):
         surrogates(Windows.from_arrays(X))
 
 
-@pytest.mark.parametrize("random_state", [None, 0.5, "0", np.random.RandomState(0)])
+@pytest.mark.parametrize("random_state", [None, 0.5, "0", np.random.RandomState(0), True, -1])
 def test_the_seed_is_a_whole_number(random_state: Any) -> None:
-    with pytest.raises(ValueError, match=r"random_state=.* must be a whole number"):
+    with pytest.raises(ValueError, match=r"random_state=.* must be a whole number, 0 or more"):
         surrogates(windows_of(), random_state)
 
 
-def test_no_windows_have_no_surrogates() -> None:
+def test_no_windows_is_not_an_error() -> None:
     windows = windows_of()
     for empty in (windows[:0], windows[[]], Windows.from_arrays(np.empty((0, 8, 1)))):
         assert surrogates(empty).shape == empty.shape

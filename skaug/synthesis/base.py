@@ -1,4 +1,4 @@
-"""What a source of synthetic windows is."""
+"""The interface of a synthesizer, a source of synthetic windows."""
 
 from __future__ import annotations
 
@@ -14,28 +14,61 @@ from skaug.windows.container import Windows
 
 
 class Synthesizer(BaseEstimator, ABC):
-    """A source of synthetic windows. Derive from it to plug in one's own.
+    """Base class for a source of synthetic windows.
 
-    `SynthefyAugmenter` clones the synthesizer, fits it to the training windows, and hands it the
-    windows that synthetic ones are conditioned on. It never sees a window of a test subject.
+    Derive from it to use your own generator: only `synthesize` must be written. `SynthefyAugmenter`
+    clones the synthesizer, calls `fit` with the training windows, asks `can_condition` which of them it
+    can start from, and calls `synthesize` once with the chosen conditions. None of these methods ever
+    sees a window of a test subject.
+
+    What to keep to:
+
+    - As in any scikit-learn estimator, ``__init__`` only stores its parameters, and what `fit` learns
+      ends in an underscore.
+    - `synthesize` returns ``conditions.synthesized(X)``, or ``conditions.synthesized(X, y)`` if the
+      synthetic windows have labels of their own. This keeps subjects, origins and context. Windows
+      of subjects that are not among the conditions are refused.
+    - The samples should depend on the parameters, the origin of the condition and its draw only, not on
+      the other conditions. Then every fold and grid point gets the same window for the same condition,
+      and a larger request contains the smaller one.
 
     Attributes
     ----------
     supports_variations : bool
-        Whether the synthesizer heeds conditions that were edited (the ``variations`` of
-        `SynthefyAugmenter`). Where it does not, asking for one is an error.
+        Class attribute, False by default. Set it to True if the samples follow the labels and the context
+        of the conditions. Only then may these be edited (the ``variations`` of `SynthefyAugmenter`).
+
+    See Also
+    --------
+    SurrogateSynthesizer : The default synthesizer, without a model and without a network.
+    skaug.SynthefyAugmenter : The pipeline step that uses a synthesizer.
 
     Examples
     --------
+    A synthesizer that adds noise to its conditions, scaled to the training windows:
+
+    >>> import zlib
     >>> import numpy as np
     >>> from skaug import SynthefyAugmenter, Windows
     >>> from skaug.synthesis import Synthesizer
-    >>> class Mirror(Synthesizer):
+    >>> class Jitter(Synthesizer):
+    ...     def __init__(self, strength=0.1):
+    ...         self.strength = strength
+    ...
+    ...     def fit(self, windows):
+    ...         self.scale_ = self.strength * windows.to_numpy().std(axis=(0, 1))
+    ...         return self
+    ...
     ...     def synthesize(self, conditions):
-    ...         return conditions.synthesized(-conditions.to_numpy())
-    >>> windows = Windows.from_arrays(np.ones((2, 4, 1)), y=[60, 61])
-    >>> SynthefyAugmenter(Mirror()).fit_transform(windows)
-    Windows(4 of 4 x 1: x0; labelled, 2 synthetic)
+    ...         X = conditions.to_numpy()
+    ...         for window, origin in zip(X, conditions.origins.itertuples(index=False)):
+    ...             seed = zlib.crc32("{} {} {}".format(*origin).encode())
+    ...             window += np.random.default_rng(seed).normal(scale=self.scale_, size=window.shape)
+    ...         return conditions.synthesized(X)
+    >>> windows = Windows.from_arrays(np.random.default_rng(0).normal(size=(2, 4, 1)), y=[60, 61])
+    >>> augmented = SynthefyAugmenter(Jitter()).fit_transform(windows)
+    >>> augmented.is_synthetic.tolist(), augmented.y.tolist()
+    ([False, False, True, True], [60, 61, 60, 61])
     """
 
     supports_variations = False
@@ -55,7 +88,7 @@ class Synthesizer(BaseEstimator, ABC):
         return self
 
     def can_condition(self, windows: Windows) -> NDArray[np.bool_]:
-        """Say which windows the fitted synthesizer can be conditioned on; by default all of them.
+        """Return which windows can be conditions; by default all of them.
 
         Parameters
         ----------
@@ -68,24 +101,24 @@ class Synthesizer(BaseEstimator, ABC):
         """
         return np.ones(len(windows), dtype=bool)
 
+    @abstractmethod
+    def synthesize(self, conditions: Windows) -> Windows:
+        """Make one synthetic window per condition.
+
+        Parameters
+        ----------
+        conditions : Windows of shape (n_windows, window_size, n_features)
+            Real windows with their labels and context. A window may be a condition several times:
+            ``conditions.origins["draw"]`` counts its draws from 0.
+
+        Returns
+        -------
+        Windows of shape (n_windows, window_size, n_features)
+            The result of ``conditions.synthesized(X)``.
+        """
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         return tags
-
-    @abstractmethod
-    def synthesize(self, conditions: Windows) -> Windows:
-        """Make one synthetic window for each condition.
-
-        Parameters
-        ----------
-        conditions : Windows of shape (n_windows, window_size, n_features)
-            Real windows with their labels and context. ``conditions.origins["draw"]`` tells the
-            requests for one and the same window apart.
-
-        Returns
-        -------
-        Windows of shape (n_windows, window_size, n_features)
-            Made by ``conditions.synthesized(X)``, which keeps labels and origins.
-        """

@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
 from skaug._arrays import blocks_of, in_halves
+from skaug._checks import require_random_state
 from skaug._random import combine, text_key, uniform
 from skaug.synthesis.base import Synthesizer
 from skaug.windows.container import Windows
 
-# Bytes of windows that are worked on at once: few enough for the spectra to stay in the cache, and to
-# lie in memory that was used before, which the system need not clear.
+# Bytes of windows in a block: few enough for the spectra to stay in the cache, and to lie in memory that
+# was used before, which the system need not clear.
 _BLOCK_BYTES = 1 << 19
 
 
 class SurrogateSynthesizer(Synthesizer):
-    r"""Phase-randomised surrogates of the windows they are conditioned on.
+    r"""Phase-randomized surrogates of real windows.
 
-    Each surrogate keeps the amplitude spectrum and the mean of every channel of its window, and the
-    cross-spectra between channels, exactly up to rounding; the phases are drawn anew. It is a draw from
-    the stationary Gaussian process with that spectrum.
+    A surrogate keeps the amplitude spectrum and the mean of every channel of its condition, and the
+    cross-spectra between channels, exactly up to rounding; its phases are random. It is a draw from the
+    stationary Gaussian process with this spectrum.
 
-    **When it keeps the label.** A label that lives in the second-order statistics of the window is
+    **When it keeps the label.** A label that depends on the second-order statistics of the window is
     kept: a heart or breathing rate (the spectral peak), power in a band, variance, mean. A label that
-    lives in the shape or timing of events is not: arrhythmia classes, pulse transit times relative to
-    one beat, anything read off a waveform, or a trend within the window. For those, surrogates carry
-    wrong labels.
+    depends on the shape or timing of events is not: arrhythmia classes, pulse transit times relative to
+    one beat, anything read off a waveform, or a trend within the window. For such labels, surrogates
+    are mislabeled.
 
     Parameters
     ----------
     random_state : int, default=0
-        Together with the origin of a window and the number of its draw, this decides on the phases:
-        the same window gives the same surrogates in every fold, batch and process.
+        Seed. The phases depend on it, on the origin of the condition and on its draw, and on nothing
+        else: the same condition has the same surrogates in every fold, batch and process.
+
+    See Also
+    --------
+    skaug.SynthefyAugmenter : The pipeline step, of which this is the default synthesizer.
 
     Notes
     -----
@@ -62,7 +65,7 @@ class SurrogateSynthesizer(Synthesizer):
         self.random_state = random_state
 
     def synthesize(self, conditions: Windows) -> Windows:
-        """Make a surrogate of each condition.
+        """Make one surrogate per condition.
 
         Parameters
         ----------
@@ -77,17 +80,15 @@ class SurrogateSynthesizer(Synthesizer):
         Raises
         ------
         ValueError
-            If a window holds NaN or infinity (the error names it), or fewer than 3 samples, which
-            leave no phase to draw; if `random_state` is no whole number.
+            If a window holds NaN or infinity (the error names it), or has fewer than 3 samples and so no
+            phase to randomize; if `random_state` is not a whole number, 0 or more.
         """
-        if not isinstance(self.random_state, Integral):
-            raise ValueError(
-                f"random_state={self.random_state!r} must be a whole number: surrogates are the same "
-                "in every fold and process because they depend on nothing else."
-            )
+        require_random_state(
+            self.random_state, "it makes surrogates the same in every fold and process"
+        )
         if conditions.window_size < 3:
             raise ValueError(
-                f"Windows of {conditions.window_size} samples have no phase to draw: a surrogate would "
+                f"Windows of {conditions.window_size} samples have no phase to randomize: a surrogate would "
                 "be a copy. Use windows of 3 samples or more."
             )
         keys = self._keys(conditions)
@@ -97,20 +98,20 @@ class SurrogateSynthesizer(Synthesizer):
         def work(half: slice) -> None:
             for block in blocks_of(half, n_block):
                 _require_finite(samples[block], conditions, block.start)
-                samples[block] = _randomise_phases(samples[block], keys[block])
+                samples[block] = _randomize_phases(samples[block], keys[block])
 
         in_halves(work, len(conditions), samples.nbytes)
         return conditions.synthesized(samples)
 
     def _keys(self, conditions: Windows) -> NDArray[np.uint64]:
-        labels = conditions.provenance
-        subjects = [None] if labels.subjects is None else labels.subjects
+        provenance = conditions.provenance
+        subjects = [None] if provenance.subjects is None else provenance.subjects
         of_subject = [text_key("surrogate", self.random_state, subject) for subject in subjects]
-        keys = np.array(of_subject, dtype=np.uint64)[labels.codes]
-        return combine(combine(keys, labels.first_row), labels.draw)
+        keys = np.array(of_subject, dtype=np.uint64)[provenance.codes]
+        return combine(combine(keys, provenance.first_row), provenance.draw)
 
 
-def _randomise_phases(values: NDArray, keys: NDArray[np.uint64]) -> NDArray:
+def _randomize_phases(values: NDArray, keys: NDArray[np.uint64]) -> NDArray:
     size = values.shape[1]
     spectrum = scipy.fft.rfft(values, axis=1)
     last = (size - 1) // 2  # the highest frequency below Nyquist
@@ -119,8 +120,8 @@ def _randomise_phases(values: NDArray, keys: NDArray[np.uint64]) -> NDArray:
 
 
 def _unit_numbers(turns: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """Give exp(2 pi i turns), of modulus 1 up to rounding."""
-    # From the tangent of half the angle, which takes a fifth of the time of a complex exponential.
+    """Compute exp(2 pi i turns), of modulus 1 up to rounding."""
+    # From the tangent of half the angle: five times as fast as a complex exponential.
     tangent = np.tan(np.pi * turns)
     factor = tangent * tangent
     factor += 1
@@ -136,14 +137,14 @@ def _require_finite(values: NDArray, windows: Windows, first: int) -> None:
     if not is_finite.all():
         window, sample, channel = np.argwhere(~is_finite)[0]
         origin = windows.origins.iloc[first + window]
-        whose = "" if origin.subject is None else f" of subject {origin.subject!r}"
+        of_subject = "" if origin.subject is None else f" of subject {origin.subject!r}"
         value = values[window, sample, channel]
         remedy = (
             "cut the windows with missing='drop' or 'ffill'"
             if np.isnan(value)
-            else "replace what is infinite by NaN, and cut the windows with missing='drop' or 'ffill'"
+            else "replace infinities by NaN, and cut the windows with missing='drop' or 'ffill'"
         )
         raise ValueError(
-            f"The window{whose} that begins at row {origin.first_row} of its recording holds {value} in "
-            f"{windows.feature_names[channel]!r}, of which no spectrum can be taken: {remedy}."
+            f"The window{of_subject} that begins at row {origin.first_row} of its recording holds {value} "
+            f"in {windows.feature_names[channel]!r}, so that it has no spectrum: {remedy}."
         )
