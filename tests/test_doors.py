@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,8 +32,9 @@ from sklearn.model_selection import (
     cross_validate,
     permutation_test_score,
 )
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import FeatureUnion
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.utils.fixes import parse_version
 
 import skaug
@@ -484,6 +487,123 @@ def test_a_failed_fit_leaves_the_steps_as_they_were(windows: Windows) -> None:
     assert [step for _, step in pipe.steps] == steps
 
 
+def test_a_running_pipeline_shows_the_steps_that_the_user_built(
+    windows: Windows, capsys: pytest.CaptureFixture
+) -> None:
+    pipe = skaug.Pipeline(
+        [
+            ("more", SynthefyAugmenter()),
+            ("nothing", "passthrough"),
+            ("spectrum", spectrum()),
+            ("scale", StandardScaler()),
+            ("fit", Ridge()),
+        ],
+        verbose=True,
+    ).fit(windows)
+    printed = capsys.readouterr().out.splitlines()
+    named = [line.split("Processing ")[1].split(",")[0] for line in printed]
+    assert named == ["more", "nothing", "spectrum", "scale", "fit"]
+    assert "(step 5 of 5)" in printed[-1]
+    assert pipe.get_params()["scale"] is pipe["scale"]
+
+
+def test_threads_that_use_one_pipeline_see_its_own_steps(windows: Windows) -> None:
+    """While one thread is in the middle of a fit, another predicts and fits from start to end."""
+    reached, go_on = threading.Event(), threading.Event()
+
+    class Waiting(FunctionTransformer):
+        def fit(self, X: Any, y: Any = None) -> Any:
+            if threading.current_thread() is not threading.main_thread():
+                reached.set()
+                assert go_on.wait(60)
+            return super().fit(X, y)
+
+    pipe = skaug.make_pipeline(SynthefyAugmenter(), spectrum(), Waiting(), Ridge()).fit(windows)
+    steps, expected = list(pipe.steps), pipe.predict(windows)
+    with ThreadPoolExecutor(1) as pool:
+        fit = pool.submit(pipe.fit, windows)
+        assert reached.wait(60)
+        assert pipe.steps == steps
+        assert_allclose(pipe.predict(windows), expected)
+        assert_allclose(pipe.fit(windows).predict(windows), expected)
+        go_on.set()
+        fit.result()
+    assert pipe.steps == steps
+    assert_allclose(pipe.predict(windows), expected)
+
+
+def test_a_step_replaced_after_the_fit_counts_at_once(windows: Windows) -> None:
+    """As in scikit-learn, whether it is assigned or set."""
+    features = spectrum().fit_transform(windows.to_numpy())
+    other = Ridge(alpha=100.0).fit(features, windows.y + 50.0)
+    pipe = skaug.make_pipeline(SynthefyAugmenter(), spectrum(), Ridge()).fit(windows)
+    before = pipe.predict(windows)
+    assert_allclose(pipe.set_params(ridge=other).predict(windows), other.predict(features))
+    pipe.fit(windows).steps[-1] = ("ridge", other)
+    assert_allclose(pipe.predict(windows), other.predict(features))
+    halved = FunctionTransformer(lambda X: X / 2)
+    pipe = skaug.make_pipeline(spectrum(), halved, Ridge()).fit(windows)
+    expected = pipe[-1].predict(features)
+    assert_allclose(pipe.set_params(functiontransformer__func=None).predict(windows), expected)
+    assert_allclose(pipe.set_params(functiontransformer=None).predict(windows), expected)
+    pipe.set_params(ridge=Ridge())
+    with pytest.raises(NotFittedError):
+        pipe.predict(windows)
+    assert before.shape == expected.shape
+
+
+def test_a_replaced_model_is_not_taken_for_the_one_that_was_fitted(windows: Windows) -> None:
+    """The one that was would have seen other windows of the same subjects."""
+    pipe = skaug.make_pipeline(spectrum(), Ridge()).fit(windows[::2])
+    with pytest.warns(SubjectOverlapWarning):
+        pipe.predict(windows[1::2])
+    pipe.set_params(ridge=Ridge().fit(np.eye(58), np.zeros(58))).predict(windows[1::2])
+
+
+def test_a_pickle_holds_each_step_once(windows: Windows) -> None:
+    pipe = skaug.make_pipeline(WindowFlattener(), StandardScaler(), KNeighborsRegressor())
+    pipe.fit(windows)
+    assert len(pickle.dumps(pipe)) < 1.1 * len(pickle.dumps(pipe.steps))
+
+
+def test_cached_steps_are_fitted_copies(windows: Windows, tmp_path: Path) -> None:
+    """As in scikit-learn: what was passed is not fitted."""
+    scaler = StandardScaler()
+    pipe = skaug.make_pipeline(spectrum(), scaler, Ridge(), memory=str(tmp_path)).fit(windows)
+    assert not hasattr(scaler, "mean_")
+    assert type(pipe["standardscaler"]) is StandardScaler
+    features = spectrum().fit_transform(windows.to_numpy())
+    assert_allclose(pipe["standardscaler"].mean_, features.mean(axis=0))
+    again = clone(pipe).fit(windows)  # from the cache
+    assert type(again["windowspectrum"]) is WindowSpectrum
+    assert_array_equal(again.predict(windows), pipe.predict(windows))
+
+
+def test_sparse_matrices_pass_between_the_steps_behind(windows: Windows) -> None:
+    encoder = OneHotEncoder(handle_unknown="ignore")
+    rounded = FunctionTransformer(np.round)
+    pipe = skaug.make_pipeline(
+        SynthefyAugmenter(), WindowStatistics(), rounded, encoder, Ridge()
+    ).fit(windows)
+    augmented = SynthefyAugmenter().fit_transform(windows)
+    features = np.round(WindowStatistics().fit_transform(augmented).to_numpy())
+    encoded = OneHotEncoder().fit_transform(features)
+    ridge = Ridge().fit(encoded, augmented.y)
+    assert_allclose(pipe.predict(windows), ridge.predict(encoded[: len(windows)]))
+    assert_array_equal(pipe[:-1].transform(windows).toarray(), encoded[: len(windows)].toarray())
+    with pytest.raises(TypeError, match="dense array"):
+        pipe[:-1].fit_transform(windows)
+
+
+def test_steps_that_are_not_window_aware_get_the_labels_of_what_they_are_fed(
+    windows: Windows,
+) -> None:
+    augmented = WindowStatistics().fit_transform(SynthefyAugmenter().fit_transform(windows))
+    pipe = skaug.make_pipeline(StandardScaler(), Ridge()).fit(augmented)
+    scaled = StandardScaler().fit_transform(augmented.to_numpy())
+    assert_allclose(pipe[-1].coef_, Ridge().fit(scaled, augmented.y).coef_)
+
+
 def test_scikit_learn_still_complains_about_its_own_matters(windows: Windows) -> None:
     twice = skaug.Pipeline([("a", SynthefyAugmenter()), ("a", spectrum()), ("b", Ridge())])
     with pytest.raises(ValueError, match="not unique"):
@@ -513,18 +633,21 @@ def test_callbacks_reach_the_steps(windows: Windows) -> None:
 
         def on_fit_task_end(self, estimator: Any, context: Any) -> None: ...
 
-    record = Record()
     y = np.where(windows.y > np.median(windows.y), "fast", "slow")
     last = LogisticRegression(max_iter=1000)
-    pipe = skaug.make_pipeline(SynthefyAugmenter(), spectrum(), StandardScaler(), last)
-    with warnings.catch_warnings():
-        # As of scikit-learn's own transformers, which mostly support no callbacks yet.
-        warnings.filterwarnings("ignore", message=".*does not support callbacks")
-        pipe.set_callbacks(record).fit(windows, y)
-    assert ("Pipeline", "fit-transform-synthefyaugmenter") in record.begun
-    assert ("Pipeline", "fit-transform-windowspectrum") in record.begun
-    assert any(estimator == "StandardScaler" for estimator, _ in record.begun)
-    assert any(estimator == "LogisticRegression" for estimator, _ in record.begun)
+    begun = []
+    for make in (skaug.make_pipeline, sklearn_pipeline.make_pipeline):
+        record = Record()
+        pipe = make(SynthefyAugmenter(train_on="real"), spectrum(), StandardScaler(), last)
+        with warnings.catch_warnings():
+            # As for scikit-learn's own transformers, most of which do not support callbacks yet.
+            warnings.filterwarnings("ignore", message=".*does not support callbacks")
+            pipe.set_callbacks(record).fit(windows, y)
+        begun.append(record.begun)
+    assert begun[0] == begun[1]
+    assert ("Pipeline", "fit-transform-windowspectrum") in begun[0]
+    assert any(estimator == "LogisticRegression" for estimator, _ in begun[0])
+    assert not hasattr(pipe[-1], "_parent_callback_ctx")
 
 
 # Classifiers

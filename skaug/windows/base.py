@@ -119,6 +119,49 @@ def _is_everything(key: Any) -> bool:
     return isinstance(key, slice) and key == slice(None)
 
 
+class ValuesWithProvenance:
+    """Whatever a step made of windows, such as a sparse matrix, on its way to the next step.
+
+    It lives inside a running pipeline only.
+
+    Parameters
+    ----------
+    values : array-like, sparse matrix or DataFrame of n_windows rows
+        What an estimator that is not window-aware works on.
+    provenance : Provenance
+        The provenance of the rows.
+    fingerprints : ndarray of shape (n_windows,)
+        A number per window that depends on its values, for `FittedSubjects`.
+    """
+
+    def __init__(self, values: Any, provenance: Provenance, fingerprints: NDArray) -> None:
+        require_one_row_per_window(values, provenance)
+        self.values = values
+        self.provenance = provenance
+        self.fingerprints = fingerprints
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "provenance": self.provenance.compact()}
+
+
 def plain(X: Any) -> Any:
-    """Give what an estimator that knows nothing of windows works on: an array or a data frame."""
+    """Return what an estimator that is not window-aware works on: an array or a data frame."""
+    if isinstance(X, ValuesWithProvenance):
+        return X.values
     return X._to_plain() if isinstance(X, WindowArray) else X
+
+
+def require_one_row_per_window(values: Any, provenance: Provenance) -> None:
+    """Raise unless a step made one row per window.
+
+    Raises
+    ------
+    ValueError
+        Says how many rows there are, and which steps may change their number.
+    """
+    n_rows = values.shape[0] if hasattr(values, "shape") else len(values)
+    if n_rows != len(provenance):
+        raise ValueError(
+            f"A step made {n_rows} rows of {len(provenance)} windows: only window-aware steps "
+            "(skaug.base.WindowStep) may change their number."
+        )

@@ -10,7 +10,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skaug._arrays import plain_layout
-from skaug.windows.base import WindowArray, plain
+from skaug.windows.base import (
+    ValuesWithProvenance,
+    WindowArray,
+    plain,
+    require_one_row_per_window,
+)
 from skaug.windows.container import Windows
 from skaug.windows.provenance import Provenance
 
@@ -144,10 +149,11 @@ def require_labels(y: Any) -> Any:
 
 
 def provenance_of(X: Any) -> Provenance | None:
-    """Give what is known of windows, or of features of windows; None of anything else."""
+    """Return the provenance of windows, or of features of windows; None for anything else."""
     if isinstance(X, FeatureFrame) and not X.index.equals(X.described_rows):
         return None  # its rows were sorted or dropped in place
-    return X.provenance if isinstance(X, WindowArray | FeatureFrame) else None
+    known = WindowArray | FeatureFrame | ValuesWithProvenance
+    return X.provenance if isinstance(X, known) else None
 
 
 def attach_provenance(values: Any, source: Any) -> Any:
@@ -174,11 +180,7 @@ def attach_provenance(values: Any, source: Any) -> Any:
     provenance = provenance_of(source)
     if provenance is None or isinstance(values, WindowArray):
         return values
-    if values.shape[0] != len(provenance):
-        raise ValueError(
-            f"A step made {values.shape[0]} rows of {len(provenance)} windows: only steps that know of "
-            "windows (skaug.base.WindowStep) may change their number."
-        )
+    require_one_row_per_window(values, provenance)
     if isinstance(values, pd.DataFrame):
         if provenance.holds_synthetic:
             names = [str(name) for name in values.columns]

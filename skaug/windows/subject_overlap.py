@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skaug._random import combine
-from skaug.windows.base import plain
+from skaug.windows.base import ValuesWithProvenance, plain
 from skaug.windows.feature_arrays import provenance_of
 
 
@@ -40,7 +40,7 @@ class FittedSubjects:
         ):
             real = ~provenance.is_synthetic
             self.subjects = frozenset(provenance.subjects[np.unique(provenance.codes[real])])
-            self.windows = np.unique(_fingerprints(X)[real])
+            self.windows = np.unique(fingerprints(X)[real])
 
     def compare(self, X: Any) -> None:
         """Warn if these are other windows of the same subjects.
@@ -62,7 +62,7 @@ class FittedSubjects:
         of_shared = np.isin(
             provenance.codes, np.flatnonzero([s in shared for s in provenance.subjects])
         )
-        if np.isin(_fingerprints(X)[of_shared], self.windows).all():
+        if np.isin(fingerprints(X)[of_shared], self.windows).all():
             return
         names = ", ".join(sorted(map(str, shared))[:3]) + (", ..." if len(shared) > 3 else "")
         warnings.warn(
@@ -74,8 +74,10 @@ class FittedSubjects:
         )
 
 
-def _fingerprints(X: Any) -> NDArray[np.uint64]:
-    """Give a number for each window that depends on a few of its values."""
+def fingerprints(X: Any) -> NDArray[np.uint64]:
+    """Return a number per window that depends on a few of its values."""
+    if isinstance(X, ValuesWithProvenance):
+        return X.fingerprints
     values = np.asarray(plain(X), dtype=np.float64)
     values = values.reshape(len(values), -1)
     some = np.linspace(0, values.shape[1] - 1, num=min(values.shape[1], 16)).astype(int)

@@ -1,0 +1,224 @@
+"""The steps of a `skaug.Pipeline` as scikit-learn's own Pipeline runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn import pipeline as sklearn_pipeline
+from sklearn.base import clone
+from sklearn.utils import Tags, get_tags
+
+from skaug.windows.base import ValuesWithProvenance, WindowArray, plain
+from skaug.windows.container import Windows
+from skaug.windows.feature_arrays import (
+    attach_provenance,
+    plain_xy,
+    provenance_of,
+    require_labels,
+)
+from skaug.windows.subject_overlap import FittedSubjects, fingerprints
+
+Steps = list[tuple[str, Any]]
+
+
+def adapt(steps: Sequence[tuple[str, Any]], fitted: FittedSubjects | None = None) -> Steps:
+    """Return the steps as scikit-learn's Pipeline has to run them, under the same names.
+
+    Parameters
+    ----------
+    steps : sequence of (str, estimator)
+        Steps of a pipeline, adapted ones included.
+    fitted : FittedSubjects, optional
+        What the last step was fitted on, which is compared with what it predicts.
+
+    Returns
+    -------
+    list of (str, estimator)
+    """
+    plain_steps = release(steps)
+    aware = [i for i, (_, step) in enumerate(plain_steps) if _is_window_transformer(step)]
+    n_head = aware[-1] + 1 if aware else 0
+    adapted: Steps = []
+    for i, (name, step) in enumerate(plain_steps):
+        if step is None or isinstance(step, str):
+            adapted.append((name, step))
+        elif i in aware:
+            adapted.append((name, _WindowStep(step)))
+        elif i < n_head:
+            adapted.append((name, _BetweenWindowSteps(step)))
+        else:
+            adapted.append((name, _BehindWindowSteps(step, fitted)))
+    return adapted
+
+
+def _is_window_aware(step: Any) -> bool:
+    if isinstance(step, sklearn_pipeline.Pipeline):
+        return any(_is_window_aware(inner) for _, inner in step.steps)
+    return bool(getattr(step, "window_aware", False))
+
+
+def _is_window_transformer(step: Any) -> bool:
+    return _is_window_aware(step) and (hasattr(step, "transform") or hasattr(step, "fit_transform"))
+
+
+def release(steps: Sequence[tuple[str, Any]]) -> Steps:
+    """Return the steps themselves, without what was wrapped around them."""
+    return [(name, step.released() if type(step) in _ADAPTERS else step) for name, step in steps]
+
+
+def fitted_subjects_of(step: Any) -> FittedSubjects | None:
+    """Return what an adapted last step was fitted on; None for a window-aware one."""
+    return step.fitted_subjects if type(step) is _BehindWindowSteps else None
+
+
+class _Adapter:
+    """A step that is handed something else than what flows through the pipeline.
+
+    In every other respect it is the step: class, parameters, attributes, representation and metadata
+    requests. What looks at a running pipeline, such as a callback or an experiment tracker, sees the
+    steps that the user built. Pickles and copies hold the step alone.
+    """
+
+    __slots__ = ("_adapted",)
+    _methods: ClassVar[dict[str, Callable]] = {}
+
+    def __init__(self, step: Any) -> None:
+        object.__setattr__(self, "_adapted", step)
+
+    def released(self) -> Any:
+        """Return the step."""
+        return self._adapted
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        return type(self._adapted)
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._adapted, name)
+        method = self._methods.get(name)
+        return attribute if method is None else partial(method, self, attribute)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._adapted, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        # scikit-learn leaves a note on a step while it is fitted: another thread that fits the same
+        # step may have removed it already.
+        vars(self._adapted).pop(name, None)
+
+    def __repr__(self) -> str:
+        return repr(self._adapted)
+
+    def __sklearn_clone__(self) -> Any:
+        return type(self)(clone(self._adapted))
+
+    def __sklearn_tags__(self) -> Tags:
+        return get_tags(self._adapted)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        # The first argument keeps apart, in the keys of a cache, what a step does in different places.
+        return _step_of, (type(self).__name__, self._adapted)
+
+
+def _step_of(adapter: str, step: Any) -> Any:
+    return step
+
+
+class _WindowStep(_Adapter):
+    """A step that works on windows."""
+
+    __slots__ = ()
+
+    def _fit(self, fit: Callable, X: Any, y: Any = None, **params: Any) -> Any:
+        fit(X, y, **params)
+        return self
+
+    _methods = {"fit": _fit}
+
+
+class _BetweenWindowSteps(_Adapter):
+    """A transformer between window-aware steps: it gets arrays, and the provenance goes round it."""
+
+    __slots__ = ()
+
+    def _fit(self, fit: Callable, X: Any, y: Any = None, **params: Any) -> Any:
+        fit(*plain_xy(X, y), **params)
+        return self
+
+    def _fit_transform(self, fit_transform: Callable, X: Any, y: Any = None, **params: Any) -> Any:
+        return attach_provenance(fit_transform(*plain_xy(X, y), **params), X)
+
+    def _transform(self, transform: Callable, X: Any, **params: Any) -> Any:
+        return attach_provenance(transform(plain(X), **params), X)
+
+    _methods = {"fit": _fit, "fit_transform": _fit_transform, "transform": _transform}
+
+
+class _BehindWindowSteps(_Adapter):
+    """A step behind the window-aware ones: it gets arrays, and the labels that belong to them."""
+
+    __slots__ = ("fitted_subjects",)
+
+    def __init__(self, step: Any, fitted: FittedSubjects | None = None) -> None:
+        super().__init__(step)
+        object.__setattr__(self, "fitted_subjects", fitted)
+
+    def _fit(self, fit: Callable, X: Any, y: Any = None, **params: Any) -> Any:
+        fit(*plain_xy(X, y), **params)
+        object.__setattr__(self, "fitted_subjects", FittedSubjects(X))
+        return self
+
+    def _fit_transform(self, fit_transform: Callable, X: Any, y: Any = None, **params: Any) -> Any:
+        return _carry(fit_transform(*plain_xy(X, y), **params), X)
+
+    def _fit_predict(self, fit_predict: Callable, X: Any, y: Any = None, **params: Any) -> Any:
+        predicted = fit_predict(*plain_xy(X, y), **params)
+        object.__setattr__(self, "fitted_subjects", FittedSubjects(X))
+        return predicted
+
+    def _transform(self, transform: Callable, X: Any, **params: Any) -> Any:
+        return _carry(transform(plain(X), **params), X)
+
+    def _predict(self, predict: Callable, X: Any, **params: Any) -> Any:
+        self._compare(X)
+        return predict(plain(X), **params)
+
+    def _score(self, score: Callable, X: Any, y: Any = None, **params: Any) -> Any:
+        self._compare(X)
+        values, labels = plain_xy(X, y)
+        if get_tags(self._adapted).target_tags.required:
+            require_labels(labels)
+        return score(values, labels, **params)
+
+    def _compare(self, X: Any) -> None:
+        if self.fitted_subjects is not None:
+            self.fitted_subjects.compare(X)
+
+    _methods = {
+        "fit": _fit,
+        "fit_transform": _fit_transform,
+        "fit_predict": _fit_predict,
+        "transform": _transform,
+        "predict": _predict,
+        "predict_proba": _predict,
+        "predict_log_proba": _predict,
+        "decision_function": _predict,
+        "score_samples": _predict,
+        "score": _score,
+    }
+
+
+def _carry(values: Any, source: Any) -> Any:
+    """Return what a step made of windows together with their provenance."""
+    provenance = provenance_of(source)
+    if provenance is None or isinstance(values, WindowArray):
+        return values
+    if isinstance(source, Windows) and np.ndim(values) == 3:
+        return attach_provenance(values, source)
+    return ValuesWithProvenance(values, provenance, fingerprints(source))
+
+
+_ADAPTERS = (_WindowStep, _BetweenWindowSteps, _BehindWindowSteps)
