@@ -1,4 +1,4 @@
-"""Rows of windows in memory: views where they step evenly, copies where they must be."""
+"""Rows of windows in memory: views where windows step evenly, copies elsewhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 _Result = TypeVar("_Result")
 
-# Bytes below which a second thread is not worth its start.
+# Bytes below which a second thread does not pay.
 _ONE_THREAD_BYTES = 1 << 23
 
 # Rows gathered at once where windows do not step evenly: few enough to stay in the cache.
@@ -31,7 +31,7 @@ def window_views(
     starts : ndarray of shape (n_windows,)
         First row of each window.
     size : int
-        Rows in a window.
+        Rows per window.
 
     Yields
     ------
@@ -66,15 +66,15 @@ def window_views(
 
 
 def _even_runs(starts: NDArray[np.intp]) -> list[slice]:
-    """Slices of consecutive windows whose starts grow by one constant step."""
+    """Return slices of consecutive windows whose starts grow by one constant step."""
     n = len(starts)
     if n == 0:
         return []
     steps = np.diff(starts)
-    changes = np.flatnonzero(steps[1:] != steps[:-1]) + 1  # the step behind window `change` is new
+    changes = np.flatnonzero(steps[1:] != steps[:-1]) + 1  # the step after window `change` is new
     runs, first = [], 0
     for change in changes.tolist():
-        if change > first:  # else it is the run's own first step that is new
+        if change > first:  # else the new step is the first of the run
             runs.append(slice(first, change + 1))
             first = change + 1
     if first < n:
@@ -90,7 +90,7 @@ def covered_rows(starts: NDArray[np.intp], size: int) -> tuple[NDArray[np.intp],
     new_starts : ndarray of shape (n_windows,)
         First row of each window among the covered rows.
     stretches : list of slice
-        The stretches of covered rows, ascending: their concatenation holds every window.
+        The stretches of covered rows, ascending; their concatenation holds every window.
     """
     unique, inverse = np.unique(starts, return_inverse=True)
     if len(unique) == 0:
@@ -105,24 +105,24 @@ def covered_rows(starts: NDArray[np.intp], size: int) -> tuple[NDArray[np.intp],
 
 
 def in_halves(work: Callable[[slice], _Result], n: int, n_bytes: int) -> list[_Result]:
-    """Do what is limited by memory in two halves, by two threads at once, if it is large.
+    """Split large work that is limited by memory into halves, for two threads at once.
 
-    One thread alone waits most of the time, for the memory that it reads, or for the system to clear a
-    fresh page that it writes to.
+    A single thread waits most of the time, for the memory that it reads, or for the system to clear a fresh
+    page that it writes to.
 
     Parameters
     ----------
     work : callable
-        Works on the rows or windows that it is given as a slice.
+        Works on a slice of the rows or windows.
     n : int
-        How many there are.
+        How many rows or windows there are.
     n_bytes : int
         Bytes that are read or written.
 
     Returns
     -------
     list
-        What `work` gave, in order.
+        What `work` returned, in order.
     """
     if n < 2 or n_bytes < _ONE_THREAD_BYTES:
         return [work(slice(0, n))]
@@ -139,5 +139,5 @@ def blocks_of(within: slice, n_block: int) -> Iterator[slice]:
 
 
 def plain_layout(values: NDArray) -> NDArray:
-    """Give an array laid out in memory as if it were new: joblib's hash heeds strides and subclass."""
+    """Return an array laid out like a new one: joblib's hash depends on strides and subclass."""
     return np.ascontiguousarray(values).ravel().reshape(values.shape)

@@ -1,7 +1,7 @@
-"""Random numbers that depend on a key, never on the order or the company in which they are asked.
+"""Random numbers that depend on a key, never on the order in which they are drawn, nor on other keys.
 
 SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014) is
-used as a counter-based generator: number ``i`` of a key is the finaliser of ``key + (i + 1) * gamma``.
+used as a counter-based generator: number ``i`` of a key is the finalizer of ``key + (i + 1) * gamma``.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
 
 def text_key(*parts: Any) -> np.uint64:
-    """Give the key of a few values: the same in every process, and for 1 and numpy's 1."""
+    """Return the key of a few values: the same in every process, and for 1 and NumPy's 1."""
     text = "\x1f".join(str(part) for part in parts)
     return np.uint64(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little"))
 
 
 def combine(keys: NDArray[np.uint64], values: NDArray) -> NDArray[np.uint64]:
-    """Give new keys made of keys and whole numbers, element by element."""
-    return _finalise(keys ^ _finalise(values.astype(np.uint64) + _GAMMA))
+    """Return new keys made from keys and whole numbers, element by element."""
+    return _finalize(keys ^ _finalize(values.astype(np.uint64) + _GAMMA))
 
 
 def uniform(keys: NDArray[np.uint64], n: int) -> NDArray[np.float64]:
@@ -39,12 +39,12 @@ def uniform(keys: NDArray[np.uint64], n: int) -> NDArray[np.float64]:
     ndarray of shape (n_keys, n)
     """
     counters = np.arange(1, n + 1, dtype=np.uint64) * _GAMMA
-    numbers = (_finalise(keys[:, None] + counters) >> np.uint64(11)).astype(np.float64)
+    numbers = (_finalize(keys[:, None] + counters) >> np.uint64(11)).astype(np.float64)
     numbers *= 2.0**-53
     return numbers
 
 
-def _finalise(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _finalize(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
     z = z ^ (z >> np.uint64(30))
     z *= np.uint64(0xBF58476D1CE4E5B9)
     z ^= z >> np.uint64(27)

@@ -86,7 +86,7 @@ class SynthefyAugmenter(WindowStep):
     >>> windows = Windows.from_arrays(X, y=[60, 62, 64, 80, 82, 84], groups=list("AAABBB"))
     >>> augmented = SynthefyAugmenter(n_synthetic=2).fit_transform(windows)
     >>> augmented
-    Windows(8 of 64 x 1: x0; 2 subjects, labelled, 2 synthetic)
+    Windows(8 of 64 x 1: x0; 2 subjects, labeled, 2 synthetic)
     >>> augmented[augmented.is_synthetic].origins
       subject  first_row  draw
     0       A         64     0

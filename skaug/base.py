@@ -13,7 +13,7 @@ __all__ = ["WindowStep"]
 class WindowStep(TransformerMixin, BaseEstimator):
     """Base of the transformers that take or give `Windows`.
 
-    `skaug.Pipeline` hands labelled windows to every step up to the last one that has
+    `skaug.Pipeline` hands labeled windows to every step up to the last one that has
     ``window_aware = True``, and bare arrays with the right ``y`` to the steps behind. Derive from this
     class to write a further step that works on windows.
     """

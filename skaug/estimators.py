@@ -18,7 +18,7 @@ from skaug.windows.subject_overlap import FittedSubjects
 
 
 class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
-    """Fit an estimator on labelled windows, or on features of them."""
+    """Fit an estimator on labeled windows, or on features of them."""
 
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator

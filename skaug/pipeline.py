@@ -48,7 +48,7 @@ class Pipeline(sklearn_pipeline.Pipeline):
     Use it like the one of scikit-learn, with any estimator last. Parameters are called
     ``step__parameter``; caching, slicing, `set_output`, metadata routing and callbacks work.
 
-    Steps up to the last one that knows of windows hand each other labelled `Windows`; the steps
+    Steps up to the last one that knows of windows hand each other labeled `Windows`; the steps
     behind get arrays, and the labels that belong to them.
 
     Parameters

@@ -215,8 +215,8 @@ def read_shards(
     ...     manifest = write_shards(table, folder, windower)
     ...     for windows in read_shards(folder):
     ...         print(windows)
-    Windows(7 of 512 x 1: BVP; 1 subject, labelled)
-    Windows(7 of 512 x 1: BVP; 1 subject, labelled)
+    Windows(7 of 512 x 1: BVP; 1 subject, labeled)
+    Windows(7 of 512 x 1: BVP; 1 subject, labeled)
     """
     manifest = read_manifest(folder)
     if isinstance(subjects, str):

@@ -151,7 +151,7 @@ def test_a_callable_must_give_one_label_a_window(wrong: Any) -> None:
 def test_text_has_neither_mean_nor_maximum(how: Any, dtype: str) -> None:
     text = pd.Series(["a", "b", "a"], dtype=dtype)
     with pytest.raises(
-        ValueError, match=r"'mood' holds text, which has no .*: take target_agg='mode'"
+        ValueError, match=r"'mood' holds text, which has no .*: use target_agg='mode'"
     ):
         aggregate(text, np.array([0]), 3, how, "mood")
 
@@ -225,7 +225,7 @@ def test_an_index_does_not_matter() -> None:
 
 def test_an_unknown_aggregation_is_refused_naming_the_known() -> None:
     with pytest.raises(
-        ValueError, match="target_agg='avg' is unknown: take one of 'mean', 'median'"
+        ValueError, match="target_agg='avg' is unknown: use one of 'mean', 'median'"
     ):
         check_aggregation("avg")
     with pytest.raises(ValueError, match="target_agg='avg' is unknown"):
@@ -233,5 +233,7 @@ def test_an_unknown_aggregation_is_refused_naming_the_known() -> None:
 
 
 def test_more_than_one_value_a_row_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"rate has the shape \(4, 2\), but takes one value a row"):
+    with pytest.raises(
+        ValueError, match=r"rate has the shape \(4, 2\), but needs one value per row"
+    ):
         aggregate(np.zeros((4, 2)), np.array([0]), 2, "mean", "rate")

@@ -23,12 +23,11 @@ from skaug.tables.columns import (
     hold_context,
     holds_nan,
     is_text,
-    pack,
     plain_array,
     require_column,
     runs,
-    unpack,
 )
+from skaug.windows.pickling import pack, unpack
 
 DATES = pd.Series(pd.to_datetime(["2024-07-01 12:00", "2024-12-01 12:00"]))
 TEXTS = {
@@ -296,7 +295,9 @@ def test_a_context_keeps_only_the_categories_that_occur() -> None:
 def test_a_context_of_lists_is_refused_by_the_name_of_its_column() -> None:
     arrow = pd.arrays.ArrowExtensionArray(pa.array([[1], [2]]))
     for lists in ([[1], [2]], [{"a": 1}, {"a": 2}], arrow):
-        with pytest.raises(TypeError, match=r"The column 'tags' holds what is neither .*: drop it"):
+        with pytest.raises(
+            TypeError, match=r"The column 'tags' holds values that are neither .*: drop it"
+        ):
             as_context(pd.DataFrame({"tags": lists}))
 
 
@@ -310,10 +311,12 @@ def test_a_context_is_held_as_the_table_holds_it_and_shown_as_categories() -> No
 
 def test_a_context_that_begins_with_a_list_is_refused_before_it_is_asked_for() -> None:
     for lists in ([[1], [2]], [None, [2]]):
-        with pytest.raises(TypeError, match=r"The column 'tags' holds what is neither .*: drop it"):
+        with pytest.raises(
+            TypeError, match=r"The column 'tags' holds values that are neither .*: drop it"
+        ):
             hold_context(pd.DataFrame({"tags": pd.Series(lists, dtype=object)}))
     later = hold_context(pd.DataFrame({"tags": pd.Series(["a", [2]], dtype=object)}))
-    with pytest.raises(TypeError, match="The column 'tags' holds what is neither"):
+    with pytest.raises(TypeError, match="The column 'tags' holds values that are neither"):
         as_context(later)
 
 

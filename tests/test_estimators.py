@@ -73,9 +73,9 @@ def test_labels_that_are_passed_do_not_touch_synthetic_windows(windows: Windows)
 
 
 def test_fitting_without_labels_is_an_error(windows: Windows) -> None:
-    unlabelled = Windows.from_arrays(windows.to_numpy())
+    unlabeled = Windows.from_arrays(windows.to_numpy())
     with pytest.raises(ValueError, match="no labels to fit"):
-        WindowRegressor(Ridge()).fit(WindowStatistics().fit_transform(unlabelled))
+        WindowRegressor(Ridge()).fit(WindowStatistics().fit_transform(unlabeled))
 
 
 def test_predicting_before_fitting_is_an_error(windows: Windows) -> None:

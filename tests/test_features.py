@@ -484,8 +484,8 @@ def test_equal_features_have_equal_hashes(augmented: Windows) -> None:
     same_layout = attach_provenance(features.to_numpy(), features)
     assert joblib.hash(other_layout) == joblib.hash(same_layout)
     assert joblib.hash(features[[2, 4, 7]]) != expected
-    relabelled = WindowFlattener().fit_transform(augmented[:12].relabel(np.zeros(12)))
-    assert joblib.hash(relabelled) != joblib.hash(features[:12])
+    relabeled = WindowFlattener().fit_transform(augmented[:12].relabel(np.zeros(12)))
+    assert joblib.hash(relabeled) != joblib.hash(features[:12])
 
 
 # As estimators

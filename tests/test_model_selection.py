@@ -81,7 +81,7 @@ def test_groups_that_are_passed_win() -> None:
         (pd.DataFrame({"subject": ["a", None]}), "subject of sample 1 is missing"),
         (np.zeros((4, 2)), "pass groups"),
         (Windows.from_arrays(np.zeros((4, 4, 1))), "have no subjects"),
-        (Windows.from_arrays(np.zeros((2, 4, 1)), groups=["a", "a"]), "single subject"),
+        (Windows.from_arrays(np.zeros((2, 4, 1)), groups=["a", "a"]), "only one subject"),
     ],
 )
 @pytest.mark.parametrize("splitter", [SubjectKFold(2), LeaveOneSubjectOut()])
@@ -231,11 +231,11 @@ def test_scorers_choose_in_a_search_over_window_sizes(ramp: pd.DataFrame) -> Non
 
 def test_scorers_say_what_they_lack(ramp: pd.DataFrame) -> None:
     pipe = regression().fit(ramp)
-    unlabelled = ramp.drop(columns="rate")
+    unlabeled = ramp.drop(columns="rate")
     with pytest.raises(ValueError, match="no labels to score against"):
-        window_scorer(MAE)(pipe, unlabelled)
+        window_scorer(MAE)(pipe, unlabeled)
     with pytest.raises(ValueError, match="no labels to score against"):
-        row_scorer(MAE)(pipe, unlabelled)
+        row_scorer(MAE)(pipe, unlabeled)
     with pytest.raises(ValueError, match="3 labels for 40 rows"):
         row_scorer(MAE)(pipe, ramp, [1, 2, 3])
     with pytest.raises(ValueError, match="For windows use window_scorer"):

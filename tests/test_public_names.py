@@ -88,7 +88,6 @@ def public(owner: type) -> list[str]:
 def test_windows_show_what_a_user_may_use() -> None:
     assert public(Windows) == [
         "blocks",
-        "compact",
         "concatenate",
         "context",
         "context_rows",

@@ -1,4 +1,4 @@
-"""SubjectWindower: which rows a window holds, how it is labelled, and what is refused."""
+"""SubjectWindower: which rows a window holds, how it is labeled, and what is refused."""
 
 from __future__ import annotations
 
@@ -363,8 +363,8 @@ def test_an_array_may_be_in_any_order_of_bytes_and_of_axes() -> None:
 def test_the_target_column_of_an_array_may_be_absent_when_predicting() -> None:
     values = np.column_stack([np.arange(6.0), np.full(6, 60.0), np.repeat([1.0, 2.0], 3)])
     windower = SubjectWindower(3, subject=2, target=1).fit(values)
-    for unlabelled in (np.delete(values, 1, axis=1), np.delete(values, 1, axis=1).tolist()):
-        windows = windower.transform(unlabelled)
+    for unlabeled in (np.delete(values, 1, axis=1), np.delete(values, 1, axis=1).tolist()):
+        windows = windower.transform(unlabeled)
         assert windows.y is None
         assert windows.feature_names == ["x0"]
         assert windows.groups.tolist() == [1.0, 2.0]
@@ -427,7 +427,7 @@ def test_samples_may_be_held_in_single_precision(table: pd.DataFrame) -> None:
     "labels",
     [[3, 1, 2], [0.5, 0.25, 0.75], ["S10", "S9", "S1"], [True, False], [("a", 1), ("b", 2)]],
 )
-def test_subjects_may_be_labelled_by_anything(labels: list[Any]) -> None:
+def test_subjects_may_be_labeled_by_anything(labels: list[Any]) -> None:
     subjects = pd.Series([label for label in labels for _ in range(2)])
     windows = cut(table_of(subjects), 2)
     assert windows.groups.tolist() == labels
@@ -599,7 +599,7 @@ def test_times_that_are_text_are_refused() -> None:
     ("times", "max_gap", "message"),
     [
         (DATES, 2, "max_gap=2 needs a unit: pass '2s'"),
-        (DATES, "soon", "max_gap='soon' is no length of time"),
+        (DATES, "soon", "max_gap='soon' is not a length of time"),
         (DATES, "-1s", "max_gap='-1s' must be positive"),
         (DATES, pd.NaT, "max_gap=NaT must be positive"),
         (SECONDS, "2s", "'time' holds numbers, so max_gap='2s' must be a number"),
@@ -711,7 +711,7 @@ def test_labels_of_windows_need_no_target_without_missing_values(table: pd.DataF
     assert windows.y.tolist() == [1, 2, 3, 4]
 
 
-def test_windows_may_be_labelled_with_their_subject(table: pd.DataFrame) -> None:
+def test_windows_may_be_labeled_with_their_subject(table: pd.DataFrame) -> None:
     windows = cut(table, target="subject", target_agg="mode")
     assert windows.y.tolist() == windows.groups.tolist() == ["A", "A", "B", "C"]
 
@@ -905,7 +905,7 @@ def test_a_warning_about_a_sample_is_heeded_wherever_it_is_made(large_table: pd.
         ({"stride": "1"}, "stride='1' must be a whole number"),
         ({"alignment": "rows"}, "alignment='rows' is unknown: use one of 'subject', 'table'"),
         ({"missing": "fill"}, "missing='fill' is unknown: use one of 'raise', 'keep', 'drop'"),
-        ({"target_agg": "min"}, "target_agg='min' is unknown: take one of 'mean', 'median'"),
+        ({"target_agg": "min"}, "target_agg='min' is unknown: use one of 'mean', 'median'"),
         ({"dtype": "int64"}, "dtype='int64' must be 'float64' or 'float32'"),
         ({"max_gap": 1.0}, "max_gap=1.0 needs the column of times"),
         ({"features": "BVP"}, r"features='BVP' must be a list: \['BVP'\]"),
@@ -913,7 +913,7 @@ def test_a_warning_about_a_sample_is_heeded_wherever_it_is_made(large_table: pd.
         ({"features": []}, r"features=\[\] leaves nothing to cut"),
         ({"features": ["BVP", "BVP"]}, "The feature 'BVP' is named twice"),
         ({"features": ["BVP", "heart_rate"]}, "The target 'heart_rate' is among the features"),
-        ({"features": ["sex"]}, "The feature 'sex' holds .*, not numbers: leave it out"),
+        ({"features": ["sex"]}, "The feature 'sex' holds .*, not numbers: remove it"),
         ({"features": ["date"]}, "The feature 'date' holds datetime64.*, not numbers"),
         ({"features": ["phase"]}, "The feature 'phase' holds complex128, not numbers"),
     ],
@@ -967,7 +967,9 @@ def test_two_columns_of_one_name_are_refused(table: pd.DataFrame) -> None:
 
 def test_columns_of_lists_are_refused(table: pd.DataFrame) -> None:
     table["spectrum"] = [[1.0, 2.0]] * len(table)
-    with pytest.raises(TypeError, match="The column 'spectrum' holds what is neither a number"):
+    with pytest.raises(
+        TypeError, match="The column 'spectrum' holds values that are neither numbers"
+    ):
         cut(table)
 
 
@@ -975,17 +977,17 @@ def test_a_list_among_text_is_refused_when_the_context_is_asked_for(table: pd.Da
     table["note"] = pd.Series(["a"] * 13 + [["b"]], dtype=object)
     windows = cut(table)
     assert len(windows[:2].context) == 6
-    with pytest.raises(TypeError, match="The column 'note' holds what is neither a number"):
+    with pytest.raises(TypeError, match="The column 'note' holds values that are neither numbers"):
         _ = cut(table, 1).context
 
 
 def test_what_is_no_table_is_refused(table: pd.DataFrame) -> None:
     windower = SubjectWindower(1, subject=None)
-    with pytest.raises(ValueError, match="Windows that are cut already need no SubjectWindower"):
+    with pytest.raises(ValueError, match="Windows that are already cut need no SubjectWindower"):
         windower.fit(cut(table))
     with pytest.raises(ValueError, match="2-dimensional container"):
         windower.fit(table["BVP"])
-    with pytest.raises(TypeError, match="a LazyFrame, without rows as yet"):
+    with pytest.raises(TypeError, match="got a polars LazyFrame: call"):
         windower.fit(pl.from_pandas(table).lazy())
     with pytest.raises(TypeError, match=r"[Ss]parse"):
         windower.fit(scipy.sparse.eye_array(3, format="csr"))
@@ -1084,7 +1086,7 @@ def test_a_filled_target_is_what_the_context_says() -> None:
 
 
 def test_a_gap_as_long_as_allowed_is_no_gap_whatever_floats_make_of_it() -> None:
-    time = np.arange(10) / 10  # whose steps are 0.1 give or take a rounding
+    time = np.arange(10) / 10  # steps are 0.1 up to rounding
     assert (np.diff(time) > 0.1).any()
     table = pd.DataFrame({"BVP": time, "subject": "A", "t": time})
     windower = SubjectWindower(5, features=["BVP"], time="t", max_gap=0.1)

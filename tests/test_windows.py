@@ -29,7 +29,7 @@ from sklearn.utils import resample, shuffle
 
 from skaug import SubjectWindower, SynthefyAugmenter, WindowFlattener, WindowRegressor, Windows
 
-# Three subjects, eight rows each, whose every value says whose it is.
+# Three subjects, eight rows each; every value tells its row and subject.
 N_ROWS = 24
 SIZE = 4
 STRIDE = 2
@@ -204,9 +204,9 @@ def test_labels_may_be_of_any_kind(y: np.ndarray) -> None:
         ({"y": 1.0}, "y .* a scalar"),
         ({"groups": ["A"]}, "groups .* 2 windows, got 1"),
         ({"groups": [["A"], ["B"]]}, r"groups .* shape \(2, 1\)"),
-        ({"groups": ["A", None]}, "no subject for window 1"),
-        ({"groups": [np.nan, 1.0]}, "no subject for window 0"),
-        ({"feature_names": ["a", "b"]}, "1 features, but 2"),
+        ({"groups": ["A", None]}, "The subject of window 1 is missing"),
+        ({"groups": [np.nan, 1.0]}, "The subject of window 0 is missing"),
+        ({"feature_names": ["a", "b"]}, "1 features, but feature_names has 2"),
         ({"X": np.zeros((2, 3, 2)), "feature_names": ["a", "a"]}, "Two features are called 'a'"),
     ],
 )
@@ -217,10 +217,10 @@ def test_arrays_that_are_no_windows_are_refused(arguments: dict[str, Any], messa
 
 def test_repr_says_how_many_of_what() -> None:
     windows = made(4, y=[1, 2, 3, 4], groups=list("AAAB"))
-    assert repr(windows) == "Windows(4 of 3 x 2: x0, x1; 2 subjects, labelled)"
-    assert repr(windows[:2]) == "Windows(2 of 3 x 2: x0, x1; 1 subject, labelled)"
+    assert repr(windows) == "Windows(4 of 3 x 2: x0, x1; 2 subjects, labeled)"
+    assert repr(windows[:2]) == "Windows(2 of 3 x 2: x0, x1; 1 subject, labeled)"
     assert repr(made(1)) == "Windows(1 of 3 x 2: x0, x1; no labels)"
-    assert repr(augmented(windows)).endswith("; 2 subjects, labelled, 4 synthetic)")
+    assert repr(augmented(windows)).endswith("; 2 subjects, labeled, 4 synthetic)")
     wide = Windows.from_arrays(np.zeros((1, 2, 6)), feature_names=range(6))
     assert repr(wide) == "Windows(1 of 2 x 6: 0, 1, 2, 3, ...; no labels)"
 
@@ -448,7 +448,7 @@ def test_samples_and_channels_are_selected_as_of_an_array(nine: Windows, key: An
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        (9, "9 windows, so none has the index 9"),
+        (9, "The index 9 is out of range: there are 9 windows"),
         (-10, "index -10"),
         ([9], "out of bounds"),
         ([True, False], "mask has 2 entries for 9"),
@@ -481,7 +481,7 @@ def test_real_windows_convert_freely(nine: Windows) -> None:
 
 
 def test_a_conversion_without_a_copy_is_refused_as_numpy_asks(nine: Windows) -> None:
-    with pytest.raises(ValueError, match="copying"):
+    with pytest.raises(ValueError, match="cannot be a view"):
         np.array(nine, copy=False)
 
 
@@ -501,7 +501,8 @@ def test_a_conversion_without_a_copy_is_refused_as_numpy_asks(nine: Windows) -> 
 )
 def test_synthetic_windows_refuse_and_name_both_doors(nine: Windows, convert: Any) -> None:
     with pytest.raises(
-        TypeError, match=r"9 synthetic.*skaug\.make_pipeline.*WindowRegressor"
+        TypeError,
+        match=r"9 of these 18 windows are synthetic.*skaug\.make_pipeline.*WindowRegressor",
     ) as info:
         convert(augmented(nine))
     assert "skaug.WindowClassifier" in str(info.value)
@@ -509,7 +510,7 @@ def test_synthetic_windows_refuse_and_name_both_doors(nine: Windows, convert: An
 
 
 def test_a_single_synthetic_window_is_enough_to_refuse(nine: Windows) -> None:
-    with pytest.raises(TypeError, match="hold 1 synthetic"):
+    with pytest.raises(TypeError, match="1 of these 2 windows are synthetic"):
         np.asarray(augmented(nine)[[0, 9]])
 
 
@@ -858,10 +859,10 @@ def test_other_content_has_another_hash(nine: Windows) -> None:
     timed = cut(table().assign(time=pd.Timestamp("2030")))
     samples = nine.to_numpy()
     samples[4, 1, 0] += 1e-12
-    relabelled = nine.y.copy()
-    relabelled[3] += 1e-9
+    relabeled = nine.y.copy()
+    relabeled[3] += 1e-9
     others = [
-        nine.relabel(relabelled),
+        nine.relabel(relabeled),
         nine.relabel(nine.y.astype(np.float32)),
         cut(table().replace({"subject": {"Ada": "Abe"}})),
         aged,
@@ -957,7 +958,7 @@ def test_labels_of_rows_are_aggregated_as_the_windower_would(order: np.ndarray) 
     for labels in (y, y.tolist(), pd.Series(y, index=frame.index)):
         assert_array_equal(cut(frame).relabel(labels).y, expected.y)
         assert_array_equal(cut(frame)[[7, 2]].relabel(labels).y, expected.y[[7, 2]])
-    with pytest.raises(ValueError, match="one value a row"):
+    with pytest.raises(ValueError, match="one value per row"):
         cut(frame).relabel(np.zeros((N_ROWS, 2)))
 
 

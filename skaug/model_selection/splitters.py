@@ -25,6 +25,11 @@ __all__ = [
 ]
 
 
+_SINGLE_SUBJECT = (
+    "There is only one subject, so none is left to test on: collect recordings of at least two."
+)
+
+
 class SubjectKFold(GroupKFold):
     """K folds, each subject in the test set of exactly one.
 
@@ -33,11 +38,11 @@ class SubjectKFold(GroupKFold):
     n_splits : int, default=5
         Number of folds, at least 2 and at most the number of subjects.
     shuffle : bool, default=False
-        Whether to assign subjects at random; otherwise folds are made as equal in size as they can.
+        Whether to assign subjects at random; otherwise folds are as equal in size as possible.
     random_state : int, RandomState or None, default=None
-        Seed of the shuffling.
+        Seed of the random assignment.
     subject : str, default="subject"
-        The column of a data frame that says whose each row is. `Windows` know their subjects.
+        The column of a data frame that holds the subject of each row. `Windows` know their subjects.
 
     Examples
     --------
@@ -65,7 +70,7 @@ class SubjectKFold(GroupKFold):
     def split(
         self, X: Any, y: Any = None, groups: ArrayLike | None = None
     ) -> Iterator[tuple[NDArray, NDArray]]:
-        """Give the indices of training and test set of each fold.
+        """Yield the indices of training and test set of each fold.
 
         Parameters
         ----------
@@ -73,7 +78,7 @@ class SubjectKFold(GroupKFold):
             What to split.
         y : ignored
         groups : array-like of shape (n_samples,), optional
-            The subject of each sample; by default that of `Windows`, or the `subject` column.
+            The subject of each sample; by default that of the `Windows`, or the `subject` column.
 
         Yields
         ------
@@ -82,7 +87,7 @@ class SubjectKFold(GroupKFold):
         Raises
         ------
         ValueError
-            If the subjects are not known, or fewer than the folds.
+            If the subjects are not known, or there are fewer subjects than folds.
         """
         codes, names = subjects_of(X, groups, self.subject)
         n_subjects = len(names)
@@ -91,8 +96,7 @@ class SubjectKFold(GroupKFold):
                 f"There are {n_subjects} subjects for {self.n_splits} folds: pass "
                 f"n_splits={n_subjects} or fewer."
                 if n_subjects > 1
-                else "There is a single subject, so none is left to test on: gather recordings of two "
-                "subjects or more."
+                else _SINGLE_SUBJECT
             )
         yield from super().split(np.zeros(len(codes)), None, codes)
 
@@ -103,7 +107,7 @@ class LeaveOneSubjectOut(LeaveOneGroupOut):
     Parameters
     ----------
     subject : str, default="subject"
-        The column of a data frame that says whose each row is. `Windows` know their subjects.
+        The column of a data frame that holds the subject of each row. `Windows` know their subjects.
 
     Examples
     --------
@@ -122,7 +126,7 @@ class LeaveOneSubjectOut(LeaveOneGroupOut):
     def split(
         self, X: Any, y: Any = None, groups: ArrayLike | None = None
     ) -> Iterator[tuple[NDArray, NDArray]]:
-        """Give the indices of training and test set of each fold.
+        """Yield the indices of training and test set of each fold.
 
         Parameters
         ----------
@@ -130,7 +134,7 @@ class LeaveOneSubjectOut(LeaveOneGroupOut):
             What to split.
         y : ignored
         groups : array-like of shape (n_samples,), optional
-            The subject of each sample; by default that of `Windows`, or the `subject` column.
+            The subject of each sample; by default that of the `Windows`, or the `subject` column.
 
         Yields
         ------
@@ -143,10 +147,7 @@ class LeaveOneSubjectOut(LeaveOneGroupOut):
         """
         codes, names = subjects_of(X, groups, self.subject)
         if len(names) < 2:
-            raise ValueError(
-                "There is a single subject, so none is left to test on: gather recordings of two "
-                "subjects or more."
-            )
+            raise ValueError(_SINGLE_SUBJECT)
         yield from super().split(np.zeros(len(codes)), None, codes)
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: ArrayLike | None = None) -> int:
@@ -167,16 +168,16 @@ class LeaveOneSubjectOut(LeaveOneGroupOut):
 def subjects_of(
     X: Any, groups: ArrayLike | None = None, subject: str = "subject"
 ) -> tuple[NDArray[np.intp], NDArray]:
-    """Find out the subject of each row or window.
+    """Return the subject of each row or window.
 
     Parameters
     ----------
     X : Windows, WindowFeatures, DataFrame or array-like
         Recordings or windows.
     groups : array-like of shape (n_samples,), optional
-        The subjects, which win.
+        The subjects, which win over those of `X`.
     subject : str, default="subject"
-        The column of a data frame.
+        The column of a data frame that holds them.
 
     Returns
     -------
@@ -201,8 +202,8 @@ def subjects_of(
         column = pd.Series(X.groups)
     elif nw.dependencies.is_dask_dataframe(X):
         raise TypeError(
-            "A dask frame cannot be split by subject as it is: cut it with SubjectWindower, and split the "
-            "windows that .compute() gives, or a table that fits into memory (frame.compute())."
+            "A dask frame cannot be split by subject: cut it with SubjectWindower, and split the windows "
+            "that .compute() returns, or a table that fits into memory (frame.compute())."
         )
     elif nw.dependencies.is_into_dataframe(X):
         frame = nw.from_native(X, eager_only=True)
@@ -230,7 +231,7 @@ def split_by_column(X: Any, column: str) -> dict[Hashable, Any]:
     X : DataFrame or Windows
         Recordings, or windows whose context has the column.
     column : str
-        Says which part each row belongs to: "train", "val", "test", for instance.
+        The part of each row: "train", "val", "test", for instance.
 
     Returns
     -------
@@ -262,7 +263,7 @@ def split_by_column(X: Any, column: str) -> dict[Hashable, Any]:
         if mixed.any():
             origin = X.origins.iloc[int(np.flatnonzero(mixed)[0])]
             raise ValueError(
-                f"{int(mixed.sum())} windows lie in two parts of {column!r}, first the one of subject "
+                f"{int(mixed.sum())} windows lie in two parts of {column!r}, the first of subject "
                 f"{origin.subject!r} at row {origin.first_row}: cut them with "
                 f"SubjectWindower(boundaries=[{column!r}])."
             )
@@ -280,14 +281,14 @@ def split_by_column(X: Any, column: str) -> dict[Hashable, Any]:
         raise TypeError(f"X must be a DataFrame or Windows, got {type(X).__name__}.")
     if (codes < 0).any():
         raise ValueError(
-            f"{column!r} is missing in {int((codes < 0).sum())} places, which would be in no part: "
+            f"{column!r} is missing in {int((codes < 0).sum())} places, which would belong to no part: "
             "fill it in."
         )
     return parts
 
 
 def take_rows(X: Any, index: NDArray | None) -> Any:
-    """Give some rows of a table, of windows or of labels; all of them where `index` is None."""
+    """Return some rows of a table, of windows or of labels; all of them if `index` is None."""
     if X is None or index is None:
         return X
     if hasattr(X, "iloc"):

@@ -71,7 +71,7 @@ class LazyWindows:
     >>> lazy.to_dask_array().chunks
     ((7, 7), (512,))
     >>> lazy.compute()
-    Windows(14 of 512 x 1: BVP; 2 subjects, labelled)
+    Windows(14 of 512 x 1: BVP; 2 subjects, labeled)
     """
 
     def __init__(self, cutting: Cutting, frame: Any) -> None:

@@ -17,7 +17,7 @@ Aggregation = str | Callable[[NDArray], Any]
 AGGREGATIONS = ("mean", "median", "first", "last", "max", "mode")
 TEXT_AGGREGATIONS = ("mode", "first", "last")
 
-# Up to so many classes the mode is counted class by class, beyond by sorting each window.
+# Up to this many classes the mode is counted class by class, beyond by sorting each window.
 _COUNTED_CLASSES = 64
 
 
@@ -31,7 +31,7 @@ def check_aggregation(how: Aggregation) -> None:
     """
     if not callable(how) and how not in AGGREGATIONS:
         raise ValueError(
-            f"target_agg={how!r} is unknown: take one of {', '.join(map(repr, AGGREGATIONS))}, or a "
+            f"target_agg={how!r} is unknown: use one of {', '.join(map(repr, AGGREGATIONS))}, or a "
             "callable that maps an array of shape (n_windows, window_size) to (n_windows,)."
         )
 
@@ -44,28 +44,28 @@ def aggregate(
     Parameters
     ----------
     values : array-like of shape (n_rows,)
-        One value a row: numbers, booleans or text.
+        One value per row: numbers, booleans or text.
     starts : ndarray of shape (n_windows,)
         First row of each window.
     size : int
-        Rows in a window.
+        Rows per window.
     how : str or callable
-        One of `AGGREGATIONS`, or a callable that maps ``(n_windows, size)`` to ``(n_windows,)``. It
+        One of `AGGREGATIONS`, or a callable that maps ``(n_windows, size)`` to ``(n_windows,)``, which
         is called on blocks of windows.
     name : str, default="y"
-        What the values are called in errors.
+        The name of the values in errors.
 
     Returns
     -------
     ndarray of shape (n_windows,)
-        Means and medians as floats; otherwise the dtype of the values. Of classes that are equally
-        frequent, "mode" takes the first in sorted order; missing values are no class.
+        Means and medians as floats; otherwise the dtype of the values. Among equally frequent classes,
+        "mode" returns the first in sorted order; missing values are not a class.
 
     Raises
     ------
     ValueError
         If the values are not 1-D, if they are text and `how` is not one of `TEXT_AGGREGATIONS`, or
-        if a callable does not give one label a window.
+        if a callable does not return one label per window.
     """
     check_aggregation(how)
     column = as_column(values, name)
@@ -74,7 +74,7 @@ def aggregate(
     if how not in TEXT_AGGREGATIONS:
         raise ValueError(
             f"The target {name!r} holds text, which has no {how if isinstance(how, str) else 'callable'!r}: "
-            f"take target_agg={', '.join(map(repr, TEXT_AGGREGATIONS))}, or turn it into numbers."
+            f"use target_agg={', '.join(map(repr, TEXT_AGGREGATIONS))}, or turn it into numbers."
         )
     codes, classes = pd.factorize(column, sort=True)
     chosen = _aggregate_array(np.where(codes < 0, np.nan, codes), starts, size, how, name)
@@ -91,7 +91,7 @@ def _aggregate_array(
         return values[starts + size - 1]
     if how in ("mean", "median") and values.dtype.kind not in "biuf":
         raise ValueError(
-            f"The target {name!r} holds {values.dtype}, which has no {how!r}: take another target_agg, "
+            f"The target {name!r} holds {values.dtype}, which has no {how!r}: use another target_agg, "
             "or turn it into numbers."
         )
     if callable(how) and values.dtype == bool:
@@ -102,7 +102,7 @@ def _aggregate_array(
         return [_reduce(block, how, name) for _, block in views]
 
     whole = slice(0, len(starts))
-    is_ours = isinstance(how, str)  # a callable may not bear to be called by two threads
+    is_ours = isinstance(how, str)  # a callable may not be safe to call from two threads
     parts = in_halves(reduce, len(starts), values.nbytes) if is_ours else [reduce(whole)]
     return np.concatenate([*(part for half in parts for part in half)] or [values[:0]])
 
@@ -113,12 +113,12 @@ def _reduce(block: NDArray, how: Aggregation, name: str) -> NDArray:
         if labels.shape != block.shape[:1]:
             raise ValueError(
                 f"target_agg must map the target {name!r} of {block.shape[0]} windows, an array of shape "
-                f"{block.shape}, to shape {block.shape[:1]}; it gave {labels.shape}. "
+                f"{block.shape}, to shape {block.shape[:1]}; it returned {labels.shape}. "
                 "Aggregate along axis=1."
             )
         return labels
     if how == "mean":
-        return _mean(block)
+        return block.mean(axis=1, dtype=np.float64)
     if how == "median":
         return np.median(block, axis=1)
     if how == "max":
@@ -126,20 +126,11 @@ def _reduce(block: NDArray, how: Aggregation, name: str) -> NDArray:
     return _mode(block)
 
 
-def _mean(block: NDArray) -> NDArray:
-    # NumPy's einsum adds in a half to a third of the time of its mean, but one value after the other:
-    # over thousands of them sums of sums are more exact.
-    size = block.shape[1]
-    if block.dtype == np.float64 and 64 <= size <= 4096:
-        return np.einsum("ij->i", block) / size
-    return block.mean(axis=1, dtype=np.float64)
-
-
 def _mode(block: NDArray) -> NDArray:
     classes = np.unique(block)
     if len(classes) <= _COUNTED_CLASSES:
         counts = np.stack([(block == label).sum(axis=1) for label in classes], axis=1)
-        # Nothing counts in a window of NaN only: NaN does not equal itself.
+        # A window of NaN only has no counts: NaN does not equal itself.
         return np.where(counts.any(axis=1), classes[counts.argmax(axis=1)], block[:, 0])
     ordered = np.sort(block, axis=1)
     best, best_length = ordered[:, 0].copy(), np.zeros(len(block), dtype=np.intp)

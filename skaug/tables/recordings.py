@@ -28,7 +28,7 @@ class Recordings:
     table : Table
         The recordings.
     subject : str or None
-        The column that says whose each row is; None if the table is one recording.
+        The column that holds the subject of each row; None if the table is one recording.
     boundaries : sequence of str
         Columns whose change of value ends a stretch.
     time : str or None
@@ -36,8 +36,8 @@ class Recordings:
     max_gap : float, str, timedelta or None
         The longest step in time within a stretch, in the unit of `time`.
     sort : bool
-        Whether to gather the rows of a subject that are not neighbours; otherwise the order of the
-        table is kept, and they end the stretch.
+        Whether to gather the rows of a subject that are not adjacent; otherwise the order of the table is
+        kept, and rows of another subject end the stretch.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Recordings:
             self._require_subjects(firsts, codes, subject)
         lengths = np.diff(firsts, append=self._n_rows)
         rows_before = np.zeros_like(lengths)
-        if len(codes) > codes.max() + 1:  # a subject's rows are not neighbours
+        if len(codes) > codes.max() + 1:  # the rows of some subject are not adjacent
             if sort:
                 by_subject = np.argsort(codes, kind="stable")
                 self.order = _joined_ranges(firsts[by_subject], lengths[by_subject])
@@ -98,13 +98,13 @@ class Recordings:
             )
 
     def _breaks(self, column: pd.Series) -> NDArray[np.intp]:
-        """Give the sorted rows at which a column's value is another than before."""
+        """Return the sorted rows at which the value of a column changes."""
         if self.order is None:
             return runs(column)[0]
         return changes(self.sorted(encode(column)[0])) + 1
 
     def sorted(self, values: NDArray) -> NDArray:
-        """Give values of the table's rows in sorted order."""
+        """Return values of the rows of the table in sorted order."""
         return values if self.order is None else values[self.order]
 
     def _gaps(
@@ -124,11 +124,11 @@ class Recordings:
         backwards = ~breaks & (steps < np.zeros((), steps.dtype))
         if backwards.any():
             row = int(np.flatnonzero(backwards)[0]) + 1
-            whose = "" if self.subjects is None else f" of {self.subject_of(row)}"
+            of_subject = "" if self.subjects is None else f" of {self.subject_of(row)}"
             in_table = row if self.order is None else int(self.order[row])
             raise ValueError(
-                f"The time {name!r}{whose} goes back in row {in_table}: sort the table by subject and "
-                "time, or name the column that tells its recordings apart in boundaries."
+                f"The time {name!r}{of_subject} goes back in row {in_table}: sort the table by subject and "
+                "time, or name the column that separates its recordings in boundaries."
             )
         if max_gap is None:
             return np.zeros_like(breaks)
@@ -138,18 +138,18 @@ class Recordings:
         return steps > longest
 
     def subject_of(self, row: int | np.integer) -> str:
-        """Say whose a sorted row is, in a message."""
+        """Return the subject of a sorted row, in words for a message."""
         if self.subjects is None:
             return "the table"
         subject = self.subjects[self.codes_of(row)]
         return f"subject {subject.item() if isinstance(subject, np.generic) else subject!r}"
 
     def codes_of(self, rows: Any) -> Any:
-        """Give the subject of each of these sorted rows, as a position in `subjects`."""
+        """Return the subject of each of these sorted rows, as a position in `subjects`."""
         return self._subject_codes[np.searchsorted(self._subject_firsts, rows, side="right") - 1]
 
     def origins(self, starts: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-        """Say where windows come from.
+        """Return the origins of windows.
 
         Parameters
         ----------
@@ -170,14 +170,14 @@ class Recordings:
         return np.repeat(self._subject_codes, n_windows), first_rows
 
     def starts(self, size: int, stride: int, *, from_first_row: bool) -> NDArray[np.intp]:
-        """Give the first rows of the windows that lie within one stretch.
+        """Return the first rows of the windows that lie within one stretch.
 
         Parameters
         ----------
         size, stride : int
             Rows in a window, and from one to the next.
         from_first_row : bool
-            Whether each stretch counts its strides from its own first row, or from the table's.
+            Whether strides are counted from the first row of each stretch, or of the table.
         """
         if not from_first_row:
             every = np.arange(0, self.firsts[-1] - size + 1, stride)
@@ -198,7 +198,7 @@ class Recordings:
         return np.take_along_axis(is_missing, self._last_known(is_missing), axis=0)
 
     def _last_known(self, is_missing: NDArray[np.bool_]) -> NDArray[np.intp]:
-        """Return the row whose value each row gets: its own where no earlier one of its stretch is known."""
+        """Return the row that fills each row: itself, if no earlier one of its stretch is known."""
         down = (-1,) + (1,) * (is_missing.ndim - 1)
         rows = np.arange(len(is_missing)).reshape(down)
         first = np.repeat(self.firsts[:-1], np.diff(self.firsts)).reshape(down)
@@ -207,13 +207,13 @@ class Recordings:
 
 
 def _joined_ranges(firsts: NDArray[np.intp], lengths: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Give ``range(first, first + length)`` of each, one after the other."""
+    """Return ``range(first, first + length)`` for each, one after the other."""
     behind = np.cumsum(lengths)
     return np.repeat(firsts - (behind - lengths), lengths) + np.arange(behind[-1])
 
 
 def _longest_step(max_gap: Any, name: str, is_clock: bool) -> Any:
-    # A timedelta of NumPy is one of its numbers.
+    # NumPy's timedelta counts as a number.
     is_number = isinstance(max_gap, Real) and not isinstance(max_gap, np.timedelta64)
     if is_clock and is_number:
         raise ValueError(
@@ -222,13 +222,13 @@ def _longest_step(max_gap: Any, name: str, is_clock: bool) -> Any:
         )
     if not is_clock and not is_number:
         raise ValueError(
-            f"The time {name!r} holds numbers, so max_gap={max_gap!r} must be a number of the same unit."
+            f"The time {name!r} holds numbers, so max_gap={max_gap!r} must be a number in the same unit."
         )
     try:
         longest = pd.Timedelta(max_gap) if is_clock else max_gap
     except ValueError as error:
         raise ValueError(
-            f"max_gap={max_gap!r} is no length of time ({error}): try '2s'."
+            f"max_gap={max_gap!r} is not a length of time ({error}): try '2s'."
         ) from error
     if not longest > (pd.Timedelta(0) if is_clock else 0):
         raise ValueError(f"max_gap={max_gap!r} must be positive; None allows any gap.")

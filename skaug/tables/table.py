@@ -37,12 +37,12 @@ class Table:
     Raises
     ------
     TypeError, ValueError
-        If `X` is no table, has no rows, or two columns of the same name.
+        If `X` is not a table, has no rows, or has two columns of the same name.
     """
 
     def __init__(self, X: Any) -> None:
         if nw.dependencies.is_polars_lazyframe(X):
-            raise TypeError("The recordings are a LazyFrame, without rows as yet: call .collect().")
+            raise TypeError("Expected a DataFrame, got a polars LazyFrame: call .collect() first.")
         self.is_array = not nw.dependencies.is_into_dataframe(X)
         if self.is_array:
             values = check_array(X, dtype=None, ensure_all_finite=False, allow_nd=True)
@@ -50,7 +50,7 @@ class Table:
                 raise ValueError(
                     "The recordings must be a pandas or polars DataFrame or a 2-D array, one row per "
                     f"sample, got {type(X).__name__} of {values.ndim} dimensions. Windows that are "
-                    "cut already need no SubjectWindower: start the pipeline with the next step."
+                    "already cut need no SubjectWindower: start the pipeline with the next step."
                 )
             values = values.astype(values.dtype.newbyteorder("="), copy=False)  # for pandas
             X = pd.DataFrame(values, columns=[f"x{i}" for i in range(values.shape[1])])
@@ -73,25 +73,25 @@ class Table:
         return self.frame.columns
 
     def rename(self, names: Sequence[str]) -> None:
-        """Give the columns other names, in their order."""
+        """Rename the columns, in their order."""
         self.frame = self.frame.rename(dict(zip(self.names, names, strict=True)))
 
     def numeric_names(self) -> list[str]:
-        """Name the columns that hold numbers."""
+        """Return the names of the columns that hold numbers."""
         dtypes = self.frame.head(0).to_pandas().dtypes
         return [name for name in self.names if dtypes[name].kind in "iuf"]
 
     def header(self, without: str | None) -> pd.DataFrame:
-        """Give the columns without the rows: what scikit-learn compares between fit and transform."""
+        """Return the columns without rows, for scikit-learn to compare between fit and transform."""
         names = [name for name in self.names if name != without]
         return pd.DataFrame(np.empty((0, len(names))), columns=names)
 
     def column(self, name: str) -> pd.Series:
-        """Give a column as a pandas Series that counts rows from 0."""
+        """Return a column as a pandas Series that counts rows from 0."""
         return self.frame[name].to_pandas().reset_index(drop=True)
 
     def column_of_numbers(self, name: str, role: str) -> pd.Series:
-        """Give a column of numbers.
+        """Return a column of numbers as a pandas Series.
 
         Raises
         ------
@@ -101,7 +101,7 @@ class Table:
         column = self.column(name)
         if is_text(column) or plain_array(column.iloc[:0]).dtype.kind not in "biuf":
             raise ValueError(
-                f"The {role} {name!r} holds {column.dtype}, not numbers: leave it out, or turn it into "
+                f"The {role} {name!r} holds {column.dtype}, not numbers: remove it, or turn it into "
                 "numbers first (pandas.to_numeric, pandas.get_dummies)."
             )
         return column
@@ -109,14 +109,14 @@ class Table:
     def matrix(
         self, names: Sequence[str], order: NDArray[np.intp] | None, dtype: DTypeLike
     ) -> tuple[NDArray, bool]:
-        """Give columns of numbers as a matrix, missing ones as NaN.
+        """Return columns of numbers as a matrix, missing values as NaN.
 
         Returns
         -------
         matrix : ndarray of shape (n_rows, len(names))
             C-contiguous.
         is_missing : bool
-            Whether a value is.
+            Whether any value is missing.
         """
         columns = [plain_array(self.column_of_numbers(name, "feature")) for name in names]
         out = np.empty((len(self), len(names)), dtype=dtype)
@@ -133,19 +133,19 @@ class Table:
         return out, any(in_halves(fill, len(out), out.nbytes))
 
     def context(self, without: Sequence[str], order: NDArray[np.intp] | None) -> pd.DataFrame:
-        """Give the columns that are not named; they do not change when the table is written to."""
+        """Return the columns that are not named, protected from later changes of the table."""
         context = hold_context(self.frame.drop(list(without)).to_pandas())
         return context if order is None else context.take(order).reset_index(drop=True)
 
 
 def _with_plain_columns(frame: pd.DataFrame) -> pd.DataFrame:
-    """Give the frame with text as names, each once, and numbers that are not objects."""
+    """Return the frame with unique text as column names, and without numbers held as objects."""
     if not all(isinstance(name, str) for name in frame.columns):
         frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     repeated = frame.columns[frame.columns.duplicated()]
     if len(repeated):
         raise ValueError(f"Two columns are called {repeated[0]!r}: rename one.")
-    # Numbers beside text in an array, for one.
+    # Such as numbers beside text in an array.
     odd = [name for name, dtype in frame.dtypes.items() if dtype.kind == "O"]
     typed = {name: with_inferred_type(frame[name]) for name in odd}
     changed = {name: column for name, column in typed.items() if column.dtype.kind != "O"}
@@ -153,12 +153,12 @@ def _with_plain_columns(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def resolve(name: Any, names: Sequence[str], what: str) -> str:
-    """Give the name of a column that was given by name, or by position in an array.
+    """Return the name of a column that was given by name, or by position in an array.
 
     Raises
     ------
     ValueError
-        If there is none, naming the nearest.
+        If there is none; the error names the nearest.
     """
     if isinstance(name, int | np.integer) and str(name) not in names:
         name = f"x{name}"

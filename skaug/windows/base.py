@@ -13,7 +13,7 @@ from skaug.windows.provenance import Provenance
 
 
 class WindowArray(ABC):
-    """What `Windows` and `WindowFeatures` share: an array-like, one row a window, with labels.
+    """What `Windows` and `WindowFeatures` share: an array-like with one row per window, and its provenance.
 
     scikit-learn's own tools index, split, hash and convert it like an array. It is not a subclass of
     ``numpy.ndarray``, because joblib's hash, on which every cache relies, would overlook the labels.
@@ -33,11 +33,11 @@ class WindowArray(ABC):
 
     @abstractmethod
     def to_numpy(self) -> NDArray:
-        """Give the values as an array, without labels and provenance."""
+        """Return the values as an array, without labels and provenance."""
 
     @abstractmethod
     def _to_plain(self) -> Any:
-        """Give what an estimator that knows nothing of windows works on."""
+        """Return the plain array or DataFrame to pass to an estimator that is not window-aware."""
 
     @abstractmethod
     def _take(self, index: Any) -> Self:
@@ -60,15 +60,15 @@ class WindowArray(ABC):
 
     @property
     def is_synthetic(self) -> NDArray[np.bool_]:
-        """Whether each window was synthesised, of shape (n_windows,)."""
+        """Whether each window is synthetic, of shape (n_windows,)."""
         return self.provenance.is_synthetic
 
     @property
     def origins(self) -> pd.DataFrame:
-        """Where each window comes from, one row a window.
+        """Where each window comes from, one row per window.
 
-        ``subject``; ``first_row``, counted among the rows of that subject; and ``draw``, which says
-        which synthetic window of that origin it is, and is -1 for a recorded one.
+        ``subject``; ``first_row``, counted among the rows of that subject; and ``draw``, the number of the
+        synthetic window among those of the same origin, or -1 for a recorded window.
         """
         return self.provenance.origins()
 
@@ -76,7 +76,7 @@ class WindowArray(ABC):
         return len(self.provenance)
 
     def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, tuple):  # X[index, ...], as scikit-learn's _safe_indexing asks
+        if isinstance(key, tuple):  # X[index, ...], as in scikit-learn's _safe_indexing
             if not all(part is Ellipsis or _is_everything(part) for part in key[1:]):
                 return np.asarray(self)[key]
             key = key[0] if key else slice(None)
@@ -84,7 +84,7 @@ class WindowArray(ABC):
             return self
         if isinstance(key, int | np.integer) and not isinstance(key, bool):
             if not -len(self) <= key < len(self):
-                raise IndexError(f"There are {len(self)} windows, so none has the index {key}.")
+                raise IndexError(f"The index {key} is out of range: there are {len(self)} windows.")
             key = int(key) % len(self)
             return self._take(slice(key, key + 1)).to_numpy()[0]
         if not isinstance(key, slice):
@@ -103,14 +103,16 @@ class WindowArray(ABC):
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
         if self.provenance.holds_synthetic:
             raise TypeError(
-                f"These {len(self)} windows hold {int(self.is_synthetic.sum())} synthetic ones, whose "
-                "labels only this object knows: as a bare array, an estimator would fit them to the "
-                "labels of other windows. Either build the pipeline with skaug.make_pipeline, or end "
-                "a scikit-learn Pipeline in skaug.WindowRegressor(...) or skaug.WindowClassifier(...). "
-                "Call .to_numpy() if you do want the bare array (the labels are in .y)."
+                f"{int(self.is_synthetic.sum())} of these {len(self)} windows are synthetic, and only this "
+                "object knows their labels: as a bare array, they would be fitted to the labels of other "
+                "windows. Either build the pipeline with skaug.make_pipeline, or end a scikit-learn "
+                "Pipeline in skaug.WindowRegressor(...) or skaug.WindowClassifier(...). Call .to_numpy() "
+                "if you do want the bare array (the labels are in .y)."
             )
         if copy is False:
-            raise ValueError("The values are made when they are asked for: they need copying.")
+            raise ValueError(
+                "The array is made on request and cannot be a view: use copy=None or copy=True."
+            )
         values = self.to_numpy()
         return values if dtype is None else values.astype(dtype, copy=False)
 

@@ -12,24 +12,27 @@ import pandas as pd
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from skaug._arrays import blocks_of, covered_rows, in_halves, plain_layout, window_views
-from skaug.tables.columns import as_context, concatenate_contexts, encode, pack, unpack
+from skaug.tables.columns import as_context, encode
 from skaug.windows.base import WindowArray
+from skaug.windows.joining import covered_context, join_contexts, join_rows
+from skaug.windows.pickling import pack_frame, unpack_frame
 from skaug.windows.provenance import REAL, Provenance, concatenate_provenance
+from skaug.windows.values import default_names, one_per_window, plain_values
 
-# Bytes of samples that are worked on at once: few enough for what is computed of them to stay in the
-# cache, and to lie in memory that was used before, which the system need not clear.
+# Bytes of samples to work on at a time: few enough that results stay in the cache, and lie in memory that was
+# used before, which the system need not clear.
 _BLOCK_BYTES = 1 << 19
 
 
 class Windows(WindowArray):
     """Windows of sensor recordings, as an array-like of shape (n_windows, window_size, n_features).
 
-    Overlapping windows share their samples, and selecting windows copies nothing; an array is made
-    when it is asked for. scikit-learn's tools treat it like an array: ``len``, ``shape``, indexing by
-    slices, masks and integers, ``train_test_split``, ``cross_validate``, ``clone``, pickling.
+    Overlapping windows share their samples, and selecting windows copies nothing; an array is made only
+    on request. scikit-learn's tools treat it like an array: ``len``, ``shape``, indexing by slices, masks
+    and integers, ``train_test_split``, ``cross_validate``, ``clone``, pickling.
 
-    Windows are made by `SubjectWindower`, or by `Windows.from_arrays` from arrays that exist already.
-    What holds synthetic windows refuses ``np.asarray``, because a bare array would lose their labels;
+    Windows come from `SubjectWindower`, or from `Windows.from_arrays` for arrays that exist already. A
+    container with synthetic windows refuses ``np.asarray``, because a bare array would lose their labels;
     `to_numpy` is the explicit way.
 
     Attributes
@@ -39,16 +42,23 @@ class Windows(WindowArray):
     groups : ndarray of shape (n_windows,), or None
         The subject of each window.
     is_synthetic : ndarray of shape (n_windows,)
-        Whether each window was synthesised.
+        Whether each window is synthetic.
     feature_names : list of str
         The channels.
     window_size : int
-        Samples in a window.
+        Samples per window.
     origins : DataFrame of n_windows rows
         ``subject``, ``first_row`` (counted among the rows of that subject) and ``draw`` (-1 for a
         recorded window).
     context : DataFrame of n_windows * window_size rows
         The other columns of the table.
+    provenance : Provenance
+        Labels, subjects, origins, draws, and the rows of the table that the windows were cut from.
+
+    See Also
+    --------
+    SubjectWindower : Cuts recordings into windows.
+    WindowFeatures : Features of windows that keep their labels.
 
     Examples
     --------
@@ -56,7 +66,7 @@ class Windows(WindowArray):
     >>> from skaug import Windows
     >>> windows = Windows.from_arrays(np.zeros((4, 100, 2)), y=[60, 61, 80, 82], groups=list("AABB"))
     >>> windows
-    Windows(4 of 100 x 2: x0, x1; 2 subjects, labelled)
+    Windows(4 of 100 x 2: x0, x1; 2 subjects, labeled)
     >>> windows[windows.groups == "B"].y
     array([80, 82])
     """
@@ -73,7 +83,7 @@ class Windows(WindowArray):
     ) -> None:
         self._signals = signals
         self._starts = starts
-        # As the table holds it: categories are made of text when it is asked for.
+        # As the table holds it: text becomes categories when the context is read.
         self._context = context
         self._context_starts = starts if context_starts is None else context_starts
         self.window_size = window_size
@@ -90,7 +100,7 @@ class Windows(WindowArray):
         *,
         feature_names: Sequence[str] | None = None,
     ) -> Windows:
-        """Make windows of a 3-D array.
+        """Make windows from a 3-D array.
 
         Parameters
         ----------
@@ -106,7 +116,7 @@ class Windows(WindowArray):
         Returns
         -------
         Windows
-            Their origins count as if each subject's windows had been recorded end to end.
+            Their origins are counted as if the windows of each subject had been recorded end to end.
 
         Raises
         ------
@@ -119,28 +129,28 @@ class Windows(WindowArray):
         values = np.ascontiguousarray(plain_values(X))
         n_windows, window_size, n_features = values.shape
         if feature_names is None:
-            feature_names = _default_names(n_features)
+            feature_names = default_names(n_features)
         feature_names = [str(name) for name in feature_names]
         if len(feature_names) != n_features:
             raise ValueError(
-                f"X has {n_features} features, but {len(feature_names)} feature_names."
+                f"X has {n_features} features, but feature_names has {len(feature_names)} entries."
             )
-        twice = [name for name in feature_names if feature_names.count(name) > 1]
-        if twice:
-            raise ValueError(f"Two features are called {twice[0]!r}: rename one.")
-        labels = None if y is None else _one_a_window(y, n_windows, "y")
+        repeated = [name for name in feature_names if feature_names.count(name) > 1]
+        if repeated:
+            raise ValueError(f"Two features are called {repeated[0]!r}: rename one.")
+        labels = None if y is None else one_per_window(y, n_windows, "y")
         codes, subjects = np.zeros(n_windows, dtype=np.intp), None
         if groups is not None:
-            names = _one_a_window(groups, n_windows, "groups")
+            names = one_per_window(groups, n_windows, "groups")
             if names.ndim != 1:
                 raise ValueError(
-                    f"groups must name one subject for each window, got the shape {names.shape}."
+                    f"groups must hold one subject per window, got the shape {names.shape}."
                 )
             codes, subjects = encode(pd.Series(names))
             if (codes < 0).any():
                 window = int(np.flatnonzero(codes < 0)[0])
                 raise ValueError(
-                    f"groups has no subject for window {window}: name one, or drop it."
+                    f"The subject of window {window} is missing in groups: fill it in or drop the window."
                 )
         nth_of_subject = pd.Series(codes).groupby(codes).cumcount().to_numpy()
         return cls(
@@ -163,6 +173,14 @@ class Windows(WindowArray):
     def concatenate(parts: Sequence[Windows]) -> Windows:
         """Join windows of the same size and channels, in the order given.
 
+        Parameters
+        ----------
+        parts : sequence of Windows
+
+        Returns
+        -------
+        Windows
+
         Raises
         ------
         ValueError
@@ -172,7 +190,7 @@ class Windows(WindowArray):
         """
         parts = list(parts)
         if not parts:
-            raise ValueError("There are no windows to join: pass at least one Windows.")
+            raise ValueError("There are no windows to join: pass at least one Windows object.")
         first = parts[0]
         for part in parts:
             if not isinstance(part, Windows):
@@ -187,15 +205,17 @@ class Windows(WindowArray):
                 )
         provenance = concatenate_provenance([part.provenance for part in parts])
         filled = [part for part in parts if len(part)] or [first]
-        context, context_starts = _joined_contexts(filled)
+        size = first.window_size
+        contexts = [(part._context, part._context_starts) for part in filled]
+        context, context_starts = join_contexts(contexts, size)
         if all(part._signals is first._signals for part in filled) and context is first._context:
             signals, starts = first._signals, np.concatenate([part._starts for part in filled])
         else:
-            signals, starts = _joined_signals(filled)
+            signals, starts = join_rows([(part._signals, part._starts) for part in filled], size)
         return Windows(
             signals,
             starts,
-            first.window_size,
+            size,
             provenance,
             first.feature_names,
             context,
@@ -216,8 +236,8 @@ class Windows(WindowArray):
     def context(self) -> pd.DataFrame:
         """The other columns of the table, one row per sample of each window.
 
-        Subject, target and every column that is no channel: the conditions that a synthesizer is
-        told. The index has the levels ``window`` (position) and ``sample``. Text is categorical.
+        Subject, target and every other column that is not a channel: the conditions that a synthesizer
+        gets. The index has the levels ``window`` (position) and ``sample``. Text is categorical.
         """
         rows = (self.first_context_rows[:, None] + np.arange(self.window_size)).ravel()
         index = pd.MultiIndex.from_product(
@@ -227,8 +247,9 @@ class Windows(WindowArray):
 
     @property
     def context_rows(self) -> pd.DataFrame:
-        """The context of each row that a window covers, once, however many windows hold it."""
-        context, context_starts = self._covered_context()
+        """The context of each row that windows cover; a row that several windows share appears once."""
+        size = self.window_size
+        context, context_starts = covered_context(self._context, self._context_starts, size)
         context = as_context(context)
         if self._context_starts is self._starts:
             return context
@@ -244,12 +265,16 @@ class Windows(WindowArray):
         return covered_rows(self._starts, self.window_size)[0]
 
     def to_numpy(self, dtype: DTypeLike | None = None) -> NDArray:
-        """Give the samples as a new array of shape (n_windows, window_size, n_features).
+        """Return the samples as a new array of shape (n_windows, window_size, n_features).
 
         Parameters
         ----------
         dtype : data type, optional
-            Of the array; by default that of the windows.
+            Data type of the array; by default that of the windows.
+
+        Returns
+        -------
+        ndarray of shape (n_windows, window_size, n_features)
         """
         out = np.empty(self.shape, dtype=self.dtype if dtype is None else dtype)
         in_halves(lambda which: self._copy_samples(which, out[which]), len(out), out.nbytes)
@@ -260,14 +285,13 @@ class Windows(WindowArray):
             out[block] = views
 
     def map_blocks(self, compute: Callable[[NDArray], NDArray]) -> NDArray:
-        """Compute something of every window without an array of all the samples.
+        """Compute something for every window without an array of all the samples.
 
         Parameters
         ----------
         compute : callable
-            Maps the samples of a block, of shape (n_block, window_size, n_features), to an array with an
-            entry for each window. The block is its own to write to. If there are many windows, two threads
-            call it.
+            Maps the samples of a block, of shape (n_block, window_size, n_features), to an array with one
+            entry per window. It may write to the block. If there are many windows, two threads call it.
 
         Returns
         -------
@@ -279,7 +303,7 @@ class Windows(WindowArray):
         def work(half: slice) -> list[NDArray]:
             parts = []
             for block in blocks_of(half, n_block):
-                # The samples of a channel one after the other: what is done along them is faster.
+                # The samples of a channel lie one after the other, so that work along them is faster.
                 channels = (block.stop - block.start, len(self.feature_names), self.window_size)
                 samples = np.empty(channels, dtype=self.dtype).transpose(0, 2, 1)
                 self._copy_samples(block, samples)
@@ -296,7 +320,7 @@ class Windows(WindowArray):
         return self.to_numpy(dtype)  # converted while it is copied, not once more
 
     def to_frame(self) -> pd.DataFrame:
-        """Give the windows as a table again, one row per sample of each window.
+        """Return the windows as a table, one row per sample of each window.
 
         Returns
         -------
@@ -309,17 +333,22 @@ class Windows(WindowArray):
         return pd.concat([channels, context], axis=1)
 
     def _to_plain(self) -> NDArray:
-        """Give what an estimator that knows nothing of windows works on: the bare array."""
+        """Return the plain array to pass to an estimator that is not window-aware."""
         return self.to_numpy()
 
     def relabel(self, y: ArrayLike | None) -> Windows:
-        """Give the windows other labels.
+        """Return the windows with other labels.
 
         Parameters
         ----------
         y : array-like of shape (n_windows,), or (n_rows,) of the table they were cut from, or None
             Labels of rows are aggregated as the windower would. None changes nothing, and neither
-            does any `y` where there are synthetic windows: only the container knows their labels.
+            does any `y` if some windows are synthetic: only the container knows their labels.
+
+        Returns
+        -------
+        Windows
+            They share the samples.
 
         Raises
         ------
@@ -329,18 +358,18 @@ class Windows(WindowArray):
         return self._with(provenance=self.provenance.relabel(y))
 
     def _drawn(self, draws: ArrayLike) -> Windows:
-        """Give the windows as conditions of synthesis, each with the number of its draw.
+        """Return the windows as conditions of synthesis, each with the number of its draw.
 
         Parameters
         ----------
         draws : array-like of int of shape (n_windows,)
-            How many windows of the same origin are asked for before this one.
+            How many windows of the same origin are requested before this one.
         """
-        draw = _one_a_window(draws, len(self), "draws").astype(np.int64)
+        draw = one_per_window(draws, len(self), "draws").astype(np.int64)
         return self._with(provenance=replace(self.provenance, draw=draw))
 
     def synthesized(self, X: ArrayLike, y: ArrayLike | None = None) -> Windows:
-        """Give synthetic windows of these conditions: the same origins and context, other samples.
+        """Return synthetic windows of these conditions: the same origins and context, other samples.
 
         Parameters
         ----------
@@ -348,6 +377,11 @@ class Windows(WindowArray):
             The synthetic samples.
         y : array-like of shape (n_windows,), optional
             Their labels; those of the conditions by default.
+
+        Returns
+        -------
+        Windows
+            All of them synthetic.
 
         Raises
         ------
@@ -360,22 +394,25 @@ class Windows(WindowArray):
             self.provenance, is_synthetic=np.ones(len(self), dtype=bool), rows=None
         )
         if y is not None:
-            provenance = replace(provenance, y=_one_a_window(y, len(self), "y"))
+            provenance = replace(provenance, y=one_per_window(y, len(self), "y"))
         return self._with(provenance=provenance).with_samples(X)
 
     def with_samples(self, X: ArrayLike) -> Windows:
-        """Give the windows other samples; labels, origins and context stay.
+        """Return the windows with other samples; labels, origins and context stay.
 
         Parameters
         ----------
         X : array-like of shape (n_windows, new_window_size, n_features)
-            The samples. Where their length is another, the context, which has one row per sample, is
-            left behind.
+            The samples. If their length differs, the context, which has one row per sample, is dropped.
+
+        Returns
+        -------
+        Windows
 
         Raises
         ------
         ValueError
-            If there is another number of windows or features.
+            If the number of windows or of features differs.
         """
         values = plain_values(X.to_numpy() if isinstance(X, Windows) else X)
         n_windows, window_size, n_features = values.shape
@@ -396,7 +433,7 @@ class Windows(WindowArray):
         )
 
     def _with_context(self, context: pd.DataFrame, y: ArrayLike | None) -> Windows:
-        """Give the windows another context and other labels.
+        """Return the windows with another context and other labels.
 
         Parameters
         ----------
@@ -405,7 +442,7 @@ class Windows(WindowArray):
         y : array-like of shape (n_windows,), or None
             The labels.
         """
-        labels = None if y is None else _one_a_window(y, len(self), "y")
+        labels = None if y is None else one_per_window(y, len(self), "y")
         return self._with(
             context=context,
             context_starts=self.first_context_rows,
@@ -413,7 +450,19 @@ class Windows(WindowArray):
         )
 
     def blocks(self, n_rows: int = 1 << 18) -> Iterator[tuple[slice, Windows]]:
-        """Walk over the windows in blocks of about `n_rows` rows, to bound the memory of a step."""
+        """Walk over the windows in blocks, to bound the memory of a step.
+
+        Parameters
+        ----------
+        n_rows : int, default=262144
+            About how many samples per channel to work on at a time.
+
+        Yields
+        ------
+        which : slice
+            The windows of the block.
+        block : Windows
+        """
         n_block = max(1, n_rows // self.window_size)
         for which in blocks_of(slice(0, len(self)), n_block):
             yield which, self[which]
@@ -439,10 +488,11 @@ class Windows(WindowArray):
             provenance=self.provenance.take(index),
         )
 
-    def compact(self) -> Windows:
-        """Keep only the rows that the windows cover."""
-        signals, starts = _joined_signals([self])
-        context, context_starts = self._covered_context()
+    def _compact(self) -> Windows:
+        """Return the windows without the rows that they do not cover."""
+        size = self.window_size
+        signals, starts = join_rows([(self._signals, self._starts)], size)
+        context, context_starts = covered_context(self._context, self._context_starts, size)
         if np.array_equal(starts, context_starts):
             context_starts = starts  # one array, as where windows are cut
         return self._with(
@@ -453,18 +503,9 @@ class Windows(WindowArray):
             context_starts=context_starts,
         )
 
-    def _covered_context(self) -> tuple[pd.DataFrame, NDArray[np.intp]]:
-        """Give the context of the rows that windows cover, and where in it each of them begins."""
-        starts, stretches = covered_rows(self._context_starts, self.window_size)
-        rows = [np.arange(stretch.start, stretch.stop) for stretch in stretches]
-        if sum(map(len, rows)) == len(self._context):
-            return self._context, starts
-        kept = np.concatenate([np.empty(0, dtype=np.intp), *rows])
-        return self._context.take(kept).reset_index(drop=True), starts
-
     def __getstate__(self) -> dict[str, Any]:
-        # Kept, because joblib writes what goes to several workers once, if it is the same array. Windows
-        # of a bare array are packed anew: it may be the caller's, who may have changed it.
+        # Kept, because joblib writes an array that goes to several workers once. Windows of a bare array
+        # are packed anew: it may be the caller's, who may have changed it.
         packed = self._pack() if self._packed is None else self._packed
         if len(self._context.columns):
             self._packed = packed
@@ -476,24 +517,23 @@ class Windows(WindowArray):
         }
 
     def _pack(self) -> dict[str, Any]:
-        # Plain arrays only: what is not covered must not travel to a worker, and joblib's hash of
+        # Plain arrays only: rows that are not covered must not travel to a worker, and joblib's hash of
         # equal windows must be equal, whatever they were cut from.
-        kept = self.compact()
+        kept = self._compact()
         starts = plain_layout(kept._starts)
         is_one = kept._context_starts is kept._starts
         return {
             "_signals": plain_layout(kept._signals),
             "_starts": starts,
-            "_context": {name: pack(column) for name, column in kept._context.items()},
+            "_context": pack_frame(kept._context),
             "_context_starts": starts if is_one else plain_layout(kept._context_starts),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        context = {name: unpack(packed) for name, packed in state["_context"].items()}
         size = state["window_size"]
         n_rows = int(state["_context_starts"].max(initial=-size)) + size
-        frame = pd.DataFrame(context, index=range(n_rows), copy=False)
-        self.__dict__.update(state, _context=frame, _packed=None)
+        context = unpack_frame(state["_context"], n_rows)
+        self.__dict__.update(state, _context=context, _packed=None)
 
     def __repr__(self) -> str:
         n, size, n_features = self.shape
@@ -501,7 +541,7 @@ class Windows(WindowArray):
         if self.groups is not None:
             n_subjects = len(np.unique(self.provenance.codes))
             parts.append(f"{n_subjects} subject{'s' if n_subjects != 1 else ''}")
-        parts.append("labelled" if self.y is not None else "no labels")
+        parts.append("labeled" if self.y is not None else "no labels")
         if self.provenance.holds_synthetic:
             parts.append(f"{int(self.is_synthetic.sum())} synthetic")
         names = ", ".join(self.feature_names[:4]) + (", ..." if n_features > 4 else "")
@@ -521,78 +561,15 @@ class Windows(WindowArray):
         return f"<div><p>{html.escape(repr(self))}</p>{shown}{more}</div>"
 
 
-def _joined_signals(parts: Sequence[Windows]) -> tuple[NDArray, NDArray[np.intp]]:
-    """Give the rows that windows cover, part by part, and the first row of each window."""
-    first = parts[0]._signals
-    covered = [covered_rows(part._starts, part.window_size) for part in parts]
-    n_rows = [sum(s.stop - s.start for s in stretches) for _, stretches in covered]
-    offsets = np.cumsum([0, *n_rows[:-1]])
-    starts = np.concatenate([at + by for (at, _), by in zip(covered, offsets, strict=True)])
-    if len(parts) == 1 and n_rows[0] == len(first):
-        return first, starts
-    pieces = [
-        part._signals[stretch]
-        for part, (_, stretches) in zip(parts, covered, strict=True)
-        for stretch in stretches
-    ]
-    return np.concatenate([first[:0], *pieces]), starts
-
-
-def _joined_contexts(parts: Sequence[Windows]) -> tuple[pd.DataFrame, NDArray[np.intp]]:
-    """Give the context of windows, and the row in it at which each of them begins."""
-    if all(part._context is parts[0]._context for part in parts):
-        return parts[0]._context, np.concatenate([part._context_starts for part in parts])
-    covered = [part._covered_context() for part in parts]
-    offsets = np.cumsum([0, *(len(context) for context, _ in covered[:-1])])
-    starts = [at + by for (_, at), by in zip(covered, offsets, strict=True)]
-    return concatenate_contexts([context for context, _ in covered]), np.concatenate(starts)
-
-
-def plain_values(X: Any) -> NDArray:
-    """Give windows as a numeric 3-D array.
-
-    Raises
-    ------
-    ValueError
-        If it is not 3-D, empty in time or features, or not numeric.
-    """
-    values = np.asarray(X)
-    if values.ndim != 3:
-        raise ValueError(
-            f"Windows are 3-D, (n_windows, window_size, n_features), got {values.ndim}-D of shape "
-            f"{values.shape}. Cut recordings with skaug.SubjectWindower, or reshape to "
-            "(n_windows, window_size, 1) where there is one channel."
-        )
-    if values.dtype.kind not in "fiub":
-        raise ValueError(f"Windows hold numbers, got an array of dtype {values.dtype}.")
-    if values.shape[1] == 0 or values.shape[2] == 0:
-        raise ValueError(f"Windows need samples and features, got the shape {values.shape}.")
-    return values.astype(np.float64) if values.dtype.kind in "iub" else values
-
-
-def _one_a_window(values: ArrayLike, n_windows: int, name: str) -> NDArray:
-    array = np.array(values)  # a copy: labels do not change with an array of the caller's
-    if array.ndim == 0 or len(array) != n_windows:
-        given = "a scalar" if array.ndim == 0 else f"{len(array)} entries"
-        raise ValueError(
-            f"{name} must have one entry for each of {n_windows} windows, got {given}."
-        )
-    return array
-
-
-def _default_names(n_features: int) -> list[str]:
-    return [f"x{i}" for i in range(n_features)]
-
-
 def as_windows(X: Any) -> Windows:
-    """Give windows as `Windows`, a 3-D array wrapped."""
+    """Return windows as `Windows`; a 3-D array is wrapped."""
     return X if isinstance(X, Windows) else Windows.from_arrays(X)
 
 
 def require_alike(X: Any, window_size: int, feature_names: Sequence[str], step: str) -> None:
     """Raise unless windows have the length and the channels that a step was fitted on.
 
-    Channels of an array have no names to compare.
+    The channels of an array have no names to compare.
 
     Raises
     ------
@@ -605,7 +582,7 @@ def require_alike(X: Any, window_size: int, feature_names: Sequence[str], step: 
             f"X holds windows of shape {shape}, but {step} was fitted on windows of shape {fitted}."
         )
     names = X.feature_names if isinstance(X, Windows) else feature_names
-    unnamed = _default_names(len(feature_names))
+    unnamed = default_names(len(feature_names))
     if names != feature_names and unnamed not in (names, feature_names):
         raise ValueError(
             f"X holds windows of {', '.join(names)}, but {step} was fitted on windows of "

@@ -1,4 +1,4 @@
-"""What is known of every window besides its samples: label, subject, origin, rows."""
+"""Provenance: what is known of every window besides its samples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from skaug._arrays import covered_rows, plain_layout
 from skaug.tables.aggregation import Aggregation, aggregate
 from skaug.tables.columns import as_column
 
-#: The draw of a window that was recorded, not synthesised.
+#: The draw of a window that was recorded.
 REAL = -1
 
 
@@ -27,12 +27,12 @@ class FrameRows:
     starts : ndarray of shape (n_windows,)
         First row of each window.
     size : int
-        Rows in a window.
+        Rows per window.
     n_rows : int
         Rows of the frame.
     positions : ndarray of shape (n_sorted_rows,), optional
-        For frames whose subjects are not contiguous: `starts` counts in rows sorted by subject, and
-        `positions` says where each of those lies in the frame. None if the order is the frame's.
+        If the rows of some subject are not adjacent: the position in the frame of each row sorted by
+        subject, in which `starts` counts. None if the order is the frame's.
     """
 
     starts: NDArray[np.intp]
@@ -41,11 +41,11 @@ class FrameRows:
     positions: NDArray[np.intp] | None = None
 
     def take(self, index: Any) -> FrameRows:
-        """Give the rows of some of the windows."""
+        """Return the rows of some of the windows."""
         return replace(self, starts=self.starts[index])
 
     def indices(self) -> NDArray[np.intp]:
-        """Give the position of each row of each window, of shape (n_windows, size)."""
+        """Return the position of each row of each window, of shape (n_windows, size)."""
         rows = self.starts[:, None] + np.arange(self.size)
         return rows if self.positions is None else self.positions[rows]
 
@@ -65,25 +65,25 @@ class Provenance:
     codes : ndarray of shape (n_windows,)
         The subject of each window, as a position in `subjects`.
     subjects : ndarray of shape (n_subjects,), or None
-        The subjects. None where the recordings are nobody's in particular.
+        The subjects; None without subjects.
     first_row : ndarray of shape (n_windows,)
         First row of each window, counted among all the rows of its subject.
     draw : ndarray of shape (n_windows,)
-        Which synthetic window of that origin it is; `REAL` for a recorded one.
+        The number of the synthetic window among those of the same origin; `REAL` for a recorded one.
     is_synthetic : ndarray of shape (n_windows,)
-        Whether the samples were synthesised.
+        Whether the samples are synthetic.
     y : ndarray of shape (n_windows,), or None
         The label of each window.
     rows : FrameRows or None
-        Where the windows lay in the frame that was transformed; None if in none, or in several.
+        Where the windows lay in the frame that was transformed; None if there is none, or several.
     subject : str or None
         The column that the subjects were read from.
     target : str or None
         The column that the labels were aggregated from.
     target_agg : str or callable
-        How.
+        How they were aggregated.
     is_replaced : bool
-        Whether other labels were passed to ``fit`` than the windows carried, such as transformed ones.
+        Whether labels that were passed, such as transformed ones, replaced different ones of the windows.
     """
 
     codes: NDArray[np.intp]
@@ -108,16 +108,16 @@ class Provenance:
 
     @property
     def holds_synthetic(self) -> bool:
-        """Whether any window was synthesised."""
+        """Whether any window is synthetic."""
         return bool(self.is_synthetic.any())
 
     def origins(self) -> pd.DataFrame:
-        """One row per window: subject, first_row, draw."""
+        """Return one row per window: subject, first_row, draw."""
         subject = np.full(len(self), None) if self.groups is None else self.groups
         return pd.DataFrame({"subject": subject, "first_row": self.first_row, "draw": self.draw})
 
     def take(self, index: Any) -> Provenance:
-        """Give the labels of some of the windows."""
+        """Return the provenance of some of the windows."""
         return replace(
             self,
             codes=self.codes[index],
@@ -129,7 +129,7 @@ class Provenance:
         )
 
     def compact(self) -> Provenance:
-        """Forget the subjects and rows that no window refers to: what may be pickled."""
+        """Return a copy without the subjects and rows that no window refers to, which may be pickled."""
         present, codes = np.unique(self.codes, return_inverse=True)
         rows = self.rows
         if rows is not None:
@@ -151,15 +151,15 @@ class Provenance:
         )
 
     def relabel(self, y: Any) -> Provenance:
-        """Give the windows the labels that were passed to ``fit`` or ``score``.
+        """Return the provenance with the labels that were passed to ``fit`` or ``score``.
 
-        Labels that are passed win over those that the windows carry, with one exception: what holds
-        synthetic windows was made while fitting, and no `y` from outside has an entry for them.
+        Labels that are passed win over those that the windows carry, with one exception: if some windows
+        are synthetic, they were made while fitting, and no `y` from outside has an entry for them.
 
         Parameters
         ----------
         y : array-like of shape (n_windows,) or (n_rows_of_the_frame,), or None
-            One label a window, or one a row, which are then aggregated; None keeps the labels.
+            One label per window, or one per row, which are then aggregated; None keeps the labels.
 
         Returns
         -------
@@ -174,7 +174,7 @@ class Provenance:
             return self
         n_rows = None if self.rows is None else self.rows.n_rows
         if np.ndim(y) == 0:
-            raise ValueError(f"y must hold one label a window, got the scalar {y!r}.")
+            raise ValueError(f"y must hold one label per window, got the scalar {y!r}.")
         if n_rows == len(y) and self.rows is not None:
             return self._replace_labels(self.rows.aggregate(y, self.target_agg))
         if len(y) == len(self):
@@ -193,7 +193,7 @@ class Provenance:
 
 
 def concatenate_provenance(parts: Sequence[Provenance]) -> Provenance:
-    """Join the labels of several sets of windows.
+    """Join the provenance of several sets of windows.
 
     Raises
     ------
@@ -205,7 +205,9 @@ def concatenate_provenance(parts: Sequence[Provenance]) -> Provenance:
         known = [getattr(part, what) is not None for part in parts if len(part)]
         if any(known) and not all(known):
             noun = "labels (y)" if what == "y" else "subjects (groups)"
-            raise ValueError(f"Some of these windows have {noun} and others have none: give all.")
+            raise ValueError(
+                f"Some of these windows have {noun} and others have none: pass them for all."
+            )
     filled = [part for part in parts if len(part)] or [first]
     subjects, codes = _concatenate_subjects(filled)
     return replace(
