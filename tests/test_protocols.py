@@ -1,4 +1,4 @@
-"""The comparison of protocols."""
+"""Comparisons of protocols: fits, folds, scores, predictions and what is refused."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_scores_are_those_of_cross_validation(windows: Windows) -> None:
         assert_array_equal(scores.loc[scores["protocol"] == protocol, "score"], expected)
 
 
-def test_each_fold_tells_what_was_trained_on_and_who_was_tested(windows: Windows) -> None:
+def test_rows_name_the_tested_subject_and_count_training_windows(windows: Windows) -> None:
     scores = compare_protocols(
         pipeline(n_synthetic=10),
         windows,
@@ -86,7 +86,7 @@ def test_each_fold_tells_what_was_trained_on_and_who_was_tested(windows: Windows
         assert sorted(of_protocol["subject"]) == sorted(of_subject.index)
 
 
-def test_tables_and_windows_both_doors_and_searches_score_alike(
+def test_scores_are_the_same_for_tables_windows_both_doors_and_searches(
     recordings: pd.DataFrame, windows: Windows
 ) -> None:
     windower = SubjectWindower(256, 128, features=["BVP", "ECG"], target="heart_rate")
@@ -129,7 +129,7 @@ def test_fits_from_the_cache_of_the_pipeline_take_no_negative_time(
         for _ in range(2)
     )
     assert (first["synthesis_seconds"] >= 0.5).all()
-    # The cached augmenter still says that it took half a second, which this fit did not.
+    # The cached augmenter keeps the seconds of the first fit, which are not part of the second one.
     assert (again["fit_seconds"] >= 0).all()
 
 
@@ -155,7 +155,7 @@ def test_more_than_twenty_subjects_are_tested_in_ten_folds() -> None:
         assert scores["fold"].nunique() == n_folds
 
 
-def test_a_table_may_call_its_subjects_otherwise(recordings: pd.DataFrame) -> None:
+def test_the_subject_column_may_have_another_name(recordings: pd.DataFrame) -> None:
     table = recordings.rename(columns={"subject": "wearer"})
     windower = SubjectWindower(256, features=["BVP"], target="heart_rate", subject="wearer")
     scores = compare_protocols(pipeline(windower), table, progress=False).scores
@@ -175,7 +175,7 @@ def test_a_subject_on_both_sides_is_refused(windows: Windows) -> None:
         compare_protocols(pipeline(), windows, cv=KFold(2, shuffle=True, random_state=0))
 
 
-def test_one_augmenter_is_needed(windows: Windows) -> None:
+def test_exactly_one_augmenter_is_required(windows: Windows) -> None:
     with pytest.raises(ValueError, match="found none"):
         compare_protocols(make_pipeline(WindowSpectrum(), Ridge()), windows)
     with pytest.raises(ValueError, match="found 2: synthefyaugmenter-1, synthefyaugmenter-2"):
@@ -191,12 +191,12 @@ def test_unknown_protocols_are_refused(windows: Windows, protocols: tuple[str, .
         compare_protocols(pipeline(), windows, protocols=protocols)
 
 
-def test_an_error_in_a_fit_is_the_users_to_see(windows: Windows) -> None:
+def test_an_error_in_a_fit_reaches_the_user(windows: Windows) -> None:
     with pytest.raises(ValueError, match="n_synthetic=-1"):
         compare_protocols(pipeline(n_synthetic=-1), windows, progress=False)
 
 
-def test_scores_of_a_subject_are_of_its_own_windows(windows: Windows) -> None:
+def test_the_scores_of_a_subject_are_those_of_its_predictions(windows: Windows) -> None:
     comparison = compare_protocols(
         pipeline(), windows, cv=SubjectKFold(2), scoring=[MAE, "r2"], progress=False
     )
@@ -208,7 +208,7 @@ def test_scores_of_a_subject_are_of_its_own_windows(windows: Windows) -> None:
         assert_allclose(row.score, {MAE: error, "r2": fit}[row.metric])
 
 
-def test_predictions_are_of_each_window_once(windows: Windows) -> None:
+def test_each_window_is_predicted_once(windows: Windows) -> None:
     predictions = compare_protocols(
         pipeline(), windows, protocols=["TRTR"], cv=SubjectKFold(3), progress=False
     ).predictions
@@ -220,7 +220,7 @@ def test_predictions_are_of_each_window_once(windows: Windows) -> None:
     )
 
 
-def test_metrics_may_be_named_as_one_likes(windows: Windows) -> None:
+def test_metrics_may_be_named_by_the_user(windows: Windows) -> None:
     worst = make_scorer(max_error, greater_is_better=False)
     scores = compare_protocols(
         pipeline(),
@@ -256,7 +256,7 @@ def test_rows_may_be_scored(recordings: pd.DataFrame) -> None:
 
 
 class Recorder(Synthesizer):
-    """Notes what it was fitted on and asked for, in `seen`, and gives the conditions less 1."""
+    """Records what it is fitted on and conditioned on in `seen`, and returns the conditions minus 1."""
 
     seen: ClassVar[list[tuple[str, list[str], list[int]]]] = []
 
@@ -272,7 +272,7 @@ class Recorder(Synthesizer):
         self.seen.append((what, sorted(set(windows.groups)), windows.origins["draw"].tolist()))
 
 
-def test_synthetic_test_windows_are_made_of_the_test_subjects_alone(windows: Windows) -> None:
+def test_synthetic_test_windows_are_made_from_the_test_subject_only(windows: Windows) -> None:
     Recorder.seen.clear()
     estimator = pipeline().set_params(synthefyaugmenter__synthesizer=Recorder())
     comparison = compare_protocols(
@@ -309,6 +309,36 @@ def test_a_search_validates_on_real_windows_before_it_is_tested_on_synthetic_one
     assert sum(what == "synthesize" for what, _, _ in Recorder.seen) == 6  # subjects
 
 
+def test_synthetic_tests_are_the_same_wherever_the_augmenter_is(
+    recordings: pd.DataFrame, windows: Windows, tmp_path: Path
+) -> None:
+    windower = SubjectWindower(256, 128, features=["BVP", "ECG"], target="heart_rate")
+    scaled = sklearn_pipeline.make_pipeline(StandardScaler(), Ridge())
+    second = sklearn_pipeline.make_pipeline(
+        SynthefyAugmenter(), WindowSpectrum(0.5, 4.0, 32), WindowRegressor(scaled)
+    )
+    grid = {"ridge__alpha": [1.0]}
+    search = GridSearchCV(pipeline(), grid, cv=SubjectKFold(2), scoring=window_scorer(MAE))
+    cached = pipeline().set_params(memory=str(tmp_path / "cache"))
+
+    def predictions(estimator: Any, X: Any) -> pd.DataFrame:
+        return compare_protocols(
+            estimator, X, protocols=["TRTS"], cv=SubjectKFold(3), progress=False
+        ).predictions
+
+    expected = predictions(pipeline(), windows)
+    assert expected["is_synthetic"].all()
+    for estimator, X in (
+        (pipeline(windower), recordings),
+        (second, windows),
+        (search, windows),
+        (TransformedTargetRegressor(search), windows),
+        (cached, windows),
+        (cached, windows),
+    ):
+        pd.testing.assert_frame_equal(predictions(estimator, X), expected)
+
+
 def test_passed_labels_are_those_of_synthetic_test_windows(windows: Windows) -> None:
     y = windows.y + 100
     predictions = compare_protocols(
@@ -337,7 +367,7 @@ def test_the_control_repeats_as_many_real_windows(windows: Windows) -> None:
         assert_allclose(-mean_absolute_error(test.y, alone.predict(test)), score)
 
 
-def test_duplicates_are_of_windows_that_synthetic_ones_could_be_made_of(windows: Windows) -> None:
+def test_only_windows_that_may_be_conditions_are_duplicated(windows: Windows) -> None:
     class OfOne(Recorder):
         def can_condition(self, windows: Windows) -> np.ndarray:
             return windows.groups == "S1"
@@ -356,7 +386,7 @@ def test_duplicates_are_of_windows_that_synthetic_ones_could_be_made_of(windows:
 
 
 @pytest.mark.parametrize("n_synthetic", [0.5, 1.0, 1.5, 7])
-def test_repeats_ask_for_further_draws(windows: Windows, n_synthetic: float | int) -> None:
+def test_repeats_use_further_draws(windows: Windows, n_synthetic: float | int) -> None:
     Recorder.seen.clear()
     estimator = pipeline(n_synthetic=n_synthetic)
     estimator.set_params(synthefyaugmenter__synthesizer=Recorder())
@@ -369,7 +399,7 @@ def test_repeats_ask_for_further_draws(windows: Windows, n_synthetic: float | in
     assert max(first) < min(second) <= max(second) < min(third)
 
 
-def test_repeats_score_other_synthetic_windows_on_the_same_folds(windows: Windows) -> None:
+def test_repeats_use_other_synthetic_windows_on_the_same_folds(windows: Windows) -> None:
     scores = compare_protocols(
         pipeline(), windows, cv=SubjectKFold(3), n_repeats=2, progress=False
     ).scores
@@ -380,7 +410,7 @@ def test_repeats_score_other_synthetic_windows_on_the_same_folds(windows: Window
     assert (by_repeat.loc["TRSTR"][0] != by_repeat.loc["TRSTR"][1]).all()
 
 
-def test_an_undefined_metric_is_missing_for_that_subject(windows: Windows) -> None:
+def test_an_undefined_metric_is_nan_for_that_subject(windows: Windows) -> None:
     above = windows.y > np.median(windows.y)
     above[windows.groups == "S1"] = True
     classifier = make_pipeline(
@@ -406,7 +436,9 @@ def test_shared_subjects_may_be_allowed(windows: Windows) -> None:
     assert not compare_protocols(pipeline(), windows, progress=False).details["shared_subjects"]
 
 
-def test_what_was_paid_is_told(windows: Windows, tmp_path: Path, monkeypatch: Any) -> None:
+def test_details_count_the_windows_requested_and_paid_for(
+    windows: Windows, tmp_path: Path, monkeypatch: Any
+) -> None:
     windower = SubjectWindower(256, features=["BVP", "ECG"], target="heart_rate")
     table = simulate_ppg(n_subjects=3, minutes=0.5, sampling_rate=32, random_state=3)
     monkeypatch.setenv("SYNTHEFY_API_KEY", "key")
@@ -424,25 +456,28 @@ def test_what_was_paid_is_told(windows: Windows, tmp_path: Path, monkeypatch: An
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"n_repeats": 0}, "n_repeats=0"),
+        ({"n_repeats": True}, "n_repeats=True"),
         ({"random_state": -1}, "random_state=-1"),
+        ({"random_state": True}, "random_state=True"),
         ({"rope": -1.0}, "rope=-1.0"),
+        ({"rope": True}, "rope=True"),
         ({"rope": {"r2": 0.1}}, "'r2', which is not scored"),
         ({"rope": 1.0, "scoring": [MAE, "r2"]}, "pass a dict"),
         ({"scoring": []}, "no metric"),
         ({"scoring": "mae"}, "mae"),
     ],
 )
-def test_wrong_parameters_are_told_before_anything_is_fitted(
-    windows: Windows, wrong: dict[str, Any], told: str
+def test_wrong_parameters_are_refused_before_anything_is_fitted(
+    windows: Windows, wrong: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         compare_protocols(pipeline(n_synthetic=-1), windows, **wrong)
 
 
-# What must not be taken for what it is not
+# Labels, groups and searches
 
 
 def test_labels_of_rows_become_those_of_windows(recordings: pd.DataFrame) -> None:
@@ -478,7 +513,9 @@ def test_labels_and_groups_of_another_length_are_refused(
         "synthefyaugmenter",
     ],
 )
-def test_a_search_over_what_the_protocols_set_is_refused(windows: Windows, name: str) -> None:
+def test_a_search_over_parameters_that_the_protocols_set_is_refused(
+    windows: Windows, name: str
+) -> None:
     search = GridSearchCV(pipeline(), {name: [1]}, cv=SubjectKFold(2))
     nested = sklearn_pipeline.Pipeline([("inner", search)])
     for estimator in (search, nested):
@@ -540,7 +577,7 @@ def test_tests_on_synthetic_windows_need_window_scores_and_a_ratio(windows: Wind
         compare_protocols(pipeline(n_synthetic=10), windows, protocols=["TRTS"])
 
 
-def test_arrays_have_the_scores_of_windows_in_searches_and_transformed(windows: Windows) -> None:
+def test_arrays_have_the_scores_of_windows_in_meta_estimators(windows: Windows) -> None:
     search = GridSearchCV(
         pipeline(), {"ridge__alpha": [1e-3, 1e3]}, cv=SubjectKFold(2), scoring=MAE
     )
@@ -556,7 +593,7 @@ def test_arrays_have_the_scores_of_windows_in_searches_and_transformed(windows: 
             assert_allclose(found["score"], expected["score"])
 
 
-def test_subjects_of_one_name_are_refused(windows: Windows) -> None:
+def test_subjects_with_the_same_name_are_refused(windows: Windows) -> None:
     groups = np.where(windows.groups == "S1", 1, windows.groups.astype(object))
     groups[windows.groups == "S2"] = "1"
     with pytest.raises(ValueError, match="Two subjects are called '1'"):
@@ -581,7 +618,7 @@ def test_the_control_counts_variations(recordings: pd.DataFrame) -> None:
 
 
 class Varied(Synthesizer):
-    """Heeds what it is told."""
+    """Accepts edited conditions, and returns them."""
 
     supports_variations = True
 
@@ -589,17 +626,17 @@ class Varied(Synthesizer):
         return conditions.synthesized(conditions.to_numpy())
 
 
-def test_a_subject_whose_recording_is_too_short_is_told_and_left_out(
+def test_a_subject_with_too_short_a_recording_is_left_out_with_a_warning(
     recordings: pd.DataFrame,
 ) -> None:
     short = recordings[(recordings["subject"] != "S1") | (recordings.index < 200)]
     windower = SubjectWindower(256, features=["BVP"], target="heart_rate")
-    with pytest.warns(UserWarning, match="No window could be cut of S1"):
+    with pytest.warns(UserWarning, match="no window could be cut from their recordings: S1"):
         comparison = compare_protocols(pipeline(windower), short, progress=False)
     assert sorted(comparison.by_subject().index) == ["S2", "S3", "S4", "S5", "S6"]
 
 
-def test_masks_may_split_and_no_split_is_refused(windows: Windows) -> None:
+def test_folds_may_be_masks_and_there_must_be_one(windows: Windows) -> None:
     test = windows.groups == "S1"
     masks, positions = (
         compare_protocols(pipeline(), windows, cv=[split], progress=False).scores["score"]
@@ -610,7 +647,7 @@ def test_masks_may_split_and_no_split_is_refused(windows: Windows) -> None:
         compare_protocols(pipeline(), windows, cv=[])
 
 
-def test_metrics_of_one_name_are_refused(windows: Windows) -> None:
+def test_metrics_with_the_same_name_are_refused(windows: Windows) -> None:
     named = make_scorer(mean_absolute_error, greater_is_better=False)
     assert compare_protocols(
         pipeline(), windows, scoring=named, cv=SubjectKFold(2), progress=False
@@ -619,7 +656,7 @@ def test_metrics_of_one_name_are_refused(windows: Windows) -> None:
         compare_protocols(pipeline(), windows, scoring=["r2", window_scorer("r2")])
 
 
-def test_other_data_have_another_fingerprint(windows: Windows) -> None:
+def test_different_data_have_different_fingerprints(windows: Windows) -> None:
     changed = windows.to_numpy()
     changed[3, 5, 1] += 1
     y = windows.y.copy()

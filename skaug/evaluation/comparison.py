@@ -13,10 +13,10 @@ import pandas as pd
 from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
 from skaug.evaluation.displays.metric_names import ReadableMetric
 from skaug.evaluation.inference import PairedInference, infer
-from skaug.evaluation.protocol_variants import PROTOCOLS
+from skaug.evaluation.protocol_variants import PROTOCOLS, TESTED_ON_SYNTHETIC
 from skaug.evaluation.report import report_page
 from skaug.evaluation.scores import complete_scores, score_differences
-from skaug.evaluation.summary import NOT_JUDGED, summary_rows
+from skaug.evaluation.summary import summary_rows
 from skaug.evaluation.verdict import in_words
 from skaug.windows.container import Windows
 
@@ -119,7 +119,9 @@ class ProtocolComparison:
         """
         self._check_reference(reference)
         scores = self.by_subject(metric)
-        others = [name for name in self.protocols if name != reference and name not in NOT_JUDGED]
+        others = [
+            name for name in self.protocols if name != reference and name not in TESTED_ON_SYNTHETIC
+        ]
         return score_differences(scores, others, reference)
 
     def infer(
@@ -377,7 +379,7 @@ class ProtocolComparison:
         return self.scores[self.scores["metric"] == metric]
 
     def _check_reference(self, reference: str) -> None:
-        known = [name for name in self.protocols if name not in NOT_JUDGED]
+        known = [name for name in self.protocols if name not in TESTED_ON_SYNTHETIC]
         if reference not in known:
             raise ValueError(
                 f"reference={reference!r} was not compared: use one of {', '.join(known)}."
@@ -386,4 +388,4 @@ class ProtocolComparison:
     def _judged(self, reference: str) -> list[str]:
         if reference not in self.protocols:
             return []
-        return [p for p in self.protocols if p not in (reference, *NOT_JUDGED)]
+        return [p for p in self.protocols if p not in (reference, *TESTED_ON_SYNTHETIC)]

@@ -1,4 +1,4 @@
-"""Fits and scores: one estimator, fitted on one training set, scored on each subject of a test set."""
+"""Cross-validation: estimators fitted on training sets and scored on each subject of test sets."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from sklearn.base import clone, is_classifier
-from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.base import clone
 from tqdm.auto import tqdm
 
 from skaug._fitted import find_fitted
 from skaug.augmenter import SynthefyAugmenter
 from skaug.cutting import NoWindowsError
 from skaug.evaluation.folds import Samples
-from skaug.evaluation.protocol_variants import Duplicates, TestSetSynthesis
-from skaug.model_selection.scorers import RowScorer, Scorer, scored_windows
+from skaug.evaluation.protocol_variants import Duplicates, SyntheticTestSet, replaced
+from skaug.evaluation.scores import score_subject
+from skaug.model_selection.scorers import Scorer, scored_windows
 from skaug.predictions import KnownPredictions
 from skaug.windows.provenance import Provenance
 from skaug.windows.subject_overlap import SubjectOverlapWarning
@@ -29,63 +29,73 @@ from skaug.windows.subject_overlap import SubjectOverlapWarning
 
 @dataclass(frozen=True)
 class Trial:
-    """An estimator to be fitted on a training set, and scored on each subject of a test set.
+    """An estimator to fit on a training set and to score on each subject of a test set.
 
     Parameters
     ----------
     labels : dict
-        What tells the trial apart: the first columns of its rows.
+        Names and values of the first columns of the trial's rows, which identify it.
     estimator : estimator
         Not fitted.
     train, test : ndarray of int
         Positions among the samples.
+    is_tested_on_synthetic : bool, default=False
+        Whether to test on synthetic windows made from the test set, instead of the test set itself.
     """
 
     labels: dict[str, Any]
     estimator: Any
     train: NDArray
     test: NDArray
+    is_tested_on_synthetic: bool = False
 
 
 def run_trials(
     trials: Sequence[Trial],
     samples: Samples,
     scorers: Mapping[str, Scorer],
-    path: str,
     *,
     n_jobs: int | None = None,
     progress: bool | None = None,
     may_share: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Fit and score, and show progress.
+    """Fit and score the trials, and show progress.
 
     Parameters
     ----------
     trials : sequence of Trial
+        What to fit and score.
     samples : Samples
+        The samples from which the trials take theirs.
     scorers : dict of str to scorer
-    path : str
-        The parameter of the estimators that is the augmenter.
+        A scorer for each metric, by name.
     n_jobs : int, optional
-        Fits at a time. A worker gets the samples of its own trial alone.
+        Number of fits that run in parallel. A worker receives only the samples of its own trial.
     progress : bool, optional
-        Whether to show a bar; by default if this is a terminal.
+        Whether to show a progress bar; by default in a terminal only.
     may_share : bool, default=False
-        Whether a subject may be on both sides.
+        Whether a subject may be in both the training and the test set of a trial.
 
     Returns
     -------
-    scores, predictions : DataFrame
-        A row per trial, subject and metric, and a row per trial and window.
+    scores : DataFrame
+        One row per trial, subject and metric.
+    predictions : DataFrame
+        One row per trial and window.
+
+    Raises
+    ------
+    ValueError
+        If no window can be cut from any test set.
     """
-    # One fit at a time: a batch of them would be sent with the samples of each.
+    # With larger batches a worker would receive the samples of several trials at once.
     results = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)(
         delayed(_run)(
             trial.estimator,
             samples.take(trial.train),
             list(samples.by_subject(trial.test)),
             scorers,
-            path,
+            trial.is_tested_on_synthetic,
             may_share,
         )
         for trial in trials
@@ -94,7 +104,7 @@ def run_trials(
     bar = None
     try:
         for trial, result in zip(trials, results, strict=True):
-            # Only now, so that what ends the first fit stands on a line of its own.
+            # Not before the first result: an error in the first fit then starts on a line of its own.
             bar = bar or tqdm(
                 total=len(trials), disable=None if progress is None else not progress, unit="fit"
             )
@@ -107,13 +117,13 @@ def run_trials(
             bar.close()
     if too_short:
         warnings.warn(
-            f"No window could be cut of {', '.join(sorted(too_short))}, who are not tested: their "
-            "recordings are shorter than a window.",
+            f"These subjects are not tested, because no window could be cut from their recordings: "
+            f"{', '.join(sorted(too_short))}.",
             UserWarning,
             stacklevel=3,
         )
     if not predictions:
-        raise ValueError("There is no window to test on in any fold: check window_size and cv.")
+        raise ValueError("There are no windows to test on in any fold: check window_size and cv.")
     table = pd.concat(predictions, ignore_index=True)
     first = [*trials[0].labels]
     return pd.DataFrame(scores), table[[*first, *table.columns.drop(first)]]
@@ -131,7 +141,7 @@ def _run(
     train: tuple[Any, Any],
     tests: list[tuple[str, Any, Any]],
     scorers: Mapping[str, Scorer],
-    path: str,
+    is_tested_on_synthetic: bool,
     may_share: bool,
 ) -> _Result:
     with warnings.catch_warnings():
@@ -140,79 +150,75 @@ def _run(
         began = time.perf_counter()
         fitted = clone(estimator).fit(*train)
         seconds = time.perf_counter() - began
-        augmenter = find_fitted(fitted, SynthefyAugmenter)
-        assert augmenter is not None  # `augmenter_path` found one
-        synthesis = augmenter.synthesis_seconds_
-        if synthesis > seconds:  # it came out of the pipeline's cache
-            synthesis = 0.0
-        trained = _counts(augmenter) | {
-            "fit_seconds": seconds - synthesis,
-            "synthesis_seconds": synthesis,
-        }
+        augmenter = _fitted_augmenter(fitted)
+        trained = _counts(augmenter) | _times(augmenter, seconds)
         result = _Result([], [], set())
         for subject, X, y in tests:
-            predicted = KnownPredictions(fitted, X)
             try:
-                labels = _predict(predicted, augmenter, y)
+                predicted, truth = _predict(fitted, augmenter, X, y, is_tested_on_synthetic)
             except NoWindowsError:
                 result.too_short.add(subject)
                 continue
             for metric, scorer in scorers.items():
                 try:
-                    score = _score(scorer, predicted, labels, y)
+                    score = score_subject(scorer, predicted, truth, y)
                 except ValueError as error:
                     raise ValueError(f"{metric} of subject {subject!r} failed: {error}") from error
                 result.scores.append(
                     {"subject": subject, "metric": metric, "score": score} | trained
                 )
-            result.predictions.append(_prediction_table(subject, labels, predicted.predict(X)))
+            result.predictions.append(_prediction_table(subject, truth, predicted.predict(X)))
     return result
 
 
-def _predict(predicted: KnownPredictions, augmenter: SynthefyAugmenter, y: Any) -> Provenance:
-    """Predict, and give the labels of what was predicted."""
-    is_synthetic = isinstance(augmenter, TestSetSynthesis)
-    if is_synthetic:
-        augmenter.synthesize_for(y)
-    predicted.predict(predicted.X)
-    if is_synthetic:
-        return augmenter.tested_windows_.provenance
-    return scored_windows(predicted.estimator, predicted.X, y)
+def _fitted_augmenter(fitted: Any) -> SynthefyAugmenter:
+    augmenter = find_fitted(fitted, SynthefyAugmenter)
+    if augmenter is None or not hasattr(augmenter, "n_real_"):
+        raise ValueError(
+            f"No fitted SynthefyAugmenter was found in this {type(fitted).__name__}: compare a pipeline, a "
+            "search over one, or a TransformedTargetRegressor of one."
+        )
+    return augmenter
 
 
-def _score(scorer: Scorer, predicted: KnownPredictions, labels: Provenance, y: Any) -> float:
-    """Score; NaN where the labels do not define the metric, as an area under the curve of one class."""
-    truth = y if isinstance(scorer, RowScorer) else labels.y
-    with warnings.catch_warnings():
-        # Some are 0 where a class is never predicted, as scikit-learn has them: that is a score.
-        warnings.simplefilter("ignore", UndefinedMetricWarning)
-        try:
-            return float(scorer(predicted, predicted.X, truth))
-        except ValueError:
-            if is_classifier(predicted.estimator) and _lacks_classes(predicted, labels):
-                return np.nan
-            raise
+def _counts(augmenter: SynthefyAugmenter) -> dict[str, int]:
+    """Return how many windows of each kind the model was trained on."""
+    if isinstance(augmenter.synthesizer_, Duplicates):
+        return {"n_real": augmenter.n_real_ + augmenter.n_synthetic_, "n_synthetic": 0}
+    n_real = 0 if augmenter.train_on == "synthetic" else augmenter.n_real_
+    return {"n_real": n_real, "n_synthetic": augmenter.n_synthetic_}
 
 
-def _lacks_classes(predicted: KnownPredictions, labels: Provenance) -> bool:
-    return np.ndim(labels.y) == 1 and len(np.unique(labels.y)) < len(predicted.classes_)  # type: ignore[arg-type]
+def _times(augmenter: SynthefyAugmenter, seconds: float) -> dict[str, float]:
+    """Divide the time of a fit into synthesis and the rest."""
+    synthesis = augmenter.synthesis_seconds_
+    if synthesis > seconds:  # of an earlier fit, from the cache of the pipeline
+        synthesis = 0.0
+    return {"fit_seconds": seconds - synthesis, "synthesis_seconds": synthesis}
 
 
-def _prediction_table(subject: str, labels: Provenance, predicted: NDArray) -> pd.DataFrame:
+def _predict(
+    fitted: Any, augmenter: SynthefyAugmenter, X: Any, y: Any, is_tested_on_synthetic: bool
+) -> tuple[KnownPredictions, Provenance]:
+    """Predict the windows of a subject, and return their labels and provenance beside."""
+    if not is_tested_on_synthetic:
+        predicted = KnownPredictions(fitted, X)
+        predicted.predict(X)
+        return predicted, scored_windows(fitted, X, y)
+    test_set = SyntheticTestSet(augmenter, y)
+    predicted = KnownPredictions(replaced(fitted, augmenter, test_set), X)
+    predicted.predict(X)
+    return predicted, test_set.synthetic_windows_.provenance
+
+
+def _prediction_table(subject: str, truth: Provenance, predicted: NDArray) -> pd.DataFrame:
     table = pd.DataFrame(
-        {"subject": subject, "first_row": labels.first_row, "is_synthetic": labels.is_synthetic}
+        {"subject": subject, "first_row": truth.first_row, "is_synthetic": truth.is_synthetic}
     )
-    for name, values in (("y_true", labels.y), ("y_pred", predicted)):
+    for name, values in (("y_true", truth.y), ("y_pred", predicted)):
         columns = np.asarray(values)
         if columns.ndim == 1:
             table[name] = columns
         else:
             table[[f"{name}_{i}" for i in range(columns.shape[1])]] = columns
     return table
-
-
-def _counts(augmenter: SynthefyAugmenter) -> dict[str, int]:
-    if isinstance(augmenter.synthesizer_, Duplicates):
-        return {"n_real": augmenter.n_real_ + augmenter.n_synthetic_, "n_synthetic": 0}
-    n_real = 0 if augmenter.train_on == "synthetic" else augmenter.n_real_
-    return {"n_real": n_real, "n_synthetic": augmenter.n_synthetic_}

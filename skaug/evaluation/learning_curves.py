@@ -188,7 +188,7 @@ def learning_curve(
         trials = list(_by_ratio(estimator, path, ratios, folds))
     else:
         trials = list(_by_subjects(estimator, path, n_subjects, folds, samples, random_state))
-    scores, _ = run_trials(trials, samples, scorers, path, n_jobs=n_jobs, progress=progress)
+    scores, _ = run_trials(trials, samples, scorers, n_jobs=n_jobs, progress=progress)
     keys = [scores.columns[0], "protocol"]
     return LearningCurve(scores.sort_values(keys, kind="stable", ignore_index=True))
 

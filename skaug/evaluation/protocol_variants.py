@@ -1,7 +1,8 @@
-"""Augmenters and synthesizers that stand in for the user's own, for the protocols that need it."""
+"""The protocols, and what makes an estimator train and be tested as one of them says."""
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from typing import Any, Self
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
 from skaug.augmenter import SynthefyAugmenter
+from skaug.base import WindowStep
 from skaug.synthesis import Synthesizer
 from skaug.windows.container import Windows, as_windows
 
@@ -23,22 +25,44 @@ PROTOCOLS = {
     "TRRTR": "train on real windows and duplicates of them, test on real windows",
 }
 
+#: Protocols that are tested on synthetic windows made from the test set. Their scores are not compared
+#: with scores on real windows: better ones do not mean help, nor worse ones harm.
+TESTED_ON_SYNTHETIC = ("TRTS",)
+
+_TRAIN_ON = {
+    "TRTR": "real",
+    "TRSTR": "real+synthetic",
+    "TSTR": "synthetic",
+    "TRTS": "real",
+    "TRRTR": "real+synthetic",
+}
+
 
 def augmenter_path(estimator: Any) -> str:
-    """Give the name of the parameter that is the one augmenter.
+    """Return the name of the parameter that is the only augmenter.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A pipeline, or a search over one.
+
+    Returns
+    -------
+    str
+        A name for ``set_params``.
 
     Raises
     ------
     ValueError
-        If there is none, or several, or a search varies what the protocols set.
+        If there is no augmenter or more than one, or a search varies what the protocols set.
     """
     params = estimator.get_params(deep=True)
     paths = [name for name, value in params.items() if isinstance(value, SynthefyAugmenter)]
     if len(paths) != 1:
         found = "none" if not paths else f"{len(paths)}: {', '.join(paths)}"
         raise ValueError(
-            "The estimator must hold one SynthefyAugmenter, whose train_on makes the protocols; found "
-            f"{found}. Build it with skaug.make_pipeline(..., SynthefyAugmenter(), ...)."
+            "The estimator must contain exactly one SynthefyAugmenter, because protocols differ in its "
+            f"train_on; found {found}. Build it with skaug.make_pipeline(..., SynthefyAugmenter(), ...)."
         )
     (path,) = paths
     for owner, search in [("", estimator), *params.items()]:
@@ -49,56 +73,62 @@ def augmenter_path(estimator: Any) -> str:
 
 
 def _check_search(search: Any, path: str) -> None:
-    """Raise if a search varies the augmenter, or replaces what holds it."""
+    """Raise if a search varies the augmenter, or replaces a step that contains it."""
     grids = getattr(search, "param_grid", getattr(search, "param_distributions", {}))
     for grid in [grids] if isinstance(grids, Mapping) else grids:
         for name in grid:
             if f"{path}__".startswith(f"{name}__") or name.startswith(f"{path}__"):
                 raise ValueError(
-                    f"The search varies {name!r}, but the protocols are made by setting the augmenter: "
-                    "leave it out of the search. (learning_curve varies how many windows are added.)"
+                    f"The search varies {name!r}, but the protocols set the parameters of the augmenter: "
+                    "leave it out of the search. To vary n_synthetic, use learning_curve."
                 )
 
 
 def under_protocol(estimator: Any, path: str, protocol: str, repeat: int = 0) -> Any:
-    """Give an estimator that trains, and is tested, as a protocol says.
+    """Return a copy of an estimator that trains as a protocol says.
 
     Parameters
     ----------
     estimator : estimator
-        It is not changed.
+        A pipeline, or a search over one. It is not changed.
     path : str
-        Its parameter that is the augmenter.
+        The parameter that is the augmenter (`augmenter_path`).
     protocol : str
-        One of `PROTOCOLS`.
+        One of `PROTOCOLS`. TRTS trains as TRTR does, and is then tested on a `SyntheticTestSet`.
     repeat : int, default=0
-        Which draws of the synthetic windows: those after the ones that earlier repeats asked for.
+        The draws of synthetic windows: each repeat uses those after the draws of the one before.
 
     Returns
     -------
     estimator
+        Not fitted.
     """
     estimator = clone(estimator)
     augmenter: SynthefyAugmenter = estimator.get_params(deep=True)[path]
-    draws_a_repeat = max(1, math.ceil(augmenter.n_synthetic))
-    augmenter.set_params(first_draw=augmenter.first_draw + repeat * draws_a_repeat)
-    train_on = {"TRTR": "real", "TRSTR": "real+synthetic", "TSTR": "synthetic"}
-    if protocol in train_on:
-        augmenter.set_params(train_on=train_on[protocol])
+    draws_per_repeat = max(1, math.ceil(augmenter.n_synthetic))
+    augmenter.set_params(
+        first_draw=augmenter.first_draw + repeat * draws_per_repeat,
+        train_on=_TRAIN_ON[protocol],
+    )
+    if protocol != "TRRTR":
         return estimator
-    stand_in = {"TRTS": synthesizing_test_set, "TRRTR": duplicating}[protocol]
-    return estimator.set_params(**{path: stand_in(augmenter)})
+    edits = augmenter.variations
+    augmenter.set_params(
+        synthesizer=Duplicates(augmenter.synthesizer),
+        variations=None if edits is None else [{} for _ in edits],
+    )
+    return estimator
 
 
 class Duplicates(Synthesizer):
-    """Give each condition itself instead of a synthetic window: what mere repetition does.
+    """Return the conditions themselves instead of synthetic windows: the control for repetition.
 
-    Edits of conditions (`variations`) must be empty: they stand for one copy each.
+    Edits of conditions (`variations`) must be empty: each of them adds one duplicate.
 
     Parameters
     ----------
     synthesizer : Synthesizer or None
-        The one that it stands in for, which says what it could be conditioned on.
+        The synthesizer that is replaced. It decides which windows may be conditions.
     """
 
     supports_variations = True
@@ -107,75 +137,75 @@ class Duplicates(Synthesizer):
         self.synthesizer = synthesizer
 
     def fit(self, windows: Windows) -> Self:
-        """Learn which windows the synthesizer could be conditioned on."""
+        """Fit the synthesizer, if it restricts which windows may be conditions."""
         self._chooser: Synthesizer | None = None
-        if self.synthesizer is not None and _chooses(self.synthesizer):
+        if self.synthesizer is not None and _restricts(self.synthesizer):
             self._chooser = clone(self.synthesizer).fit(windows)
         return self
 
     def can_condition(self, windows: Windows) -> NDArray[np.bool_]:
-        """Say which windows the synthesizer could be conditioned on."""
+        """Return whether the synthesizer could be conditioned on each window."""
         if self._chooser is None:
             return super().can_condition(windows)
         return self._chooser.can_condition(windows)
 
     def synthesize(self, conditions: Windows) -> Windows:
-        """Give the conditions themselves."""
+        """Return the conditions themselves."""
         return conditions.synthesized(conditions.to_numpy())
 
 
-def _chooses(synthesizer: Synthesizer) -> bool:
+def _restricts(synthesizer: Synthesizer) -> bool:
     return type(synthesizer).can_condition is not Synthesizer.can_condition
 
 
-def duplicating(augmenter: SynthefyAugmenter) -> SynthefyAugmenter:
-    """Give an augmenter that adds as many duplicates as this one adds synthetic windows."""
-    edits = augmenter.variations
-    variations: list[dict] | None = None if edits is None else [{} for _ in edits]
-    return clone(augmenter).set_params(
-        synthesizer=Duplicates(augmenter.synthesizer),
-        variations=variations,
-        train_on="real+synthetic",
-    )
+class SyntheticTestSet(WindowStep):
+    """Replace windows by synthetic ones made from them, by a synthesizer fitted on them.
 
+    In a fitted estimator it takes the place of the augmenter (`replaced`), so that the estimator predicts
+    synthetic windows of the test set.
 
-class TestSetSynthesis(SynthefyAugmenter):
-    """Fit the next steps on real windows, and have them predict synthetic ones made of those to test on.
-
-    Takes the parameters of the augmenter that it stands in for. Until it is told to synthesise, as
-    while a search validates its candidates, it passes windows through.
+    Parameters
+    ----------
+    augmenter : SynthefyAugmenter
+        The fitted augmenter, whose parameters decide which windows are made.
+    y : array-like or None
+        Labels that were passed for the samples to predict, one per window or one per row.
 
     Attributes
     ----------
-    tested_windows_ : Windows
-        The synthetic windows that were predicted last.
+    synthetic_windows_ : Windows
+        The synthetic windows that were made last.
     """
 
-    __test__ = False  # no test, whatever pytest makes of the name
-    _is_told = False
+    def __init__(self, augmenter: SynthefyAugmenter, y: ArrayLike | None) -> None:
+        self.augmenter = augmenter
+        self.y = y
 
-    def synthesize_for(self, y: ArrayLike | None) -> None:
-        """Synthesise from now on.
-
-        Parameters
-        ----------
-        y : array-like or None
-            Labels that were passed for the windows to predict, one a window or one a row.
-        """
-        self._is_told, self._y = True, y
-
-    def transform(self, X: Any) -> Any:
-        """Give synthetic windows made of those to predict."""
-        windows = super().transform(X)
-        if not self._is_told:
-            return windows
-        maker = SynthefyAugmenter(**self.get_params(deep=False))
-        maker.set_params(train_on="synthetic", subjects=None)
-        self.tested_windows_ = maker.fit(as_windows(windows).relabel(self._y)).synthetic_windows_
-        return self.tested_windows_
+    def transform(self, X: Any) -> Windows:
+        """Return synthetic windows made from `X`."""
+        windows = as_windows(self.augmenter.transform(X)).relabel(self.y)
+        maker = clone(self.augmenter).set_params(train_on="synthetic", subjects=None)
+        self.synthetic_windows_: Windows = maker.fit(windows).synthetic_windows_
+        return self.synthetic_windows_
 
 
-def synthesizing_test_set(augmenter: SynthefyAugmenter) -> TestSetSynthesis:
-    """Give an augmenter that makes synthetic windows of those to predict, as this one would."""
-    params = clone(augmenter).get_params(deep=False)
-    return TestSetSynthesis(**params).set_params(train_on="real")
+def replaced(fitted: Any, step: Any, replacement: Any) -> Any:
+    """Return a copy of a fitted estimator in which another step stands for one of its steps.
+
+    Parameters
+    ----------
+    fitted : estimator
+        A pipeline, a search, or another estimator that contains `step`, at any depth. It is not changed.
+    step : estimator
+        The fitted step.
+    replacement : estimator
+        The step to put in its place. It is not copied.
+
+    Returns
+    -------
+    estimator
+    """
+    # deepcopy keeps the copies it has made by the id of the original. Here the replacement is entered as
+    # the copy of the step, so it appears wherever the step is referenced: in pipelines of both kinds, in
+    # searches and in other meta-estimators such as TransformedTargetRegressor.
+    return copy.deepcopy(fitted, {id(step): replacement})

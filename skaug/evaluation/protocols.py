@@ -16,7 +16,12 @@ from skaug.evaluation.cross_validation import Trial, run_trials
 from skaug.evaluation.details import fingerprint, n_stored, now
 from skaug.evaluation.folds import Samples
 from skaug.evaluation.paired_tests import check_rope
-from skaug.evaluation.protocol_variants import PROTOCOLS, augmenter_path, under_protocol
+from skaug.evaluation.protocol_variants import (
+    PROTOCOLS,
+    TESTED_ON_SYNTHETIC,
+    augmenter_path,
+    under_protocol,
+)
 from skaug.evaluation.scores import Scoring, named_scorers
 from skaug.model_selection.scorers import RowScorer
 from skaug.windows.container import Windows
@@ -135,6 +140,7 @@ def compare_protocols(
             under_protocol(estimator, path, protocol, repeat),
             train,
             test,
+            is_tested_on_synthetic=protocol in TESTED_ON_SYNTHETIC,
         )
         for repeat in range(int(n_repeats))
         for fold, (train, test) in enumerate(folds)
@@ -146,7 +152,6 @@ def compare_protocols(
         trials,
         samples,
         scorers,
-        path,
         n_jobs=n_jobs,
         progress=progress,
         may_share=allow_shared_subjects,

@@ -1,14 +1,19 @@
-"""Scores: the metrics by name, means over subjects or folds, and differences in pairs."""
+"""Scores: the metrics by name, the score of a subject, means, and differences in pairs."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import is_classifier
+from sklearn.exceptions import UndefinedMetricWarning
 
-from skaug.model_selection.scorers import Scorer, as_scorer
+from skaug.model_selection.scorers import RowScorer, Scorer, as_scorer
+from skaug.predictions import KnownPredictions
+from skaug.windows.provenance import Provenance
 
 Scoring = str | Callable | Sequence[str] | Mapping[str, Any]
 
@@ -57,6 +62,47 @@ def _metric_name(metric: Any) -> str:
         return inner
     function = getattr(inner, "_score_func", inner)  # of a scorer made by scikit-learn
     return str(getattr(function, "__name__", function))
+
+
+def score_subject(scorer: Scorer, predicted: KnownPredictions, truth: Provenance, y: Any) -> float:
+    """Score the predictions for a subject.
+
+    Parameters
+    ----------
+    scorer : scorer
+        As returned by `named_scorers`.
+    predicted : KnownPredictions
+        The predictions.
+    truth : Provenance
+        The labels of the windows that were predicted.
+    y : array-like or None
+        The labels that were passed for the samples of the subject, for scores of rows.
+
+    Returns
+    -------
+    float
+        NaN if the metric is not defined for these labels, such as an area under the curve of one class.
+
+    Raises
+    ------
+    ValueError
+        If the scorer fails for another reason.
+    """
+    labels = y if isinstance(scorer, RowScorer) else truth.y
+    with warnings.catch_warnings():
+        # scikit-learn warns that a metric is 0 if a class is never predicted. That is a score.
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        try:
+            return float(scorer(predicted, predicted.X, labels))
+        except ValueError:
+            if is_classifier(predicted.estimator) and _lacks_classes(predicted, truth):
+                return np.nan
+            raise
+
+
+def _lacks_classes(predicted: KnownPredictions, truth: Provenance) -> bool:
+    y = np.asarray(truth.y)
+    return y.ndim == 1 and len(np.unique(y)) < len(predicted.classes_)
 
 
 def complete_scores(

@@ -10,10 +10,8 @@ import pandas as pd
 
 from skaug.evaluation.inference import FEWEST_SUBJECTS, PairedInference
 from skaug.evaluation.paired_tests import ALPHA, holm
+from skaug.evaluation.protocol_variants import TESTED_ON_SYNTHETIC
 from skaug.evaluation.verdict import TOO_FEW_SUBJECTS
-
-#: Tested on other windows than the reference: a better score does not mean help, nor a worse one harm.
-NOT_JUDGED = ("TRTS",)
 
 _COLUMNS = [
     *("protocol", "metric", "n_subjects", "mean", "sd", "difference", "ci_low", "ci_high"),
@@ -60,7 +58,7 @@ def summary_rows(
             row |= _difference(inferences[protocol], adjusted[protocol])
             if row["verdict"] == "undecided" and is_hopeless:
                 row["verdict"] = TOO_FEW_SUBJECTS
-        elif protocol in NOT_JUDGED:
+        elif protocol in TESTED_ON_SYNTHETIC:
             row["verdict"] = "not judged: tested on synthetic windows"
         elif reference not in scores:
             row["verdict"] = ""
