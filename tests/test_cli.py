@@ -197,6 +197,17 @@ def test_the_demo_compares_three_protocols_and_shows_progress() -> None:
     assert both[4] == pytest.approx(both[2] - error, abs=0.011)
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_redirected_output_may_have_an_encoding_without_the_minus_sign(
+    encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    done = run("demo", "--subjects", "3", "--minutes", "1", encoding=encoding)
+    assert done.returncode == 0, done.stderr
+    assert ("+/-" if encoding == "ascii" else "±") in done.stdout
+    assert re.search(r"95 % interval -\d", done.stdout)
+
+
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".csv.gz"])
 def test_compare_prints_and_writes_the_scores_of_python(
     tmp_path: Path, recordings: pd.DataFrame, suffix: str, capsys: pytest.CaptureFixture[str]
@@ -367,13 +378,13 @@ def test_a_table_that_cannot_be_used_is_reported(
         ("recordings", "--boundary sesion", "no column 'sesion' for --boundary"),
         ("recordings", "--time tme", "no column 'tme' for --time"),
         ("recordings", "--feature Gender", "'Gender' holds"),
-        ("recordings", "--feature heart_rate", "leave it out of features"),
+        ("recordings", "--feature heart_rate", "remove it from --feature"),
         ("recordings", "--target Gender", "choose another column with --target"),
         ("recordings", "--max-gap 2", "pass --time COLUMN"),
         ("timed", "--time time --max-gap 2s", "--max-gap 2s must be a number"),
         ("dated", "--time date --max-gap 2", "--max-gap 2.0 needs a unit"),
         ("backwards", "--time time", "in --boundary"),
-        ("recordings", "--window-size 9999", "has 1920. Pass a smaller --window-size"),
+        ("recordings", "--window-size 9999", "has 1920. Use a smaller --window-size"),
         ("recordings", "--high 9 --low 8", "--high 9 is above 0.5"),
         ("recordings", "--n-synthetic 0 --protocol TSTR", "use a larger --n-synthetic"),
         ("gap", "--missing keep", "use --missing drop or --missing ffill"),

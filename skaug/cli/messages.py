@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 #: The parameters of the library that an error may name, and the options that set them.
 _OPTIONS = {
@@ -38,7 +39,7 @@ _TOKENS = re.compile(
     # A parameter that is no English word.
     rf"|\b(?P<bare>{'|'.join(name for name in _OPTIONS if '_' in name)})\b"
     # A parameter that is one, where it is meant.
-    r"|\b(?P<before>for|in|pass) (?P<word>features|target|subject|boundaries|time)(?=[.;:]|$)"
+    r"|\b(?P<before>for|from|in|pass) (?P<word>features|target|subject|boundaries|time)(?=[.;:]|$)"
     # Names of the user's, which stay as they are.
     r"|(?<!\w)'[^']*'"
 )
@@ -65,8 +66,21 @@ def printable(text: str) -> str:
 
 
 def say(text: str = "") -> None:
-    """Print a text with its control characters escaped."""
-    print(printable(text), flush=True)
+    """Print a text with its control characters escaped, and whatever the output cannot encode."""
+    print(_encodable(printable(text), sys.stdout.encoding), flush=True)
+
+
+_ASCII = str.maketrans({"\N{MINUS SIGN}": "-", "\N{PLUS-MINUS SIGN}": "+/-"})
+
+
+def _encodable(text: str, encoding: str | None) -> str:
+    # Redirected output has the encoding of the locale, which on Windows has no minus sign.
+    encoding = encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_ASCII).encode(encoding, "backslashreplace").decode(encoding)
+    return text
 
 
 def _in_options(token: re.Match[str]) -> str:
