@@ -1,4 +1,4 @@
-"""What-if edits: what the synthesizer is told, and that labels follow the target."""
+"""What-if edits: the conditions that the synthesizer gets, and labels that follow the target."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ N_ROWS = 32
 
 
 class Obedient(Synthesizer):
-    """Gives the recorded samples again, under conditions that it says it heeds."""
+    """Return the recorded samples, as if they followed the edited conditions."""
 
     supports_variations = True
 
@@ -57,7 +57,7 @@ def cut(**changed: Any) -> Windows:
 
 
 def varied(*variations: Any, windows: Windows | None = None, **parameters: Any) -> Windows:
-    """The synthetic windows that are made of the edited conditions."""
+    """The synthetic windows made from the edited conditions."""
     augmenter = SynthefyAugmenter(Obedient(), variations=list(variations), **parameters)
     return augmenter.fit(cut() if windows is None else windows).synthetic_windows_
 
@@ -69,7 +69,7 @@ def recorded_for(synthetic: Windows) -> pd.DataFrame:
     return table().iloc[rows].reset_index(drop=True)
 
 
-# What the synthesizer is told
+# Edited conditions
 
 
 @pytest.mark.parametrize(
@@ -92,13 +92,13 @@ def test_an_edit_is_applied_to_every_row(edit: Any, expected: Any) -> None:
     assert_allclose(synthetic.context["WEIGHT"], expected(weight), rtol=1e-12)
 
 
-def test_what_is_not_edited_stays() -> None:
+def test_other_columns_stay_as_they_are() -> None:
     synthetic = varied({"WEIGHT": ("add", 5)})
     rows = recorded_for(synthetic)
     for name in synthetic.context.columns.drop("WEIGHT"):
-        told = synthetic.context[name]
-        assert told.isna().tolist() == rows[name].isna().tolist()
-        assert told.dropna().tolist() == rows[name].dropna().tolist()
+        column = synthetic.context[name]
+        assert column.isna().tolist() == rows[name].isna().tolist()
+        assert column.dropna().tolist() == rows[name].dropna().tolist()
     assert_array_equal(synthetic.y, rows["heart_rate"].to_numpy().reshape(-1, SIZE).mean(axis=1))
 
 
@@ -121,13 +121,13 @@ def test_missing_numbers_stay_missing(name: str) -> None:
     synthetic = varied({name: ("add", 10)})
     recorded = recorded_for(synthetic)[name]
     assert synthetic.context[name].isna().tolist() == recorded.isna().tolist()
-    told = synthetic.context[name].dropna().tolist()
-    assert told == [value + 10 for value in recorded.dropna()]
+    edited = synthetic.context[name].dropna().tolist()
+    assert edited == [value + 10 for value in recorded.dropna()]
     assert varied({name: 7}).context[name].tolist() == [7] * 32
 
 
 @pytest.mark.parametrize("name", ["resting", "rested"])
-def test_truths_can_be_set(name: str) -> None:
+def test_booleans_can_be_set(name: str) -> None:
     for value in (True, False, np.True_):
         assert varied({name: value}).context[name].tolist() == [value] * 32
 
@@ -184,7 +184,7 @@ def test_overlapping_windows_are_edited_once() -> None:
     assert_array_equal(synthetic.context["AGE"], recorded_for(synthetic)["AGE"] + 1)
 
 
-def test_variations_of_a_fold_show_nobody_else() -> None:
+def test_variations_of_a_fold_show_no_other_subject() -> None:
     of_a = cut()[:4]
     synthetic = varied({"AGE": 50, "activity": "swim"}, windows=of_a)
     for context in (synthetic.context, synthetic.context_rows):
@@ -205,7 +205,7 @@ def test_variations_of_a_fold_show_nobody_else() -> None:
         (100, lambda rate: rate * 0 + 100),
     ],
 )
-def test_an_edited_target_moves_the_label(edit: Any, expected: Any) -> None:
+def test_an_edited_target_changes_the_label(edit: Any, expected: Any) -> None:
     synthetic = varied({"heart_rate": edit})
     recorded = recorded_for(synthetic)["heart_rate"].to_numpy().reshape(-1, SIZE)
     assert_allclose(synthetic.y, expected(recorded.mean(axis=1)))
@@ -234,7 +234,7 @@ def test_an_edited_class_is_the_label() -> None:
 
 
 def test_the_same_labels_may_be_passed_again() -> None:
-    """As cross-validation does, of rows or of windows."""
+    """As cross-validation does, per row or per window."""
     frame, windows = table(), cut()
     for y in (windows.y, frame["heart_rate"], frame["heart_rate"].tolist()):
         augmenter = SynthefyAugmenter(Obedient(), variations=[{"heart_rate": ("add", 10)}])
@@ -253,7 +253,7 @@ def test_the_same_labels_may_be_passed_again() -> None:
         lambda y: np.stack([y, y], axis=1),
     ],
 )
-def test_labels_that_were_passed_cannot_follow_the_target(scale: float, other: Any) -> None:
+def test_other_labels_passed_as_y_cannot_follow_the_target(scale: float, other: Any) -> None:
     windows = SubjectWindower(SIZE, features=["BVP"], target="heart_rate").fit_transform(
         table().assign(heart_rate=lambda frame: frame["heart_rate"] * scale)
     )
@@ -267,7 +267,7 @@ def test_labels_that_were_passed_cannot_follow_the_target(scale: float, other: A
     assert_array_equal(augmented.y[:8], y)
 
 
-def test_without_labels_there_is_none_to_follow() -> None:
+def test_without_labels_only_the_context_is_edited() -> None:
     frame = table()
     windower = SubjectWindower(SIZE, features=["BVP"]).fit(frame)
     synthetic = varied({"heart_rate": ("add", 10)}, windows=windower.transform(frame))
@@ -286,9 +286,9 @@ def test_without_labels_there_is_none_to_follow() -> None:
         ("AGE", TypeError, "must be a list of dicts"),
         (["AGE"], TypeError, "must be a list of dicts"),
         ([("AGE", 5)], TypeError, "must be a list of dicts"),
-        ([], ValueError, r"variations=\[\] asks for nothing"),
+        ([], ValueError, r"variations=\[\] leaves no synthetic window"),
         ([{"BVP": 5}], ValueError, "'BVP' is a channel"),
-        ([{"subject": "B"}], ValueError, "'subject' says whose.*subjects="),
+        ([{"subject": "B"}], ValueError, "'subject' is the subject of the window.*subjects="),
         ([{"Age": 5}], ValueError, "no column 'Age' for variations. The nearest is 'AGE'"),
         ([{"AGE": 5}, {"nope": 5}], ValueError, "no column 'nope'"),
         ([{"AGE": "old"}], ValueError, "'AGE' holds numbers, not 'old'"),
@@ -296,11 +296,11 @@ def test_without_labels_there_is_none_to_follow() -> None:
         ([{"SPORT": "ski"}], ValueError, "'SPORT' holds numbers, not 'ski'"),
         ([{"time": 5}], ValueError, "'time' holds times, not 5"),
         ([{"since": pd.Timestamp("2026")}], ValueError, "'since' holds lengths of time, not"),
-        ([{"AGE": None}], ValueError, "edit None of 'AGE' is no value"),
-        ([{"AGE": np.nan}], ValueError, "edit nan of 'AGE' is no value"),
-        ([{"AGE": np.inf}], ValueError, "edit inf of 'AGE' is no value"),
-        ([{"AGE": {"from": 5}}], ValueError, "of 'AGE' is no value"),
-        ([{"activity": None}], ValueError, "edit None of 'activity' is no value"),
+        ([{"AGE": None}], ValueError, "edit None of 'AGE' is not a value"),
+        ([{"AGE": np.nan}], ValueError, "edit nan of 'AGE' is not a value"),
+        ([{"AGE": np.inf}], ValueError, "edit inf of 'AGE' is not a value"),
+        ([{"AGE": {"from": 5}}], ValueError, "of 'AGE' is not a value"),
+        ([{"activity": None}], ValueError, "edit None of 'activity' is not a value"),
         ([{"AGE": ("power", 2)}], ValueError, r"'add', 'subtract', 'multiply', 'divide' with a"),
         ([{"AGE": ([], 2)}], ValueError, "must be a value or one of 'add'"),
         ([{"AGE": (20, 30)}], ValueError, "must be a value or one of 'add'"),
@@ -311,15 +311,25 @@ def test_without_labels_there_is_none_to_follow() -> None:
         ([{"AGE": ("add", True)}], ValueError, "of 'AGE' needs a finite number"),
         ([{"AGE": ("add", 1j)}], ValueError, "of 'AGE' needs a finite number"),
         ([{"AGE": ("divide", 0)}], ValueError, "of 'AGE' divides by zero"),
-        ([{"activity": ("add", 5)}], ValueError, "'activity' holds text, which one cannot add"),
-        ([{"SPORT": ("add", 5)}], ValueError, "'SPORT' holds categories, which one cannot add"),
-        ([{"time": ("add", 5)}], ValueError, "'time' holds times, which one cannot add"),
-        ([{"since": ("divide", 5)}], ValueError, "'since' holds lengths of time, which one cannot"),
+        (
+            [{"activity": ("add", 5)}],
+            ValueError,
+            "'activity' holds text, for which 'add' is not defined",
+        ),
+        (
+            [{"SPORT": ("add", 5)}],
+            ValueError,
+            "'SPORT' holds categories, for which 'add' is not defined",
+        ),
+        ([{"time": ("add", 5)}], ValueError, "'time' holds times, for which 'add' is not defined"),
+        (
+            [{"since": ("divide", 5)}],
+            ValueError,
+            "'since' holds lengths of time, for which 'divide'",
+        ),
     ],
 )
-def test_edits_that_make_no_sense_are_refused(
-    variations: Any, error: type[Exception], message: str
-) -> None:
+def test_an_invalid_edit_is_refused(variations: Any, error: type[Exception], message: str) -> None:
     for n_synthetic in (1.0, 0):
         augmenter = SynthefyAugmenter(Obedient(), n_synthetic=n_synthetic, variations=variations)
         with pytest.raises(error, match=message):
@@ -327,7 +337,7 @@ def test_edits_that_make_no_sense_are_refused(
 
 
 @pytest.mark.parametrize("synthesizer", [None, SurrogateSynthesizer()])
-def test_a_synthesizer_that_cannot_honour_variations_is_refused(synthesizer: Any) -> None:
+def test_a_synthesizer_without_support_for_variations_is_refused(synthesizer: Any) -> None:
     augmenter = SynthefyAugmenter(synthesizer, variations=[{"AGE": 5}])
     with pytest.raises(ValueError, match="SurrogateSynthesizer does not support variations"):
         augmenter.fit(cut())

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from skaug._checks import is_whole_number
 from skaug._random import combine, text_key
+from skaug.tables.aggregation import aggregate
+from skaug.tables.columns import is_text, plain_array
 from skaug.windows.container import Windows
 
 
@@ -53,6 +56,31 @@ def candidate_windows(real: Windows, subjects: Sequence[Any] | None) -> Windows:
             f"{present}: no condition is left."
         )
     return real[chosen]
+
+
+def labels_from_context(
+    conditions: Windows, column: str, context: pd.DataFrame | None = None
+) -> NDArray:
+    """Return what the labels of windows are if they are made of a column of their context.
+
+    Parameters
+    ----------
+    conditions : Windows of shape (n_windows, window_size, n_features)
+        Real windows.
+    column : str
+        The column.
+    context : DataFrame, optional
+        A context to read instead, with rows as in ``conditions.context_rows``.
+
+    Returns
+    -------
+    ndarray of shape (n_windows,)
+        Aggregated as the windower aggregates its target.
+    """
+    values = (conditions.context_rows if context is None else context)[column]
+    how, firsts = conditions.provenance.target_agg, conditions.first_context_rows
+    values = values if is_text(values) else plain_array(values)
+    return aggregate(values, firsts, conditions.window_size, how, str(column))
 
 
 def choose_conditions(

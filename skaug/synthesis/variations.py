@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from skaug.tables.aggregation import aggregate
-from skaug.tables.columns import is_text, plain_array, require_column
+from skaug._checks import is_finite_number
+from skaug.synthesis.conditions import labels_from_context
+from skaug.tables.columns import is_text, require_column
 from skaug.windows.container import Windows
+from skaug.windows.provenance import same_labels
 
-#: column -> new value, or (operation, number)
+#: Column -> new value, or (operation, number).
 Variation = Mapping[str, Any]
 
 OPERATIONS = {
@@ -32,37 +32,65 @@ def check_variations(variations: Sequence[Variation] | None, windows: Windows) -
     Raises
     ------
     TypeError
-        If `variations` is no sequence of dicts.
+        If `variations` is not a list of dicts.
     ValueError
-        If a column is not there, is a channel, or cannot be edited so; the error names it.
+        If a column does not exist, is a channel, or cannot be edited this way; the error names it.
     """
     if variations is None:
         return
     if isinstance(variations, Mapping | str) or not all(isinstance(v, Mapping) for v in variations):
         raise TypeError(
-            "variations must be a list of dicts, each of them one set of edits: "
+            "variations must be a list of dicts, each of them a set of edits: "
             '[{"heart_rate": ("add", 10)}, {"SPORT": 5}].'
         )
     if len(variations) == 0:
         raise ValueError(
-            "variations=[] asks for nothing: pass None to leave conditions as they are."
+            "variations=[] leaves no synthetic window: pass None to use the conditions as they are."
         )
     context = windows.context_rows
     for variation in variations:
         for name, edit in variation.items():
             if name in windows.feature_names:
                 raise ValueError(
-                    f"{name!r} is a channel, which is synthesised: vary a column of the context."
+                    f"{name!r} is a channel, which is synthesized: vary a column of the context."
                 )
             require_column(name, context.columns, "variations")
             if name == windows.provenance.subject:
                 raise ValueError(
-                    f"{name!r} says whose the window is: an edit could make it a test subject's. Choose "
-                    "whose windows are conditions with subjects=[...]."
+                    f"{name!r} is the subject of the window, and an edit could turn it into a test subject: "
+                    "choose the subjects of the conditions with subjects=[...]."
                 )
             _check_edit(name, edit, context[name])
             if name == windows.provenance.target:
-                check_labels_follow(windows, name)
+                _check_labels_follow(windows, name)
+
+
+def vary(windows: Windows, variation: Variation) -> Windows:
+    """Return windows with an edited context, and with labels that follow the target.
+
+    Parameters
+    ----------
+    windows : Windows
+        The conditions.
+    variation : dict
+        Column -> new value, or ``(operation, number)``.
+
+    Returns
+    -------
+    Windows
+    """
+    context = windows.context_rows.copy()
+    for name, edit in variation.items():
+        if isinstance(edit, tuple | list):
+            context[name] = OPERATIONS[edit[0]](_widened(context[name]), edit[1])
+        elif is_text(context[name]):
+            context[name] = pd.Categorical([edit] * len(context))
+        else:
+            context[name] = edit
+    target, labels = windows.provenance.target, windows.y
+    if target is not None and target in variation:
+        labels = labels_from_context(windows, target, context)
+    return windows._with_context(context, labels)
 
 
 def _check_edit(name: str, edit: Any, column: pd.Series) -> None:
@@ -72,7 +100,7 @@ def _check_edit(name: str, edit: Any, column: pd.Series) -> None:
         is_object = value.dtype == object and not np.isscalar(edit)
         if is_object or value.isna().any() or value.isin([np.inf, -np.inf]).any():
             raise ValueError(
-                f"The edit {edit!r} of {name!r} is no value: give one value, for all of the rows."
+                f"The edit {edit!r} of {name!r} is not a value: use one value, for all rows."
             )
         if _kind(value) != holds:
             raise ValueError(f"{name!r} holds {holds}, not {edit!r}.")
@@ -84,9 +112,10 @@ def _check_edit(name: str, edit: Any, column: pd.Series) -> None:
         )
     if is_text(column) or holds != "numbers":
         kind = "categories" if holds == "numbers" else holds
-        raise ValueError(f"{name!r} holds {kind}, which one cannot {edit[0]}: give its new value.")
-    number = edit[1]
-    if not isinstance(number, Real) or isinstance(number, bool) or not math.isfinite(number):
+        raise ValueError(
+            f"{name!r} holds {kind}, for which {edit[0]!r} is not defined: use its new value as the edit."
+        )
+    if not is_finite_number(edit[1]):
         raise ValueError(f"The edit {edit!r} of {name!r} needs a finite number.")
     if edit[0] == "divide" and edit[1] == 0:
         raise ValueError(f"The edit {edit!r} of {name!r} divides by zero.")
@@ -100,57 +129,19 @@ def _kind(column: pd.Series) -> str:
     return {"M": "times", "m": "lengths of time"}.get(column.dtype.kind, "numbers")
 
 
-def check_labels_follow(windows: Windows, target: str) -> None:
-    """Labels that were passed as y are not made of the target column, so an edit cannot move them."""
-    expected = _labels(windows, windows.context_rows)
-    if windows.y is None or not _equal(np.asarray(windows.y), expected):
+def _check_labels_follow(windows: Windows, target: str) -> None:
+    """Raise if labels are not made of the target column, so that an edit could not change them."""
+    expected = labels_from_context(windows, target)
+    if windows.y is None or not same_labels(windows.y, expected):
         raise ValueError(
             f"The labels of these windows are not those of the target column {target!r}: a y was passed "
-            "to fit, or a meta-estimator transformed it. An edit of the target would give wrong labels; "
-            "leave y out, or the edit."
+            "to fit, or a meta-estimator transformed it. An edit of the target would give wrong labels: "
+            "leave out either y or the edit."
         )
 
 
-def _equal(labels: np.ndarray, expected: np.ndarray) -> bool:
-    if labels.shape != expected.shape:
-        return False
-    if labels.dtype.kind in "fiub" and expected.dtype.kind in "fiub":
-        rounding = 1e-9 * np.abs(expected[np.isfinite(expected)]).max(initial=0)
-        return bool(np.allclose(labels, expected, rtol=0, atol=rounding, equal_nan=True))
-    return bool(np.array_equal(labels, expected))
-
-
-def vary(windows: Windows, variation: Variation) -> Windows:
-    """Give windows whose context is edited, and whose labels follow the target.
-
-    Parameters
-    ----------
-    windows : Windows
-        The conditions.
-    variation : dict
-        Column -> new value, or ``(operation, number)``.
-    """
-    context = windows.context_rows.copy()
-    for name, edit in variation.items():
-        if isinstance(edit, tuple | list):
-            context[name] = OPERATIONS[edit[0]](_widened(context[name]), edit[1])
-        elif is_text(context[name]):
-            context[name] = pd.Categorical([edit] * len(context))
-        else:
-            context[name] = edit
-    labels = _labels(windows, context) if windows.provenance.target in variation else windows.y
-    return windows._with_context(context, labels)
-
-
 def _widened(column: pd.Series) -> pd.Series:
-    """Give whole numbers room: 5 - 10 is 251 in eight bits."""
+    """Widen whole numbers: in eight bits, 5 - 10 is 251."""
     if column.dtype.kind not in "iub":
         return column
     return column.astype(np.int64 if isinstance(column.dtype, np.dtype) else "Int64")
-
-
-def _labels(windows: Windows, context: pd.DataFrame) -> np.ndarray:
-    target, how = windows.provenance.target, windows.provenance.target_agg
-    column = context[target]
-    values = column if is_text(column) else plain_array(column)
-    return aggregate(values, windows.first_context_rows, windows.window_size, how, str(target))

@@ -186,10 +186,21 @@ class Provenance:
         )
 
     def _replace_labels(self, y: NDArray) -> Provenance:
-        is_other = self.y is not None and not (
-            self.y.shape == y.shape and ((self.y == y) | (pd.isna(self.y) & pd.isna(y))).all()
-        )
+        is_other = self.y is not None and not same_labels(y, self.y)
         return replace(self, y=y, is_replaced=self.is_replaced or is_other)
+
+
+def same_labels(labels: NDArray, expected: NDArray) -> bool:
+    """Whether labels are the same: equal, or, if they are numbers, apart by rounding only.
+
+    Numbers may differ by 1e-9 of the largest expected one. A missing label equals a missing label.
+    """
+    if labels.shape != expected.shape:
+        return False
+    if labels.dtype.kind in "fiub" and expected.dtype.kind in "fiub":
+        rounding = 1e-9 * np.abs(expected[np.isfinite(expected)]).max(initial=0)
+        return bool(np.allclose(labels, expected, rtol=0, atol=rounding, equal_nan=True))
+    return bool(((labels == expected) | (pd.isna(labels) & pd.isna(expected))).all())
 
 
 def concatenate_provenance(parts: Sequence[Provenance]) -> Provenance:
