@@ -1,6 +1,7 @@
 """Windows, synthetic windows and honest comparisons for models of sensor recordings."""
 
 from skaug._versions import __version__
+from skaug._warnings import DataWarning
 from skaug.augmenter import SynthefyAugmenter, SynthefySampler
 from skaug.estimators import WindowClassifier, WindowRegressor
 from skaug.features import WindowFlattener, WindowSpectrum, WindowStatistics
@@ -12,6 +13,7 @@ from skaug.windows.feature_arrays import WindowFeatures
 from skaug.windows.subject_overlap import SubjectOverlapWarning
 
 __all__ = [
+    "DataWarning",
     "Pipeline",
     "SubjectOverlapWarning",
     "SubjectWindower",

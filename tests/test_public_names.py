@@ -11,6 +11,7 @@ from skaug.windows.feature_arrays import WindowFeatures
 
 PUBLIC = {
     "skaug": [
+        "DataWarning",
         "Pipeline",
         "SubjectOverlapWarning",
         "SubjectWindower",
