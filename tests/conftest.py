@@ -25,6 +25,17 @@ def recordings() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
+def published_columns() -> list[str]:
+    """The columns of the published PPG-DaLiA table, in its order."""
+    return [
+        *("BVP", "activity", "ACC_wrist_idx_0", "ACC_wrist_idx_1", "ACC_wrist_idx_2"),
+        *("EDA_wrist", "TEMP_wrist", "ACC_chest_idx_0", "ACC_chest_idx_1", "ACC_chest_idx_2"),
+        *("ECG", "EMG", "EDA_chest", "TEMP_chest", "RESP_chest"),
+        *("WEIGHT", "Gender", "AGE", "HEIGHT", "SKIN", "SPORT", "subject", "heart_rate"),
+    ]
+
+
+@pytest.fixture(scope="session")
 def windows(recordings: pd.DataFrame) -> Windows:
     """The same, cut into windows of 8 s that overlap by half."""
     windower = SubjectWindower(256, 128, features=["BVP", "ECG"], target="heart_rate")

@@ -358,8 +358,8 @@ def error_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (".", "is a folder: name one file, or cut a folder of files with skaug windows"),
         ("one.parquet", "There is a single subject"),
         ("nobody.parquet", "The subject column 'subject' is missing in 1 rows, first in row 0"),
-        ("text.parquet", "pass --feature COLUMN"),
-        ("gap.parquet", "Pass --missing drop"),
+        ("text.parquet", "--feature"),
+        ("gap.parquet", "--missing drop"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_reported(

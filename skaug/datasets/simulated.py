@@ -1,10 +1,9 @@
-"""Simulated wearable recordings in the columns of the PPG-DaLiA table."""
+"""Simulated wearable recordings with the columns of the PPG-DaLiA table."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.interpolate import CubicSpline
 from scipy.signal import lfilter
+
+from skaug._checks import is_finite_number, require_random_state, require_whole_number
 
 __all__ = ["simulate_ppg"]
 
@@ -65,8 +66,8 @@ def simulate_ppg(
 ) -> pd.DataFrame:
     """Simulate wrist and chest recordings of people going about their day.
 
-    The table has the columns of the published PPG-DaLiA table [1]_, all at one sampling
-    rate, so code written for that table runs on this one without a download.
+    The result has the columns of the published PPG-DaLiA table [1]_, all at one sampling rate, so
+    code written for that table runs on this one without a download.
 
     Parameters
     ----------
@@ -77,9 +78,8 @@ def simulate_ppg(
     sampling_rate : float, default=64
         Rows per second (Hz) of every signal, at least 16.
     random_state : int or None, default=0
-        Seed, a non-negative integer. Subject ``k`` depends on the seed and ``k`` alone: asking
-        for more subjects leaves the earlier ones as they were. None draws a new seed in every
-        call.
+        Seed, 0 or more. Subject ``k`` depends only on the seed and ``k``: with more subjects, the
+        earlier ones stay the same. None draws a new seed in every call.
 
     Returns
     -------
@@ -111,35 +111,39 @@ def simulate_ppg(
     ValueError
         If ``n_subjects``, ``minutes``, ``sampling_rate`` or ``random_state`` is out of range.
 
+    See Also
+    --------
+    load_ppg_dalia : The published recordings with the same columns.
+
     Notes
     -----
     *Activities* follow the order of the PPG-DaLiA protocol from a random start, in bouts of
     30 to 60 s (moving) or 30 to 90 s (sitting, driving, lunch, working) with transients of 6 to
-    12 s between them; all shrink, to a third at most, in recordings shorter than three minutes.
+    12 s between them. In recordings shorter than three minutes all of them shrink, down to a third.
 
     *Heart rate* relaxes with a time constant of 60 s to a level which depends on the activity
     and the subject, and wanders around it. Respiration adds a sinus arrhythmia of 1 to 2 bpm.
-    The column ``heart_rate`` is, as in [1]_, the mean of this instantaneous rate over windows
-    of 8 s, one every 2 s: the rows of the seconds [2k, 2k + 2) all hold the mean over the 8 s
-    around them, [2k - 3, 2k + 5). Windows that reach over an end of the recording are cut
+    As in [1]_, the column ``heart_rate`` is the mean of this instantaneous rate over windows of
+    8 s, one every 2 s: the rows of the seconds [2k, 2k + 2) all hold the mean over the 8 s
+    around them, [2k - 3, 2k + 5). Windows that extend beyond an end of the recording are cut
     there.
 
     *Beats*: the integral of the instantaneous rate is the cardiac phase from which both heart
     signals are made. ECG is a sum of Gaussians in that phase, with the angles, heights and
     widths of P, Q, R, S and T from [2]_. The heights are those of its integrated Gaussians
-    (``a * b**2``), scaled to an R wave of about 1 mV, and then blurred to what the sampling
-    rate can hold, which lowers R at low rates. BVP is a systolic and a dicrotic wave (von Mises
+    (``a * b**2``), scaled to an R wave of about 1 mV. The waves are then blurred to what the
+    sampling rate can represent, which lowers R at low rates. BVP is a systolic and a dicrotic wave (von Mises
     bells in phase) of subject-specific width, delay and height.
 
-    *Respiration* is one signal: RESP_chest shows it, it drives the sinus arrhythmia, it scales
-    the pulses, and it shifts the baselines of BVP and ECG and the chest acceleration.
+    *Respiration* is one signal: it is seen in RESP_chest, drives the sinus arrhythmia, scales the
+    pulses, and shifts the baselines of BVP and ECG and the chest acceleration.
 
     *Movement* is gravity in a slowly turning direction plus swings at the cadence of the
     activity plus irregular movement. The wrist's movement leaks into BVP, so that windows of
     stairs, table soccer, cycling and walking often have their spectral peak away from the heart
     rate. EMG is noise that grows with movement. EDA and TEMP drift slowly.
 
-    Unlike the devices of [1]_, the slow signals are neither quantised nor held.
+    Unlike the devices of [1]_, the slow signals are neither quantized nor held.
 
     References
     ----------
@@ -169,25 +173,19 @@ def simulate_ppg(
 
 
 def _check_parameters(n_subjects: Any, minutes: Any, sampling_rate: Any, random_state: Any) -> None:
-    if not isinstance(n_subjects, Integral) or n_subjects < 1:
+    require_whole_number("n_subjects", n_subjects, 1)
+    if not is_finite_number(minutes) or minutes < 10 / 60:
         raise ValueError(
-            f"n_subjects={n_subjects!r} is not a positive whole number: ask for at least 1 subject."
+            f"minutes={minutes!r} must be 10 s or more, which is minutes=0.17: a heart rate is a mean over "
+            "8 s."
         )
-    if not 10 / 60 <= minutes < math.inf:
+    if not is_finite_number(sampling_rate) or sampling_rate < 16:
         raise ValueError(
-            f"minutes={minutes!r} is too short or not a length: a heart rate is a mean over 8 s, "
-            "so ask for at least 10 s, which is minutes=0.17."
+            f"sampling_rate={sampling_rate!r} Hz must be 16 Hz or more, to hold the pulse waves and the ECG "
+            "(the published table has 64 Hz)."
         )
-    if not 16 <= sampling_rate < math.inf:
-        raise ValueError(
-            f"sampling_rate={sampling_rate!r} Hz cannot hold the pulse waves and the ECG: "
-            "use at least 16 Hz (the published table has 64 Hz)."
-        )
-    if random_state is not None and (not isinstance(random_state, Integral) or random_state < 0):
-        raise ValueError(
-            f"random_state={random_state!r} is no seed: use a non-negative integer, or None for "
-            "new recordings in every call."
-        )
+    if random_state is not None:
+        require_random_state(random_state, "None gives new recordings in every call")
 
 
 def _record(subject: str, time: Signal, rng: np.random.Generator) -> pd.DataFrame:
@@ -299,15 +297,15 @@ def _move(
     """Return the regular and the irregular movement in g, each of shape (n_rows, 3)."""
     cadence = _lag(time, _CADENCE[activity], 1.0) * rng.uniform(0.9, 1.1) * np.exp(wander(8, 0.04))
     step = _integrate(time, 2 * np.pi * cadence)
-    # Vigour comes and goes, so that only some windows of a bout are ruined.
-    vigour = np.exp(wander(6, 0.4))
+    # Vigor comes and goes, so that only some windows of a bout are unusable.
+    vigor = np.exp(wander(6, 0.4))
     axes = rng.normal(size=(3, 3))
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
     # Steps, their harmonic, and the arm swing at every other step.
     waves = np.stack([np.sin(step), 0.4 * np.sin(2 * step + 1), 0.5 * np.sin(step / 2)], axis=1)
-    swing = (_lag(time, _SWING[activity], 0.5) * vigour)[:, None] * (np.sqrt(2) * waves @ axes)
+    swing = (_lag(time, _SWING[activity], 0.5) * vigor)[:, None] * (np.sqrt(2) * waves @ axes)
     shakes = np.stack([wander(0.25, 1.0) for _ in range(3)], axis=1)
-    fidget = (_lag(time, _FIDGET[activity], 0.5) * vigour)[:, None] * shakes
+    fidget = (_lag(time, _FIDGET[activity], 0.5) * vigor)[:, None] * shakes
     return swing, fidget
 
 
@@ -329,8 +327,8 @@ def _pulse(
     pulse *= (1 + 0.1 * breath) * np.exp(wander(20, 0.1))
     baseline = 0.12 * breath + wander(12, 0.15)
     direction = rng.normal(size=3)
-    artefact = rng.uniform(3, 9) * wrist @ (direction / np.linalg.norm(direction))
-    bvp: Signal = rng.uniform(30, 70) * (pulse + baseline + artefact)
+    artifact = rng.uniform(3, 9) * wrist @ (direction / np.linalg.norm(direction))
+    bvp: Signal = rng.uniform(30, 70) * (pulse + baseline + artifact)
     return bvp
 
 
