@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from numbers import Real
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
 from sklearn.utils.validation import check_is_fitted
 
+from skaug._checks import is_number
 from skaug.base import WindowStep
 from skaug.windows.base import WindowArray
 from skaug.windows.container import Windows, as_windows, plain_values, require_alike
@@ -280,9 +280,9 @@ class WindowSpectrum(WindowFeatureExtractor):
 
     def _check_parameters(self, window_size: int) -> None:
         for name, frequency in (("low", self.low), ("high", self.high)):
-            if frequency is not None and not _is_number(frequency):
+            if frequency is not None and not is_number(frequency):
                 raise ValueError(f"{name}={frequency!r} must be a frequency, or None for no limit.")
-        if not _is_number(self.sampling_rate) or not 0 < self.sampling_rate < np.inf:
+        if not is_number(self.sampling_rate) or not 0 < self.sampling_rate < np.inf:
             raise ValueError(
                 f"sampling_rate={self.sampling_rate!r} must be a number of samples per unit of time, "
                 "above zero."
@@ -334,7 +334,3 @@ class WindowSpectrum(WindowFeatureExtractor):
             return np.moveaxis(logs, 2, 1).reshape(len(values), -1)
 
         return windows.map_blocks(of_block)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)

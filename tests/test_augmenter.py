@@ -11,7 +11,6 @@ import joblib
 import numpy as np
 import pytest
 import sklearn
-import sklearn.utils.estimator_checks as checks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -640,21 +639,3 @@ def test_a_search_varies_the_number_and_what_to_train_on(windows: Windows) -> No
     assert np.isfinite(scores).all()
     assert scores[0] == scores[1] == scores[2] == scores[4]  # nothing synthetic in any of them
     assert scores[3] != scores[0]
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        checks.check_estimator_repr,
-        checks.check_no_attributes_set_in_init,
-        checks.check_do_not_raise_errors_in_init_or_set_params,
-        checks.check_mixin_order,
-        checks.check_get_params_invariance,
-        checks.check_set_params,
-        checks.check_parameters_default_constructible,
-        checks.check_valid_tag_types,
-    ],
-    ids=lambda check: check.__name__,
-)
-def test_scikit_learn_checks_that_need_no_table_hold(check: Any) -> None:
-    check("SynthefyAugmenter", SynthefyAugmenter())

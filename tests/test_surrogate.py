@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.signal
-import sklearn.utils.estimator_checks as checks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -375,20 +374,3 @@ def test_fitting_changes_no_parameter() -> None:
 
 def test_variations_are_not_supported() -> None:
     assert SurrogateSynthesizer.supports_variations is False
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        checks.check_estimator_repr,
-        checks.check_no_attributes_set_in_init,
-        checks.check_do_not_raise_errors_in_init_or_set_params,
-        checks.check_get_params_invariance,
-        checks.check_set_params,
-        checks.check_parameters_default_constructible,
-        checks.check_valid_tag_types,
-    ],
-    ids=lambda check: check.__name__,
-)
-def test_scikit_learn_checks_that_need_no_table_hold(check: Any) -> None:
-    check("SurrogateSynthesizer", SurrogateSynthesizer())
