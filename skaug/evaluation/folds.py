@@ -12,8 +12,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import check_cv
 
-from skaug.model_selection.splitters import LeaveOneSubjectOut, SubjectKFold, subjects_of, take_rows
+from skaug.model_selection.splitters import LeaveOneSubjectOut, SubjectKFold, subjects_of
 from skaug.windows.container import Windows
+from skaug.windows.rows import take_rows
 
 # Up to this many subjects each is left out in turn; more are tested in 10 groups.
 _MOST_LEFT_OUT_IN_TURN = 20

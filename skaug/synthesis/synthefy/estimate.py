@@ -24,11 +24,11 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import Pipeline
 
-from skaug.model_selection.splitters import take_rows
 from skaug.synthesis.base import Synthesizer
 from skaug.synthesis.synthefy.api import SynthefyAPI
 from skaug.synthesis.synthefy.store import WindowStore
 from skaug.windows.container import Windows
+from skaug.windows.rows import take_rows
 
 #: Seconds a window took in the published run.
 PUBLISHED_SECONDS = 7.2
