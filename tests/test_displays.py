@@ -1,4 +1,4 @@
-"""Plots of comparisons and learning curves show the numbers they are of."""
+"""Plots of comparisons and learning curves show the right numbers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from skaug.evaluation import LearningCurve, LearningCurveDisplay, ProtocolComparisonDisplay
+from skaug.evaluation.displays.metric_names import ReadableMetric, signed
 
 pyplot = pytest.importorskip("matplotlib.pyplot")
 
@@ -25,12 +26,23 @@ SCORES = pd.DataFrame(
 
 
 @pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
+def close_figures() -> Iterator[None]:
     yield
     pyplot.close("all")
 
 
-def test_subjects_are_joined_in_pairs_and_errors_are_positive() -> None:
+def test_errors_are_shown_as_positive_numbers_with_the_ends_of_intervals_in_order() -> None:
+    summary = pd.DataFrame(
+        {"mean": [-4.0], "sd": [1.0], "difference": [0.5], "ci_low": [0.0], "ci_high": [2.0]}
+    )
+    shown = ReadableMetric(MAE).shown_summary(summary).iloc[0]
+    expected = {"mean": 4, "sd": 1, "difference": -0.5, "ci_low": -2, "ci_high": 0}
+    assert shown.to_dict() == expected
+    assert signed(shown["ci_high"]) == "+0"  # not minus zero
+    pd.testing.assert_frame_equal(ReadableMetric("r2").shown_summary(summary), summary)
+
+
+def test_the_scores_of_a_subject_are_joined_and_errors_are_positive() -> None:
     display = ProtocolComparisonDisplay(SCORES, MAE).plot()
     scores, _ = display.axes_
     assert [label.get_text() for label in scores.get_xticklabels()] == ["TRTR", "TRSTR"]
@@ -53,12 +65,12 @@ def test_differences_have_an_interval_and_say_which_way_is_better() -> None:
     assert_allclose(sorted(greater.axes_[1].collections[0].get_offsets()[:, 1]), sorted(gain))
 
 
-def test_without_a_reference_scores_alone_are_drawn() -> None:
+def test_without_a_reference_only_scores_are_drawn() -> None:
     assert len(ProtocolComparisonDisplay(SCORES[["TRSTR"]], MAE).plot().axes_) == 1
     assert len(ProtocolComparisonDisplay(SCORES[["TRTS"]], MAE).plot().axes_) == 1
 
 
-def test_a_plot_may_go_where_one_likes() -> None:
+def test_a_plot_may_be_drawn_on_given_axes() -> None:
     figure, axes = pyplot.subplots(1, 2)
     display = ProtocolComparisonDisplay(SCORES, MAE).plot(axes=axes)
     assert display.figure_ is figure
@@ -84,7 +96,7 @@ def curve_of(amount: str, amounts: list[float], protocols: list[str]) -> Learnin
     return LearningCurve(pd.DataFrame(rows))
 
 
-def test_a_curve_over_ratios_is_one_line_from_real_windows_alone() -> None:
+def test_a_curve_over_ratios_is_one_line_that_begins_with_real_windows_only() -> None:
     curve = curve_of("ratio", [0.0, 0.5, 2.0], [])
     display = curve.plot()
     assert isinstance(display, LearningCurveDisplay)
@@ -99,7 +111,7 @@ def test_a_curve_over_ratios_is_one_line_from_real_windows_alone() -> None:
     assert_allclose(np.sort(ends), np.sort(-known[["ci_low", "ci_high"]]))
 
 
-def test_a_curve_over_subjects_has_a_line_with_and_one_without() -> None:
+def test_a_curve_over_subjects_has_a_line_with_and_one_without_synthetic_windows() -> None:
     display = curve_of("n_training_subjects", [2, 4], ["TRTR", "TRSTR"]).plot()
     means, _ = display.axes_
     assert [text.get_text() for text in means.get_legend().get_texts()] == ["TRTR", "TRSTR"]

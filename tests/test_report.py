@@ -1,4 +1,4 @@
-"""The page of a comparison: it says what was found, needs nothing else, and reads well."""
+"""The page of a comparison: it shows the numbers, is self-contained, and fits a screen and a phone."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def comparison(windows: Windows) -> ProtocolComparison:
 
 @pytest.fixture(scope="module")
 def page(comparison: ProtocolComparison, windows: Windows, tmp_path_factory: Any) -> Path:
-    """A page with all its parts."""
+    """Write a page with all its parts."""
     path: Path = tmp_path_factory.mktemp("page") / "report.html"
     aside = np.isin(windows.groups, ["S5", "S6"])
     real = windows[~aside]
@@ -68,7 +68,7 @@ def page(comparison: ProtocolComparison, windows: Windows, tmp_path_factory: Any
 
 
 class Outline(HTMLParser):
-    """Collects the elements and the text of a page, and that every element is closed."""
+    """Collects the elements and the text of a page, and checks that elements are closed in order."""
 
     VOID = ("meta", "link", "br", "hr", "img", "input", "col", "wbr")
 
@@ -95,7 +95,7 @@ class Outline(HTMLParser):
             self.text += data
 
 
-def test_the_verdict_stands_first_and_the_numbers_are_those_of_the_summary(
+def test_the_verdict_comes_first_and_numbers_are_those_of_the_summary(
     page: Path, comparison: ProtocolComparison
 ) -> None:
     text = Outline(page.read_text()).text
@@ -107,13 +107,13 @@ def test_the_verdict_stands_first_and_the_numbers_are_those_of_the_summary(
             assert f"{row['p_corrected']:.3f}" in text
     for subject in comparison.by_subject().index:
         assert subject in text
-    for told in ("data_sha256", "synthesizer", "created", "cv"):
-        assert str(comparison.details[told]) in text
+    for key in ("data_sha256", "synthesizer", "created", "cv"):
+        assert str(comparison.details[key]) in text
     for part in ("Where synthetic data pays", "Real and synthetic windows", "Subject by subject"):
         assert part in text
 
 
-def test_nothing_is_referred_to_outside_the_page(page: Path) -> None:
+def test_the_page_refers_to_nothing_outside(page: Path) -> None:
     html = page.read_text()
     outline = Outline(html)
     assert outline.open == []
@@ -126,7 +126,7 @@ def test_nothing_is_referred_to_outside_the_page(page: Path) -> None:
     assert not re.search(r"url\((?!#)|@import", html)
 
 
-def test_the_parts_of_plots_have_names_of_their_own(page: Path) -> None:
+def test_parts_of_plots_have_unique_ids(page: Path) -> None:
     html = page.read_text()
     names = re.findall(r'\bid="([^"]+)"', html)
     assert len(names) == len(set(names)) > 100
@@ -148,7 +148,9 @@ def test_plots_are_described_and_tables_have_headings(page: Path) -> None:
     assert tags.count("caption") >= 4
 
 
-def test_few_subjects_are_told_why_there_is_no_p_value(windows: Windows, tmp_path: Path) -> None:
+def test_with_few_subjects_the_page_says_why_there_is_no_p_value(
+    windows: Windows, tmp_path: Path
+) -> None:
     few = windows[np.isin(windows.groups, ["S1", "S2", "S3", "S4"])]
     compare_protocols(pipeline(), few, progress=False).to_html(tmp_path / "few.html")
     text = " ".join(Outline((tmp_path / "few.html").read_text()).text.split())
@@ -157,7 +159,7 @@ def test_few_subjects_are_told_why_there_is_no_p_value(windows: Windows, tmp_pat
     assert "p, sign flips" not in text
 
 
-def test_shared_subjects_are_told_in_red(windows: Windows, tmp_path: Path) -> None:
+def test_shared_subjects_are_an_alert(windows: Windows, tmp_path: Path) -> None:
     comparison = compare_protocols(
         pipeline(),
         windows,
@@ -171,7 +173,7 @@ def test_shared_subjects_are_told_in_red(windows: Windows, tmp_path: Path) -> No
     assert "Some subjects are in both the training and the test set" in outline.text
 
 
-def test_names_cannot_break_the_page(windows: Windows, tmp_path: Path) -> None:
+def test_names_are_escaped(windows: Windows, tmp_path: Path) -> None:
     wild = '<script>alert(1)</script> & "S"'
     groups = np.where(windows.groups == "S1", wild, windows.groups)
     named = Windows.from_arrays(windows.to_numpy(), windows.y, groups)
@@ -212,8 +214,8 @@ def browse(page: Path, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def asked_for(log: Path) -> list[str]:
-    """The addresses that the page asked for, without those that the browser asks for itself."""
+def requested(log: Path) -> list[str]:
+    """List the addresses that the page requested, without those that the browser requests itself."""
     events = [event.get("params", {}) for event in json.loads(log.read_text())["events"]]
     by_page = [event for event in events if event.get("initiator") not in (None, "not an origin")]
     return [event["url"] for event in by_page if "url" in event]
@@ -221,28 +223,28 @@ def asked_for(log: Path) -> list[str]:
 
 @needs_browser
 @pytest.mark.parametrize("width", [1280, 400])
-def test_a_browser_shows_it_and_asks_for_nothing(page: Path, width: int) -> None:
+def test_a_browser_shows_the_page_without_requests_and_complaints(page: Path, width: int) -> None:
     picture, log = page.with_name(f"{width}.png"), page.with_name(f"{width}.json")
     ran = browse(
         page, f"--window-size={width},3000", f"--screenshot={picture}", f"--log-net-log={log}"
     )
     assert "CONSOLE" not in ran.stderr
     assert struct.unpack(">II", picture.read_bytes()[16:24]) == (width, 3000)
-    assert asked_for(log) == []
+    assert requested(log) == []
 
 
 @needs_browser
-def test_what_a_page_asks_for_and_complains_of_is_noticed(tmp_path: Path) -> None:
+def test_requests_and_complaints_of_a_page_are_noticed(tmp_path: Path) -> None:
     page, log = tmp_path / "asking.html", tmp_path / "log.json"
     page.write_text("<img src='http://127.0.0.1:9/a.png'><script>console.error('alas')</script>")
     ran = browse(page, f"--screenshot={tmp_path / 'a.png'}", f"--log-net-log={log}")
-    assert asked_for(log) == ["http://127.0.0.1:9/a.png"]
+    assert requested(log) == ["http://127.0.0.1:9/a.png"]
     assert re.search("CONSOLE.*alas", ran.stderr)
 
 
 @needs_browser
 @pytest.mark.parametrize("width", [1280, 500])
-def test_the_page_is_no_wider_than_the_screen(page: Path, width: int) -> None:
+def test_the_page_is_not_wider_than_the_screen(page: Path, width: int) -> None:
     # 500 px is the narrowest window that a browser without a screen opens; wide tables scroll.
     measured = page.with_name(f"measured-{width}.html")
     html = re.sub(r"<meta http-equiv[^>]*>", "", page.read_text())

@@ -77,6 +77,7 @@ class LearningCurveDisplay:
         self._draw_differences(self.axes_[1], shown, metric)
         for ax in self.axes_:
             ax.set_xticks(range(len(amounts)), [f"{amount:g}" for amount in amounts])
+            ax.set_xlim(-0.3, len(amounts) - 0.7)
             ax.set_xlabel(_AMOUNT_LABELS[self.amount])
         return self
 
