@@ -71,7 +71,7 @@ def test_categories_of_numbers_have_numbers_as_classes() -> None:
     assert classes.dtype == np.int64
 
 
-# Equal neighbours, of which each column that a windower looks at has many.
+# Equal neighbors, of which each column that a windower looks at has many.
 KINDS: dict[str, Any] = {
     "objects": lambda labels: pd.Series(labels, dtype=object),
     "objects that are equal but not the same": lambda labels: pd.Series(

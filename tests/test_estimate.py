@@ -493,7 +493,7 @@ def test_the_limit_of_the_budget_is_not_the_estimates(
 def test_functions_without_a_name_may_be_among_the_parameters(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
 ) -> None:
-    # They cannot be hashed, so candidates are not recognised as alike.
+    # They cannot be hashed, so candidates are not recognized as alike.
     pipe = pipeline_of(api).set_params(window__target_agg=lambda block: block.max(axis=1))
     grid = {"augment__n_synthetic": [0.5, 1.0]}
     check(server, GridSearchCV(pipe, grid, cv=SubjectKFold(2), scoring=MAE), table)

@@ -134,7 +134,7 @@ def test_heart_rate_is_held_for_two_seconds(sampling_rate):
     rate = simulate_ppg(2, 1.0, sampling_rate)["heart_rate"].to_numpy()
     held = rate.reshape(-1, 2 * sampling_rate)
     assert (held == held[:, :1]).all()
-    # Neighbours share 6 s of their 8 s, and no heart races by 10 bpm in 2 s.
+    # Neighbors share 6 s of their 8 s, and no heart races by 10 bpm in 2 s.
     of_subject = held[:, 0].reshape(2, -1)
     assert (np.diff(of_subject) != 0).all()
     assert (np.abs(np.diff(of_subject)) < 10).all()

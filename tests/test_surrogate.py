@@ -92,9 +92,9 @@ def test_a_flat_window_stays_flat() -> None:
 def test_surrogates_do_not_repeat_the_waveform() -> None:
     windows = windows_of(64)
     X, S = windows.to_numpy(), surrogates(windows)
-    centred = [values - values.mean(axis=1, keepdims=True) for values in (X, S)]
-    similarity = np.einsum("nsc,nsc->nc", *centred) / np.einsum(
-        "nsc,nsc->nc", centred[0], centred[0]
+    centered = [values - values.mean(axis=1, keepdims=True) for values in (X, S)]
+    similarity = np.einsum("nsc,nsc->nc", *centered) / np.einsum(
+        "nsc,nsc->nc", centered[0], centered[0]
     )
     # The correlation is a weighted mean of cosines of random phases: 1 for equal phases only.
     assert (np.abs(similarity) < 0.9).all()
