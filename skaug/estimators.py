@@ -1,4 +1,4 @@
-"""The second front door: estimators that take their labels from the windows."""
+"""The last step of a plain scikit-learn Pipeline: estimators that take their labels from the windows."""
 
 from __future__ import annotations
 
@@ -18,24 +18,23 @@ from skaug.windows.subject_overlap import FittedSubjects
 
 
 class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
-    """Fit an estimator on labeled windows, or on features of them."""
+    """What the two window estimators share."""
 
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
 
     def fit(self, X: Any, y: ArrayLike | None = None, **fit_params: Any) -> Self:
-        """Fit the estimator on the windows and the labels that belong to them.
+        """Fit a clone of the estimator on the windows and their labels.
 
         Parameters
         ----------
         X : Windows, WindowFeatures or array-like of n_windows rows
             The training windows.
         y : array-like, optional
-            Labels for windows that are all real, or for a plain array: one a window, or one a row of
-            the table that the windows were cut from. Where some are synthetic only `X` knows the
-            labels, and `y` is not looked at.
+            One label per window, or one per row of the table that the windows were cut from. Ignored if
+            some windows are synthetic: then only `X` knows the labels.
         **fit_params : dict
-            Passed to the estimator's ``fit``, as its metadata routing asks.
+            Passed to the estimator's ``fit``, subject to its metadata routing.
 
         Returns
         -------
@@ -50,7 +49,7 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
         if labels is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y is None, "
-                "and there are no labels to fit in X: give SubjectWindower the target column."
+                "and X holds no labels to fit: name the target column in SubjectWindower."
             )
         routed = self._route("fit", fit_params)
         self.estimator_ = clone(self.estimator).fit(values, labels, **routed)
@@ -67,7 +66,7 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
         X : Windows, WindowFeatures or array-like of n_windows rows
             The windows.
         **params : dict
-            Passed to the estimator's ``predict``, as its metadata routing asks.
+            Passed to the estimator's ``predict``, subject to its metadata routing.
 
         Returns
         -------
@@ -79,14 +78,14 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
     def score(
         self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> float:
-        """Score the predictions with the estimator's own score.
+        """Score the predictions with the estimator's own ``score``.
 
         Parameters
         ----------
         X : Windows, WindowFeatures or array-like of n_windows rows
             The windows.
         y : array-like, optional
-            Labels, one a window or one a row of the table; those of the windows by default.
+            One label per window, or one per row of the table; the labels of the windows by default.
         sample_weight : array-like of shape (n_windows,), optional
             Weights.
 
@@ -105,7 +104,7 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
         return self.estimator_.score(values, require_labels(labels), **weights)
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Say which metadata the estimator takes, for scikit-learn's metadata routing.
+        """Return which metadata the estimator requests, for scikit-learn's metadata routing.
 
         Returns
         -------
@@ -143,8 +142,8 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
 class WindowRegressor(RegressorMixin, _WindowEstimator):
     """Fit a regressor on windows that carry their own labels.
 
-    It is the last step of a plain ``sklearn.pipeline.Pipeline`` with a `SynthefyAugmenter`, whose ``y``
-    scikit-learn cannot change. (In `skaug.Pipeline` any regressor will do.)
+    Use it as the last step of a plain ``sklearn.pipeline.Pipeline`` with a `SynthefyAugmenter`, because
+    such a pipeline cannot change ``y`` between its steps. In a `skaug.Pipeline` any regressor will do.
 
     Parameters
     ----------
@@ -156,7 +155,12 @@ class WindowRegressor(RegressorMixin, _WindowEstimator):
     estimator_ : regressor
         The fitted regressor.
     n_features_in_ : int
-        Features of a window.
+        The number of features per window, or of channels.
+
+    See Also
+    --------
+    WindowClassifier : The same for classifiers.
+    skaug.make_pipeline : A pipeline that may end in any estimator.
 
     Examples
     --------
@@ -171,14 +175,14 @@ class WindowRegressor(RegressorMixin, _WindowEstimator):
     True
     """
 
-    score = _WindowEstimator.score  # RegressorMixin's, which comes first, knows of no labels in X
+    score = _WindowEstimator.score  # RegressorMixin's comes first, and needs y
 
 
 class WindowClassifier(ClassifierMixin, _WindowEstimator):
     """Fit a classifier on windows that carry their own labels.
 
-    It is the last step of a plain ``sklearn.pipeline.Pipeline`` with a `SynthefyAugmenter`, whose ``y``
-    scikit-learn cannot change. (In `skaug.Pipeline` any classifier will do.)
+    Use it as the last step of a plain ``sklearn.pipeline.Pipeline`` with a `SynthefyAugmenter`, because
+    such a pipeline cannot change ``y`` between its steps. In a `skaug.Pipeline` any classifier will do.
 
     Parameters
     ----------
@@ -192,7 +196,12 @@ class WindowClassifier(ClassifierMixin, _WindowEstimator):
     classes_ : ndarray of shape (n_classes,)
         The classes.
     n_features_in_ : int
-        Features of a window.
+        The number of features per window, or of channels.
+
+    See Also
+    --------
+    WindowRegressor : The same for regressors.
+    skaug.make_pipeline : A pipeline that may end in any estimator.
 
     Examples
     --------
@@ -208,7 +217,7 @@ class WindowClassifier(ClassifierMixin, _WindowEstimator):
     1.0
     """
 
-    score = _WindowEstimator.score  # ClassifierMixin's, which comes first, knows of no labels in X
+    score = _WindowEstimator.score  # ClassifierMixin's comes first, and needs y
 
     @property
     def classes_(self) -> NDArray:
@@ -225,7 +234,7 @@ class WindowClassifier(ClassifierMixin, _WindowEstimator):
         X : Windows, WindowFeatures or array-like of n_windows rows
             The windows.
         **params : dict
-            Passed to the estimator, as its metadata routing asks.
+            Passed to the estimator, subject to its metadata routing.
 
         Returns
         -------
@@ -236,14 +245,14 @@ class WindowClassifier(ClassifierMixin, _WindowEstimator):
 
     @available_if(lambda self: hasattr(self.estimator, "decision_function"))
     def decision_function(self, X: Any, **params: Any) -> NDArray:
-        """Give the estimator's decision function for each window.
+        """Compute the decision function for each window.
 
         Parameters
         ----------
         X : Windows, WindowFeatures or array-like of n_windows rows
             The windows.
         **params : dict
-            Passed to the estimator, as its metadata routing asks.
+            Passed to the estimator, subject to its metadata routing.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""From windows to a row of features each: the samples themselves, statistics, or a spectrum."""
+"""Steps that make one row of features per window: samples, statistics, or a spectrum."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from skaug.windows.feature_arrays import FeatureFrame, WindowFeatures, frame_wit
 
 
 class WindowFeatureExtractor(WindowStep):
-    """Base of the steps that make features of windows.
+    """Base class of steps that make one row of features per window.
 
-    A subclass says which features (`_names`), and computes them (`_compute`).
+    A subclass names the features (`_names`) and computes them (`_compute`).
     """
 
     @abstractmethod
     def _names(self, channels: Sequence[str], window_size: int) -> list[str]:
-        """Names of the features."""
+        """Return the names of the features."""
 
     @abstractmethod
     def _compute(self, windows: Windows) -> NDArray:
-        """Give the features, of shape (n_windows, n_features)."""
+        """Compute the features, of shape (n_windows, n_features)."""
 
     def _check_parameters(self, window_size: int) -> None:
-        """Raise where a parameter does not suit windows of this length."""
+        """Raise if a parameter does not suit windows of this length."""
 
     def fit(self, X: Windows | ArrayLike, y: ArrayLike | None = None) -> Self:
-        """Learn the channels and the length of the windows.
+        """Learn the length and the channels of the windows.
 
         Parameters
         ----------
         X : Windows or array-like of shape (n_windows, window_size, n_channels)
-            Windows.
+            The training windows.
         y : ignored
 
         Returns
@@ -61,7 +61,7 @@ class WindowFeatureExtractor(WindowStep):
         if not isinstance(X, Windows):
             raise ValueError(
                 f"{type(self).__name__} works on windows, got features of shape {X.shape}: use one such "
-                "step a pipeline, or join several in a FeatureUnion."
+                "step per pipeline, or join several in a FeatureUnion."
             )
         self._check_parameters(X.window_size)
         self.n_features_in_ = X.shape[2]
@@ -72,36 +72,36 @@ class WindowFeatureExtractor(WindowStep):
     def fit_transform(
         self, X: Windows | ArrayLike, y: ArrayLike | None = None
     ) -> WindowFeatures | FeatureFrame | NDArray:
-        """Make the features that the next steps are fitted on.
+        """Fit, and return the features that the next steps are fitted on.
 
         Parameters
         ----------
         X : Windows or array-like of shape (n_windows, window_size, n_channels)
-            Windows.
+            The training windows.
         y : array-like of shape (n_windows,), optional
-            Labels that win over those of the windows, if all of them are real.
+            Labels that replace those of the windows, if all of them are real.
 
         Returns
         -------
         WindowFeatures, FeatureFrame or ndarray of shape (n_windows, n_features)
-            As `transform` does.
+            As for `transform`.
         """
         self.fit(X)
         return self.transform(X.relabel(y) if isinstance(X, Windows) else X)
 
     def transform(self, X: Windows | ArrayLike) -> WindowFeatures | FeatureFrame | NDArray:
-        """Make features of windows.
+        """Compute the features of each window.
 
         Parameters
         ----------
         X : Windows or array-like of shape (n_windows, window_size, n_channels)
-            Windows of the length and channels seen in `fit`.
+            Windows of the length and the channels seen in `fit`.
 
         Returns
         -------
         WindowFeatures, FeatureFrame or ndarray of shape (n_windows, n_features)
-            Of `Windows`: `WindowFeatures`, or, where pandas output was chosen, a data frame if all
-            windows are real. Of a plain array: an array, or a data frame.
+            For `Windows`: `WindowFeatures`, or a data frame if pandas output was chosen and all windows
+            are real. For an array: an array, or a data frame.
 
         Raises
         ------
@@ -124,7 +124,7 @@ class WindowFeatureExtractor(WindowStep):
         return frame_with_provenance(values, windows.provenance, names)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
-        """Name the features.
+        """Return the names of the features.
 
         Parameters
         ----------
@@ -134,6 +134,11 @@ class WindowFeatureExtractor(WindowStep):
         Returns
         -------
         ndarray of str of shape (n_features,)
+
+        Raises
+        ------
+        ValueError
+            If `input_features` has another length.
         """
         check_is_fitted(self)
         channels = self._channels if input_features is None else list(np.asarray(input_features))
@@ -144,14 +149,14 @@ class WindowFeatureExtractor(WindowStep):
         return np.asarray(self._names(channels, self.window_size_), dtype=object)
 
     def set_output(self, *, transform: str | None = None) -> Self:
-        """Choose the container of the features.
+        """Choose the container that `transform` returns.
 
         Parameters
         ----------
         transform : {"default", "pandas"} or None
-            "default": `WindowFeatures` of `Windows`, an array of an array. "pandas": a data frame,
-            except of windows among which some are synthetic: a frame would lose their labels. None
-            changes nothing.
+            "default": `WindowFeatures` for `Windows`, an array for an array. "pandas": a data frame,
+            unless some windows are synthetic, because a frame would lose their labels. None changes
+            nothing.
 
         Returns
         -------
@@ -160,11 +165,11 @@ class WindowFeatureExtractor(WindowStep):
         Raises
         ------
         ValueError
-            If another container is asked for.
+            If `transform` is anything else.
         """
         if transform not in (None, "default", "pandas"):
             raise ValueError(
-                f"transform={transform!r}: features of windows come as 'default' or as 'pandas'."
+                f"transform={transform!r} is unknown: features of windows come as 'default' or 'pandas'."
             )
         if transform is not None:
             self._chosen_output = transform
@@ -181,7 +186,7 @@ class WindowFeatureExtractor(WindowStep):
 
 
 class WindowFlattener(WindowFeatureExtractor):
-    """Every sample of a window as a feature, in order of time.
+    """Use every sample of a window as a feature, in order of time.
 
     Examples
     --------
@@ -204,9 +209,9 @@ class WindowFlattener(WindowFeatureExtractor):
 
 
 class WindowStatistics(WindowFeatureExtractor):
-    """Mean, standard deviation, minimum and maximum of each channel.
+    """Compute the mean, standard deviation, minimum and maximum of each channel.
 
-    The standard deviation is that of the samples, divided by ``window_size``.
+    The standard deviation divides by ``window_size``, not by ``window_size - 1``.
 
     Examples
     --------
@@ -232,26 +237,30 @@ class WindowStatistics(WindowFeatureExtractor):
 
 
 class WindowSpectrum(WindowFeatureExtractor):
-    r"""Logarithm of the power of each channel at each frequency.
+    r"""Compute the logarithm of the power of each channel at each frequency.
 
-    The mean of the window is removed, a Hann window applied, and the natural logarithm taken of the
-    one-sided power spectral density.
+    The features are the natural logarithm of the one-sided power spectral density, after the mean of the
+    window is removed and a Hann window applied.
 
     Parameters
     ----------
     low, high : float, optional
-        The band of frequencies to keep, both ends included, in the unit of `sampling_rate`; all of
-        them by default, except zero, where the mean was removed.
+        The band of frequencies to keep, both ends included, in the unit of `sampling_rate`. By default
+        all frequencies above zero, because the mean is removed.
     sampling_rate : float, default=1.0
-        Samples per unit of time: in Hz if `low` and `high` are.
+        Samples per unit of time: in Hz if `low` and `high` are in Hz.
 
     Notes
     -----
     :math:`P(f) = 2 |\sum_t h_t (x_t - \bar x) e^{-2 \pi i f t}|^2 / (r \sum_t h_t^2)` with the periodic
     Hann window :math:`h` and the sampling rate :math:`r` (Welch, "The use of fast Fourier transform for
-    the estimation of power spectra", IEEE Trans. Audio Electroacoust. 15(2), 1967, for one segment; the
-    factor 2 is absent at the Nyquist frequency). Power below 1e-30 counts as 1e-30, so that a flat
-    channel has a finite logarithm.
+    the estimation of power spectra", IEEE Trans. Audio Electroacoust. 15(2), 1967, for one segment). The
+    factor 2 is absent at zero and at the Nyquist frequency. Power below 1e-30 counts as 1e-30, so that a
+    flat channel has a finite logarithm.
+
+    See Also
+    --------
+    scipy.signal.periodogram : The same density, without the logarithm.
 
     Examples
     --------
@@ -284,8 +293,8 @@ class WindowSpectrum(WindowFeatureExtractor):
                 raise ValueError(f"{name}={frequency!r} must be a frequency, or None for no limit.")
         if not is_number(self.sampling_rate) or not 0 < self.sampling_rate < np.inf:
             raise ValueError(
-                f"sampling_rate={self.sampling_rate!r} must be a number of samples per unit of time, "
-                "above zero."
+                f"sampling_rate={self.sampling_rate!r} must be a number above 0: the samples per unit of "
+                "time."
             )
         if self.high is not None and self.high > self.sampling_rate / 2 * (1 + 1e-9):
             raise ValueError(
@@ -296,7 +305,8 @@ class WindowSpectrum(WindowFeatureExtractor):
             raise ValueError(
                 f"No frequency of a window of {window_size} samples at sampling_rate="
                 f"{self.sampling_rate:g} lies between low={self.low} and high={self.high}: they are "
-                f"{self.sampling_rate / window_size:g} apart, up to {self.sampling_rate / 2:g}."
+                f"{self.sampling_rate / window_size:g} apart, up to {self.sampling_rate / 2:g}. Widen the "
+                "band, or use longer windows."
             )
 
     def _frequencies(self, window_size: int) -> NDArray:

@@ -1,4 +1,4 @@
-"""The first front door: a scikit-learn pipeline in which the number of samples may change."""
+"""A scikit-learn Pipeline in which the number of samples may change."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def _delegated(method: str, summary: str, returns: str) -> Any:
 
 
 class Pipeline(sklearn_pipeline.Pipeline):
-    """A scikit-learn Pipeline whose steps may cut windows and add synthetic ones.
+    """A scikit-learn Pipeline with steps that cut windows and add synthetic ones.
 
-    Use it like the one of scikit-learn, with any estimator last. Parameters are called
+    Use it like scikit-learn's own, with any estimator as the last step. Parameters are named
     ``step__parameter``; caching, slicing, `set_output`, metadata routing and callbacks work.
 
-    Steps up to the last one that knows of windows hand each other labeled `Windows`; the steps
-    behind get arrays, and the labels that belong to them.
+    Steps up to the last window-aware one pass on `Windows` with their labels. The steps behind it get
+    arrays and the labels that belong to them.
 
     Parameters
     ----------
@@ -58,9 +58,15 @@ class Pipeline(sklearn_pipeline.Pipeline):
     transform_input : list of str, optional
         As in scikit-learn.
     memory : str or joblib.Memory, optional
-        Where to keep fitted transformers, so that a grid search cuts and synthesises once.
+        Where to cache fitted transformers, so that a grid search cuts and synthesizes once per fold.
     verbose : bool, default=False
-        Whether to print how long each step took.
+        Whether to print how long each step takes.
+
+    See Also
+    --------
+    make_pipeline : Name the steps automatically.
+    WindowRegressor : The last step of a plain ``sklearn.pipeline.Pipeline``.
+    skaug.base.WindowStep : Base class for steps of your own.
 
     Examples
     --------
@@ -81,9 +87,9 @@ class Pipeline(sklearn_pipeline.Pipeline):
     (4,)
     """
 
-    # The work is done by a copy of the pipeline that has the same steps, each wrapped in what hands it
+    # A copy of the pipeline does the work: it has the same steps, each wrapped so that it is handed
     # windows, or arrays and the labels that belong to them. So caching, routing and callbacks are
-    # scikit-learn's, several threads may use one pipeline, and no private name is used.
+    # scikit-learn's own, threads may share a pipeline, and no private name is used.
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Fit the steps one after the other.
@@ -217,7 +223,7 @@ class Pipeline(sklearn_pipeline.Pipeline):
 
 
 def _handed_out(result: Any) -> Any:
-    """Return what a user gets of what flowed between the steps."""
+    """Return what a user gets in place of what flows between the steps."""
     if isinstance(result, ValuesWithProvenance):
         return attach_provenance(result.values, result)
     return result
@@ -229,12 +235,12 @@ def make_pipeline(
     transform_input: list[str] | None = None,
     verbose: bool = False,
 ) -> Pipeline:
-    """Build a `Pipeline` whose steps are named by their classes, as in scikit-learn.
+    """Build a `Pipeline` and name its steps after their classes, as in scikit-learn.
 
     Parameters
     ----------
     *steps : estimator
-        The steps.
+        The steps, in order.
     memory, transform_input, verbose
         As in `Pipeline`.
 

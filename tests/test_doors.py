@@ -1,4 +1,4 @@
-"""The two front doors, each with rows and with windows as samples, under scikit-learn's own tools."""
+"""Both kinds of pipeline, each with rows and with windows as samples, under scikit-learn's tools."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def spectrum() -> WindowSpectrum:
 
 @dataclass
 class Case:
-    """One of the four ways to call: a door, and what it is fed."""
+    """One of the four ways to call: a kind of pipeline (door), and its input."""
 
     door: str
     samples: str
@@ -130,7 +130,7 @@ def by_hand(train: Windows, test: Windows, *, alpha: float = 1.0, synthetic: boo
     return -mean_absolute_error(test.y, ridge.predict(of_test))
 
 
-# What scikit-learn's tools make of each of the four ways
+# scikit-learn's tools, with each of the four ways
 
 
 def test_cross_val_score_equals_a_loop_written_by_hand(case: Case, windows: Windows) -> None:
@@ -177,7 +177,7 @@ def test_a_grid_search_tunes_every_step(case: Case, windows: Windows) -> None:
         assert_allclose(found["mean_test_score"], [expected], rtol=1e-6)
 
 
-def test_memory_changes_no_score_and_saves_syntheses(case: Case, tmp_path: Path) -> None:
+def test_caching_changes_no_score_and_avoids_syntheses(case: Case, tmp_path: Path) -> None:
     grid = {case.alpha: [0.1, 1.0, 10.0]}
     scores, calls = [], []
     for name, memory in (("without", None), ("with", str(tmp_path / "cache"))):
@@ -245,7 +245,7 @@ def test_pandas_output_chosen_globally_changes_no_prediction(case: Case) -> None
         assert_allclose(case.pipe().fit(case.X, case.y).predict(case.X), expected)
 
 
-def test_the_diagram_shows_every_step(case: Case) -> None:
+def test_the_html_diagram_shows_every_step(case: Case) -> None:
     page = case.pipe()._repr_html_()
     assert "SynthefyAugmenter" in page
     assert "Ridge" in page
@@ -327,7 +327,7 @@ def test_training_scores_raise_no_warning(case: Case) -> None:
     assert (result["train_score"] > result["test_score"]).all()
 
 
-def test_predicting_synthesises_nothing(case: Case, tmp_path: Path) -> None:
+def test_predicting_synthesizes_nothing(case: Case, tmp_path: Path) -> None:
     log = tmp_path / "log"
     pipe = case.pipe(CountingSurrogates(str(log))).fit(case.X, case.y)
     before = log.read_text()
@@ -366,7 +366,7 @@ def test_a_transformed_target_reaches_the_synthetic_windows(
     assert synthetic.y.max() < np.log(windows.y.max()) + 1e-9
 
 
-def test_labels_of_rows_win_over_the_target_column(
+def test_labels_of_rows_take_precedence_over_the_target_column(
     door: str, recordings: pd.DataFrame, windows: Windows
 ) -> None:
     case = Case(door, "rows", recordings, None, None)
@@ -399,7 +399,7 @@ def test_a_stack_learns_from_predictions_of_left_out_subjects(door: str, windows
     assert_allclose(stack.predict(windows), expected)
 
 
-# What only the first door can
+# What only skaug.Pipeline can do
 
 
 def test_a_supervised_selector_sees_synthetic_labels(windows: Windows) -> None:
@@ -418,7 +418,7 @@ def test_features_may_be_joined_behind_the_augmenter(windows: Windows) -> None:
     assert pipe[-1].n_features_in_ == 2 * (29 + 4)
 
 
-def test_a_foreign_transformer_may_stand_between(windows: Windows) -> None:
+def test_a_foreign_transformer_may_stand_between_window_aware_steps(windows: Windows) -> None:
     halved = FunctionTransformer(lambda X: X / 2)
     pipe = skaug.make_pipeline(halved, SynthefyAugmenter(), WindowStatistics(), Ridge())
     pipe.fit(windows)
@@ -439,7 +439,9 @@ def test_pipelines_nest(windows: Windows) -> None:
     assert_allclose(nested.fit(windows).predict(windows), expected)
 
 
-def test_transforming_keeps_labels_through_steps_that_know_of_none(windows: Windows) -> None:
+def test_transforming_keeps_labels_through_steps_that_are_not_window_aware(
+    windows: Windows,
+) -> None:
     pipe = skaug.make_pipeline(SynthefyAugmenter(), spectrum(), StandardScaler())
     features = pipe.fit_transform(windows)
     assert len(features) == 2 * len(windows)
@@ -448,7 +450,7 @@ def test_transforming_keeps_labels_through_steps_that_know_of_none(windows: Wind
     assert_allclose(pipe.transform(windows), features[: len(windows)].to_numpy())
 
 
-def test_steps_in_front_of_the_windower_get_rows(recordings: pd.DataFrame) -> None:
+def test_steps_before_the_windower_get_rows(recordings: pd.DataFrame) -> None:
     class Without(TransformerMixin, BaseEstimator):
         def fit(self, X: pd.DataFrame, y: Any = None) -> Any:
             assert isinstance(X, pd.DataFrame)
@@ -467,7 +469,7 @@ def test_steps_in_front_of_the_windower_get_rows(recordings: pd.DataFrame) -> No
     assert pipe.fit(recordings).predict(recordings).shape == (6 * (60 * 32 // 256),)
 
 
-def test_feature_names_go_through_every_step(recordings: pd.DataFrame) -> None:
+def test_feature_names_pass_through_every_step(recordings: pd.DataFrame) -> None:
     pipe = skaug.make_pipeline(
         SubjectWindower(256, features=["BVP"], target="heart_rate"),
         SynthefyAugmenter(),
@@ -532,8 +534,8 @@ def test_threads_that_use_one_pipeline_see_its_own_steps(windows: Windows) -> No
     assert_allclose(pipe.predict(windows), expected)
 
 
-def test_a_step_replaced_after_the_fit_counts_at_once(windows: Windows) -> None:
-    """As in scikit-learn, whether it is assigned or set."""
+def test_a_step_replaced_after_fit_takes_effect_at_once(windows: Windows) -> None:
+    """As in scikit-learn, by assignment and by set_params."""
     features = spectrum().fit_transform(windows.to_numpy())
     other = Ridge(alpha=100.0).fit(features, windows.y + 50.0)
     pipe = skaug.make_pipeline(SynthefyAugmenter(), spectrum(), Ridge()).fit(windows)
@@ -552,8 +554,8 @@ def test_a_step_replaced_after_the_fit_counts_at_once(windows: Windows) -> None:
     assert before.shape == expected.shape
 
 
-def test_a_replaced_model_is_not_taken_for_the_one_that_was_fitted(windows: Windows) -> None:
-    """The one that was would have seen other windows of the same subjects."""
+def test_a_replaced_model_is_not_mistaken_for_the_fitted_one(windows: Windows) -> None:
+    """The fitted one saw other windows of the same subjects; the new one did not."""
     pipe = skaug.make_pipeline(spectrum(), Ridge()).fit(windows[::2])
     with pytest.warns(SubjectOverlapWarning):
         pipe.predict(windows[1::2])
@@ -567,7 +569,7 @@ def test_a_pickle_holds_each_step_once(windows: Windows) -> None:
 
 
 def test_cached_steps_are_fitted_copies(windows: Windows, tmp_path: Path) -> None:
-    """As in scikit-learn: what was passed is not fitted."""
+    """As in scikit-learn, the steps that were passed stay unfitted."""
     scaler = StandardScaler()
     pipe = skaug.make_pipeline(spectrum(), scaler, Ridge(), memory=str(tmp_path)).fit(windows)
     assert not hasattr(scaler, "mean_")
@@ -579,7 +581,7 @@ def test_cached_steps_are_fitted_copies(windows: Windows, tmp_path: Path) -> Non
     assert_array_equal(again.predict(windows), pipe.predict(windows))
 
 
-def test_sparse_matrices_pass_between_the_steps_behind(windows: Windows) -> None:
+def test_sparse_matrices_pass_between_steps_behind_the_windows(windows: Windows) -> None:
     encoder = OneHotEncoder(handle_unknown="ignore")
     rounded = FunctionTransformer(np.round)
     pipe = skaug.make_pipeline(
@@ -595,7 +597,7 @@ def test_sparse_matrices_pass_between_the_steps_behind(windows: Windows) -> None
         pipe[:-1].fit_transform(windows)
 
 
-def test_steps_that_are_not_window_aware_get_the_labels_of_what_they_are_fed(
+def test_a_pipeline_without_window_aware_steps_uses_the_labels_of_its_input(
     windows: Windows,
 ) -> None:
     augmented = WindowStatistics().fit_transform(SynthefyAugmenter().fit_transform(windows))
@@ -604,7 +606,7 @@ def test_steps_that_are_not_window_aware_get_the_labels_of_what_they_are_fed(
     assert_allclose(pipe[-1].coef_, Ridge().fit(scaled, augmented.y).coef_)
 
 
-def test_scikit_learn_still_complains_about_its_own_matters(windows: Windows) -> None:
+def test_invalid_pipelines_raise_the_errors_of_scikit_learn(windows: Windows) -> None:
     twice = skaug.Pipeline([("a", SynthefyAugmenter()), ("a", spectrum()), ("b", Ridge())])
     with pytest.raises(ValueError, match="not unique"):
         twice.fit(windows)
@@ -684,7 +686,7 @@ def test_classifiers_learn_from_the_most_frequent_label(recordings: pd.DataFrame
     assert_allclose(second.predict_proba(table).sum(axis=1), 1.0)
 
 
-# What cannot work says so
+# What cannot work
 
 
 @pytest.mark.parametrize("train_on", ["real+synthetic", "synthetic"])
@@ -716,7 +718,7 @@ def test_folds_that_share_subjects_raise_a_warning(case: Case) -> None:
         )
 
 
-def test_labels_are_needed_somewhere(door: str, recordings: pd.DataFrame) -> None:
+def test_fitting_without_any_labels_is_an_error(door: str, recordings: pd.DataFrame) -> None:
     case = Case(door, "rows", recordings, None, None)
     pipe = case.pipe().set_params(subjectwindower__target=None)
     message = "no labels|requires y" if door == "skaug.Pipeline" else "no labels to fit"
@@ -725,7 +727,7 @@ def test_labels_are_needed_somewhere(door: str, recordings: pd.DataFrame) -> Non
 
 
 def test_row_scores_and_window_scores_agree_without_overlap(recordings: pd.DataFrame) -> None:
-    """With labels that are constant in a window both are the same mean."""
+    """If labels are constant within a window, both are the same mean."""
     constant = recordings.assign(
         heart_rate=recordings.groupby("subject")["heart_rate"].transform(
             lambda rate: np.repeat(rate.to_numpy()[::192], 192)[: len(rate)]

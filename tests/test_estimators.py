@@ -1,4 +1,4 @@
-"""Every estimator under scikit-learn's own checks, and the wrappers of the second door."""
+"""scikit-learn's checks of every estimator, and WindowRegressor and WindowClassifier."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from skaug.synthesis import AgentArchive, SurrogateSynthesizer, SynthefyAPI
 
 
 def windows_of_rows(X: Any) -> Any:
-    """Make a window of one sample of each row of a 2-D array."""
+    """Turn each row of a 2-D array into a window of one sample."""
     X = np.asarray(X)
     return X[:, None] if X.ndim == 2 else X
 
 
 def on_rows(step: type) -> type:
-    """Derive a step of windows that takes 2-D arrays, which are all that scikit-learn's checks feed."""
+    """Derive a step that takes 2-D arrays, because scikit-learn's checks feed nothing else."""
 
     class OnRows(step):  # type: ignore[misc, valid-type]
         def fit(self, X: Any, y: Any = None) -> Any:
@@ -60,7 +60,7 @@ def on_rows(step: type) -> type:
     return OnRows
 
 
-# What a check expects of 2-D tables, and windows do not do.
+# Checks that cannot hold for windows, and why.
 OTHER_WORDS = {
     "check_n_features_in_after_fitting": "the error names shape and channels of the windows",
     "check_complex_data": "the error says that windows hold numbers",
@@ -128,11 +128,11 @@ def test_scikit_learn_checks_hold_for_steps_of_windows(estimator: Any, check: An
     ids=lambda estimator: type(estimator).__name__,
 )
 def test_scikit_learn_checks_that_need_no_data_hold(estimator: Any, check: Any) -> None:
-    """For synthesizers and samplers scikit-learn has no other checks."""
+    """scikit-learn has no other checks for synthesizers and samplers."""
     check(type(estimator).__name__, clone(estimator))
 
 
-def test_the_wrappers_are_what_they_wrap() -> None:
+def test_the_wrappers_are_regressors_and_classifiers() -> None:
     assert is_regressor(WindowRegressor(Ridge()))
     assert is_classifier(WindowClassifier(LogisticRegression()))
 
@@ -145,14 +145,14 @@ def test_labels_of_windows_are_fitted_and_scored(windows: Windows) -> None:
     assert wrapped.score(features) == direct.score(features.to_numpy(), windows.y)
 
 
-def test_labels_that_are_passed_win_over_those_of_real_windows(windows: Windows) -> None:
+def test_labels_that_are_passed_replace_those_of_real_windows(windows: Windows) -> None:
     features = WindowStatistics().fit_transform(windows)
     wrapped = WindowRegressor(LinearRegression()).fit(features, windows.y + 1000.0)
     assert wrapped.predict(features).mean() == pytest.approx(windows.y.mean() + 1000.0)
 
 
 def test_labels_that_are_passed_do_not_touch_synthetic_windows(windows: Windows) -> None:
-    """Whichever their number: it is that of the real windows, or, by chance, of all."""
+    """Neither one label per real window nor, by chance, one per window."""
     augmented = WindowStatistics().fit_transform(SynthefyAugmenter().fit_transform(windows))
     expected = LinearRegression().fit(augmented.to_numpy(), augmented.y)
     for stale in (windows.y + 1000.0, np.zeros(len(augmented))):
@@ -171,7 +171,7 @@ def test_predicting_before_fitting_is_an_error(windows: Windows) -> None:
         WindowRegressor(Ridge()).predict(WindowStatistics().fit_transform(windows))
 
 
-def test_a_classifier_offers_what_its_estimator_does(windows: Windows) -> None:
+def test_a_classifier_has_the_methods_of_its_estimator(windows: Windows) -> None:
     y = np.where(windows.y > np.median(windows.y), "fast", "slow")
     features = WindowStatistics().fit_transform(windows)
     logistic = WindowClassifier(LogisticRegression(max_iter=5000)).fit(features, y)
@@ -181,6 +181,6 @@ def test_a_classifier_offers_what_its_estimator_does(windows: Windows) -> None:
     assert not hasattr(svm, "predict_proba")
 
 
-def test_scikit_learns_grouped_folds_take_the_groups_of_windows(windows: Windows) -> None:
+def test_grouped_folds_of_scikit_learn_accept_the_groups_of_windows(windows: Windows) -> None:
     for train, test in GroupKFold(3).split(windows, windows.y, windows.groups):
         assert not set(windows.groups[train]) & set(windows.groups[test])

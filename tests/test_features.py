@@ -1,4 +1,4 @@
-"""Features of windows: their values, their names, and the labels that they carry on."""
+"""Features of windows: values, names, and the labels they carry."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_the_band_includes_both_ends() -> None:
 
 
 def test_ends_that_rounding_moves_are_still_included() -> None:
-    """0.1 is no binary number: three times it is 0.30000000000000004."""
+    """0.1 is not a binary fraction: three times it is 0.30000000000000004."""
     X = np.zeros((1, 10, 1))
     below = WindowSpectrum(high=0.3).fit(X).get_feature_names_out()
     above = WindowSpectrum(low=0.1 + 0.2 + 1e-12).fit(X).get_feature_names_out()
@@ -161,8 +161,8 @@ def test_spectra_keep_single_precision() -> None:
     assert_allclose(features, WindowSpectrum().fit_transform(X), atol=1e-3)
 
 
-def test_neighbouring_frequencies_have_names_of_their_own() -> None:
-    """At 1 MHz, half a hertz apart: six digits, as of most numbers, do not tell them apart."""
+def test_neighboring_frequencies_have_distinct_names() -> None:
+    """Half a hertz apart at 100 kHz, where six digits do not tell them apart."""
     X = np.zeros((1, 2_000_000, 1), dtype=np.float32)
     spectrum = WindowSpectrum(low=100_000, high=100_001, sampling_rate=1e6).fit(X)
     expected = ["x0_100000Hz", "x0_100000.5Hz", "x0_100001Hz"]
@@ -177,8 +177,8 @@ def test_the_shortest_windows_have_features(window_size: int) -> None:
     assert WindowSpectrum(low=0).fit_transform(X).shape == (4, window_size)
 
 
-def test_many_windows_are_computed_as_few_are(step: Any) -> None:
-    """Windows are worked on in blocks of 2^19 bytes, from 2^23 on by two threads: as these are."""
+def test_many_windows_have_the_same_features_as_few(step: Any) -> None:
+    """Windows are processed in blocks of 2^19 bytes, and by two threads from 2^23 bytes on, as here."""
     X = np.random.default_rng(5).normal(size=(5000, 256, 1))
     values = step.fit_transform(X)
     for some in (slice(0, 10), slice(250, 260), slice(2490, 2510), slice(4990, 5000)):
@@ -186,7 +186,7 @@ def test_many_windows_are_computed_as_few_are(step: Any) -> None:
 
 
 def test_missing_samples_stay_missing(step: Any, twelve: Windows) -> None:
-    """For models that accept NaN, and without a warning."""
+    """Some models accept NaN. There is no warning."""
     X = twelve.to_numpy()
     X[3, 5, 1] = np.nan
     values = step.fit_transform(X)
@@ -236,7 +236,7 @@ def test_selected_features_keep_their_labels(step: Any, augmented: Windows) -> N
     assert_array_equal(features[-1], features.to_numpy()[-1])
 
 
-def test_features_say_what_they_are(twelve: Windows) -> None:
+def test_the_repr_counts_windows_and_names_features(twelve: Windows) -> None:
     shown = repr(WindowStatistics().fit_transform(twelve))
     assert shown == "WindowFeatures(12 x 8: BVP_mean, BVP_std, BVP_min, ...; 0 synthetic)"
 
@@ -266,7 +266,7 @@ def test_pandas_output_of_real_windows_is_a_data_frame(step: Any, twelve: Window
     pd.testing.assert_frame_equal(of_array, pd.DataFrame(frame))
 
 
-def test_pandas_output_never_strips_labels_off_synthetic_windows(
+def test_pandas_output_never_drops_the_labels_of_synthetic_windows(
     step: Any, augmented: Windows
 ) -> None:
     features = step.set_output(transform="pandas").fit_transform(augmented)
@@ -279,7 +279,7 @@ def test_pandas_output_never_strips_labels_off_synthetic_windows(
 
 
 @pytest.mark.usefixtures("pandas_everywhere")
-def test_the_global_choice_of_pandas_is_heeded(
+def test_the_global_choice_of_pandas_is_respected(
     step: Any, twelve: Windows, augmented: Windows
 ) -> None:
     assert isinstance(step.fit_transform(twelve), FeatureFrame)
@@ -297,11 +297,11 @@ def test_a_clone_keeps_the_choice_of_output(step: Any, twelve: Windows) -> None:
 
 @pytest.mark.parametrize("transform", ["polars", "numpy", "frame"])
 def test_other_containers_are_refused(step: Any, transform: str) -> None:
-    with pytest.raises(ValueError, match=f"transform='{transform}'.*'default' or as 'pandas'"):
+    with pytest.raises(ValueError, match=f"transform='{transform}'.*'default' or 'pandas'"):
         step.set_output(transform=transform)
 
 
-def test_labels_that_are_passed_win(step: Any, twelve: Windows) -> None:
+def test_labels_that_are_passed_replace_those_of_the_windows(step: Any, twelve: Windows) -> None:
     assert step.fit_transform(twelve, np.arange(12)).y.tolist() == list(range(12))
     assert step.fit_transform(twelve, list("abcdefghijkl")).y.tolist() == list("abcdefghijkl")
     assert_array_equal(step.fit_transform(twelve, None).y, twelve.y)
@@ -323,7 +323,7 @@ def test_no_windows_have_no_features(step: Any, twelve: Windows) -> None:
     assert step.fit(twelve[:0]).transform(twelve).shape[0] == 12
 
 
-# Frames that know their labels
+# Frames that carry labels
 
 
 @pytest.fixture
@@ -331,7 +331,7 @@ def frame(twelve: Windows) -> FeatureFrame:
     return WindowStatistics().set_output(transform="pandas").fit_transform(twelve)
 
 
-def test_a_frame_knows_the_labels_of_its_rows(frame: FeatureFrame, twelve: Windows) -> None:
+def test_a_frame_carries_the_labels_of_its_rows(frame: FeatureFrame, twelve: Windows) -> None:
     X, y = plain_xy(frame, None)
     assert X is frame
     assert_array_equal(y, twelve.y)
@@ -388,7 +388,7 @@ def test_frames_with_other_labels_have_other_hashes(twelve: Windows) -> None:
         lambda f: f.merge(f, left_index=True, right_index=True),
     ],
 )
-def test_what_is_derived_of_a_frame_has_no_labels(frame: FeatureFrame, derive: Any) -> None:
+def test_what_is_derived_from_a_frame_has_no_labels(frame: FeatureFrame, derive: Any) -> None:
     derived = derive(frame)
     assert type(derived) is pd.DataFrame
     assert provenance_of(derived) is None
@@ -412,11 +412,11 @@ def test_a_frame_whose_rows_were_moved_in_place_has_no_labels(
     assert provenance_of(pickle.loads(pickle.dumps(frame))) is None
 
 
-# Labels around what knows of no windows
+# Labels around steps that are not window-aware
 
 
 @pytest.mark.parametrize("pandas", [False, True])
-def test_labels_go_round_a_transformer_of_values(augmented: Windows, pandas: bool) -> None:
+def test_labels_survive_a_transformer_of_values(augmented: Windows, pandas: bool) -> None:
     features = WindowStatistics().fit_transform(augmented)
     values = 2 * features.to_numpy()
     made = pd.DataFrame(values, columns=range(8)) if pandas else values
@@ -429,7 +429,7 @@ def test_labels_go_round_a_transformer_of_values(augmented: Windows, pandas: boo
     )
 
 
-def test_labels_go_round_a_transformer_of_real_windows(twelve: Windows) -> None:
+def test_labels_survive_a_transformer_of_real_windows(twelve: Windows) -> None:
     features = WindowStatistics().fit_transform(twelve)
     made = pd.DataFrame(features.to_numpy(), index=np.arange(12) + 100)
     again = attach_provenance(made, features)
@@ -444,13 +444,13 @@ def test_labels_go_round_a_transformer_of_real_windows(twelve: Windows) -> None:
 def test_values_that_cannot_carry_labels_are_refused(augmented: Windows) -> None:
     features = WindowStatistics().fit_transform(augmented)
     sparse = scipy.sparse.csr_matrix(features.to_numpy())
-    with pytest.raises(TypeError, match="csr_matrix of windows some of which are synthetic"):
+    with pytest.raises(TypeError, match="csr_matrix from windows, some of them synthetic"):
         attach_provenance(sparse, features)
     with pytest.raises(ValueError, match="made 17 rows of 18 windows"):
         attach_provenance(features.to_numpy()[1:], features)
 
 
-def test_values_of_anything_else_stay_as_they_are() -> None:
+def test_values_without_provenance_stay_as_they_are() -> None:
     values = np.zeros((3, 2))
     assert attach_provenance(values, np.ones((3, 5))) is values
     assert plain_xy(values, [1, 2, 3]) == (values, [1, 2, 3])
@@ -459,7 +459,7 @@ def test_values_of_anything_else_stay_as_they_are() -> None:
 # Pickling and hashing
 
 
-def test_pickled_features_keep_labels_and_forget_everybody_else(augmented: Windows) -> None:
+def test_pickled_features_keep_labels_and_drop_other_subjects(augmented: Windows) -> None:
     features = WindowFlattener().fit_transform(augmented)
     thawed = pickle.loads(pickle.dumps(features[[0, 12]]))
     assert_array_equal(thawed.to_numpy(), features.to_numpy()[[0, 12]])
@@ -493,14 +493,14 @@ def test_equal_features_have_equal_hashes(augmented: Windows) -> None:
 # As estimators
 
 
-def test_features_cannot_be_made_of_features(step: Any, twelve: Windows) -> None:
+def test_features_cannot_be_made_from_features(step: Any, twelve: Windows) -> None:
     features = WindowStatistics().fit_transform(twelve)
     with pytest.raises(ValueError, match=r"works on windows, got features of shape \(12, 8\)"):
         step.fit(features)
 
 
 @pytest.mark.parametrize("X", [np.zeros((3, 4)), pd.DataFrame({"BVP": [1.0, 2.0]}), [1.0, 2.0]])
-def test_what_is_no_window_is_refused(step: Any, X: Any) -> None:
+def test_what_is_not_a_window_is_refused(step: Any, X: Any) -> None:
     with pytest.raises(ValueError, match=r"3-D.*SubjectWindower"):
         step.fit(X)
     step.fit(np.zeros((2, 16, 1)))
@@ -549,12 +549,12 @@ def test_bands_without_a_frequency_are_refused(parameters: dict[str, Any], messa
         WindowSpectrum(**parameters).fit(np.zeros((2, 16, 1)))
 
 
-def test_a_window_of_one_sample_has_no_frequency_but_zero() -> None:
+def test_a_window_of_one_sample_has_only_the_frequency_zero() -> None:
     with pytest.raises(ValueError, match="No frequency of a window of 1 samples"):
         WindowSpectrum().fit(np.zeros((2, 1, 1)))
 
 
-def test_names_may_be_asked_for_other_channels(step: Any, twelve: Windows) -> None:
+def test_names_can_be_requested_for_other_channels(step: Any, twelve: Windows) -> None:
     step.fit(twelve)
     names = step.get_feature_names_out()
     swapped = step.get_feature_names_out(["one", "two"])
@@ -569,14 +569,14 @@ def test_names_are_unique(step: Any, twelve: Windows) -> None:
     assert len(set(names)) == len(names)
 
 
-def test_an_unfitted_step_says_so(step: Any, twelve: Windows) -> None:
+def test_an_unfitted_step_raises_not_fitted_error(step: Any, twelve: Windows) -> None:
     with pytest.raises(NotFittedError):
         step.transform(twelve)
     with pytest.raises(NotFittedError):
         step.get_feature_names_out()
 
 
-def test_fitting_learns_channels_and_length_and_nothing_else(step: Any, twelve: Windows) -> None:
+def test_fitting_learns_only_channels_and_length(step: Any, twelve: Windows) -> None:
     parameters = step.get_params()
     assert step.fit(twelve, twelve.y) is step
     assert step.get_params() == parameters

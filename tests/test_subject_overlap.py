@@ -1,4 +1,4 @@
-"""The warning that a model predicts other windows of a subject that it was fitted on."""
+"""The warning when a model predicts other windows of a subject it was fitted on."""
 
 from __future__ import annotations
 
@@ -61,20 +61,20 @@ def test_other_windows_of_a_fitted_subject_are_noticed(twelve: Windows, form: An
     assert is_warned(form(twelve[[0, 4, 8]]), form(twelve[[11]]))
 
 
-def test_the_windows_that_were_fitted_are_not(twelve: Windows, form: Any) -> None:
+def test_the_training_windows_raise_no_warning(twelve: Windows, form: Any) -> None:
     for chosen in (slice(None), slice(2, 5), [3, 3, 0], slice(None, None, -1), []):
         assert not is_warned(form(twelve), form(twelve[chosen]))
 
 
-def test_new_subjects_are_not(twelve: Windows, form: Any) -> None:
+def test_new_subjects_raise_no_warning(twelve: Windows, form: Any) -> None:
     assert not is_warned(form(twelve[:8]), form(twelve[8:]))
 
 
-def test_fitted_windows_beside_those_of_new_subjects_are_not(twelve: Windows) -> None:
+def test_training_windows_beside_new_subjects_raise_no_warning(twelve: Windows) -> None:
     assert not is_warned(twelve[:8], twelve)
 
 
-def test_what_has_no_subjects_is_not_compared(twelve: Windows) -> None:
+def test_inputs_without_subjects_are_not_compared(twelve: Windows) -> None:
     nameless = Windows.from_arrays(twelve.to_numpy(), y=twelve.y)
     for fitted, X in (
         (nameless[:6], nameless[6:]),
@@ -88,7 +88,7 @@ def test_what_has_no_subjects_is_not_compared(twelve: Windows) -> None:
         assert not is_warned(fitted, X)
 
 
-def test_no_windows_are_not_compared(twelve: Windows) -> None:
+def test_empty_sets_are_not_compared(twelve: Windows) -> None:
     assert not is_warned(twelve, twelve[:0])
     assert not is_warned(twelve[:0], twelve)
 
@@ -124,10 +124,10 @@ def test_the_warning_names_subjects_and_the_remedy() -> None:
 
 @pytest.mark.parametrize("levels", [2, 3, 256])
 def test_windows_of_whole_numbers_are_told_apart(levels: int) -> None:
-    """Of 5000 and 500 windows of small integers, hardly one is there twice.
+    """Among 5000 and 500 windows of small integers, hardly any occurs twice.
 
-    The windows are compared by 16 of their samples, so that of n fitted windows a new one of the
-    fewest levels is among them with probability n / 2^16, and all of 500 with its 500th power.
+    Windows are compared by 16 of their samples. With two levels, a new window is among n fitted ones
+    with probability n / 2^16 or less, and all of 500 with the 500th power of it.
     """
     X = np.random.default_rng(2).integers(0, levels, size=(5500, 64, 1)).astype(float)
     windows = Windows.from_arrays(X, groups=np.zeros(5500))
@@ -139,7 +139,7 @@ def test_windows_of_whole_numbers_are_told_apart(levels: int) -> None:
 
 
 @pytest.mark.parametrize("door", ["skaug.Pipeline", "WindowRegressor"])
-def test_both_doors_notice(twelve: Windows, door: str) -> None:
+def test_both_kinds_of_pipeline_warn(twelve: Windows, door: str) -> None:
     steps = [SynthefyAugmenter(), WindowFlattener()]
     if door == "skaug.Pipeline":
         pipe = make_pipeline(*steps, StandardScaler(), Ridge())

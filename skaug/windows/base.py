@@ -154,7 +154,7 @@ def plain(X: Any) -> Any:
 
 
 def require_one_row_per_window(values: Any, provenance: Provenance) -> None:
-    """Raise unless a step made one row per window.
+    """Raise unless there is one row per window.
 
     Raises
     ------

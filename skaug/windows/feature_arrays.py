@@ -1,4 +1,4 @@
-"""Features of windows, with the labels of their windows, and how the two part and meet again."""
+"""Features of windows together with the provenance of the windows; how the two part and meet again."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from skaug.windows.provenance import Provenance
 class WindowFeatures(WindowArray):
     """Features of windows: an array-like of shape (n_windows, n_features) that keeps their labels.
 
-    Like `Windows` it refuses ``np.asarray`` if any window is synthetic.
+    Like `Windows`, it refuses ``np.asarray`` if any window is synthetic.
 
     Attributes
     ----------
     y, groups, is_synthetic, origins
-        As those of `Windows`.
+        As for `Windows`.
     feature_names : list of str
-        Names of the columns.
+        The names of the columns.
     """
 
     def __init__(
@@ -53,23 +53,23 @@ class WindowFeatures(WindowArray):
 
     @property
     def dtype(self) -> np.dtype:
-        """Data type of the features."""
+        """The data type of the features."""
         return self._values.dtype
 
     def to_numpy(self) -> NDArray:
-        """Give the features as a new array of shape (n_windows, n_features)."""
+        """Return the features as a new array of shape (n_windows, n_features)."""
         return self._values.copy()
 
     def to_frame(self) -> pd.DataFrame:
-        """Give the features as a data frame with named columns."""
+        """Return the features as a data frame with named columns."""
         return pd.DataFrame(self._values.copy(), columns=self.feature_names)
 
     def _to_plain(self) -> NDArray | pd.DataFrame:
-        """Give what estimators that know nothing of windows work on, as `set_output` chose."""
+        """Return the array or data frame to pass to an estimator that is not window-aware."""
         return self.to_frame() if self._plain_is_frame else self._values
 
     def relabel(self, y: ArrayLike | None) -> WindowFeatures:
-        """Give the windows other labels, as `Windows.relabel` does."""
+        """Return the features with other labels, as `Windows.relabel` does."""
         return self._with(self._values, self.provenance.relabel(y))
 
     def _with(self, values: NDArray, provenance: Provenance) -> WindowFeatures:
@@ -93,10 +93,10 @@ class WindowFeatures(WindowArray):
 
 
 class FeatureFrame(pd.DataFrame):
-    """The data frame that ``set_output(transform="pandas")`` gives of real windows.
+    """The data frame that ``set_output(transform="pandas")`` yields for real windows.
 
-    It knows the labels of its rows until something is computed from it: what pandas makes of it is a
-    plain DataFrame.
+    It carries the provenance of its rows. What pandas computes from it is a plain DataFrame, which does
+    not.
     """
 
     _metadata = ["provenance", "described_rows"]
@@ -107,19 +107,19 @@ class FeatureFrame(pd.DataFrame):
 
 
 def plain_xy(X: Any, y: ArrayLike | None) -> tuple[Any, ArrayLike | None]:
-    """Part windows, or features of windows, into what any estimator works on.
+    """Split windows, or features of windows, into the X and y that any estimator works on.
 
     Parameters
     ----------
     X : Windows, WindowFeatures, FeatureFrame or array-like
         The windows.
     y : array-like or None
-        Labels that were passed with them.
+        Labels that were passed along with them.
 
     Returns
     -------
     X : ndarray or DataFrame
-        Without labels.
+        The values alone.
     y : array-like or None
         The labels that count: see `Provenance.relabel`.
 
@@ -157,14 +157,14 @@ def provenance_of(X: Any) -> Provenance | None:
 
 
 def attach_provenance(values: Any, source: Any) -> Any:
-    """Give values computed of windows, one row a window, the labels of those windows again.
+    """Return values computed from windows together with the provenance of those windows.
 
     Parameters
     ----------
     values : ndarray, DataFrame or sparse matrix of n_windows rows
-        What a transformer made of them.
+        One row per window.
     source : Windows, WindowFeatures, FeatureFrame or anything else
-        Where the values come from. What has no labels gives none.
+        What the values were computed from. If it has no provenance, the values are returned as they are.
 
     Returns
     -------
@@ -173,9 +173,9 @@ def attach_provenance(values: Any, source: Any) -> Any:
     Raises
     ------
     ValueError
-        If there are more or fewer rows than windows.
+        If the number of rows is not that of the windows.
     TypeError
-        If there are synthetic windows, and the values are nothing that can carry labels.
+        If some windows are synthetic and the values cannot carry labels.
     """
     provenance = provenance_of(source)
     if provenance is None or isinstance(values, WindowArray):
@@ -192,8 +192,8 @@ def attach_provenance(values: Any, source: Any) -> Any:
         return source.with_samples(values)
     if provenance.holds_synthetic:
         raise TypeError(
-            f"A step made {type(values).__name__} of windows some of which are synthetic, and it cannot "
-            "carry their labels: have the step give a dense array."
+            f"A step made {type(values).__name__} from windows, some of them synthetic, and it cannot carry "
+            "their labels: have the step return a dense array."
         )
     return values
 
@@ -201,7 +201,7 @@ def attach_provenance(values: Any, source: Any) -> Any:
 def frame_with_provenance(
     values: Any, provenance: Provenance, columns: Sequence[str] | None = None
 ) -> FeatureFrame:
-    """Give features as a data frame that knows the labels of its rows."""
+    """Return features as a data frame that carries the provenance of its rows."""
     frame = FeatureFrame(values, columns=columns)
     frame.provenance = provenance.compact()
     frame.described_rows = frame.index

@@ -1,4 +1,4 @@
-"""Notice when a model predicts subjects that it was fitted on."""
+"""Warn when a model predicts subjects that it was fitted on."""
 
 from __future__ import annotations
 
