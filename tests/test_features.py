@@ -532,7 +532,7 @@ def test_channels_in_another_order_are_refused(step: Any, twelve: Windows) -> No
     ("parameters", "message"),
     [
         ({"sampling_rate": 0}, "sampling_rate=0 must be"),
-        ({"sampling_rate": -64}, "above zero"),
+        ({"sampling_rate": -64}, "above 0"),
         ({"sampling_rate": np.inf}, "sampling_rate=inf"),
         ({"sampling_rate": np.nan}, "sampling_rate=nan"),
         ({"sampling_rate": "64"}, "sampling_rate='64'"),
