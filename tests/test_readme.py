@@ -1,4 +1,4 @@
-"""What the README and the guide show is true."""
+"""What the README, the guide and the citation say is true."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import skaug
 from skaug.cli import main
 
 README = Path(__file__).parents[1] / "README.md"
@@ -71,3 +72,8 @@ def test_files_that_the_readme_links_to_exist() -> None:
     assert len(names) >= 2
     for name in names:
         assert (README.parent / name).is_file()
+
+
+def test_the_citation_has_the_version_of_the_package() -> None:
+    lines = (README.parent / "CITATION.cff").read_text().splitlines()
+    assert f"version: {skaug.__version__}" in lines
