@@ -7,9 +7,11 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
@@ -17,8 +19,15 @@ from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
 import skaug
-from skaug import SubjectWindower, SynthefyAugmenter, WindowSpectrum, make_pipeline
+from skaug import (
+    SubjectWindower,
+    SynthefyAugmenter,
+    Windows,
+    WindowSpectrum,
+    make_pipeline,
+)
 from skaug.cli import main
+from skaug.cli.columns import without_labels
 from skaug.cli.messages import plain_line
 from skaug.cli.option_types import n_jobs
 from skaug.evaluation import compare_protocols
@@ -261,6 +270,83 @@ def test_compare_prints_and_writes_the_scores_of_python(
     assert out.rstrip().splitlines()[-2] == expected.verdict()
 
 
+# Columns that are not named
+
+
+@pytest.fixture
+def show(
+    tmp_path: Path, recordings: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Compare on a table with further columns, and return what is printed above the scores."""
+
+    def show(*options: str, **columns: Any) -> str:
+        path = tmp_path / "table.parquet"
+        recordings[COLUMNS].assign(**columns).to_parquet(path)
+        arguments = ["compare", str(path), "--target", "heart_rate", *CUT, "--protocol", "TRTR"]
+        assert main([*arguments, *options]) == 0
+        return capsys.readouterr().out.partition("\nMAE")[0]
+
+    return show
+
+
+def test_columns_that_are_channels_and_those_that_are_not_are_printed(
+    show: Callable[..., str],
+) -> None:
+    out = show(when=pd.Timestamp(0), worn=True, time=np.arange(6 * 60 * 32))
+    assert "Channels: BVP, ECG (numeric columns without another role)." in out
+    assert "Gender (text), when (dates or times), worn (true or false), time (by its name)." in out
+    assert "windows of 256 samples of BVP, ECG from" in out
+
+
+@pytest.mark.parametrize(
+    "name", ["Unnamed: 0", "index", "level_1", "row", "time", "Timestamp", "date", "datetime", "t"]
+)
+def test_a_column_that_numbers_or_dates_the_rows_is_not_a_channel(
+    show: Callable[..., str], name: str
+) -> None:
+    column = {name: np.random.default_rng(0).normal(size=6 * 60 * 32)}
+    assert "samples of BVP, ECG from" in show(**column)
+    assert f"samples of BVP, {name} from" in show("--feature", "BVP", "--feature", name, **column)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_column_that_follows_the_target_is_a_channel_only_where_it_is_named(
+    show: Callable[..., str], recordings: pd.DataFrame, sign: int
+) -> None:
+    rng = np.random.default_rng(0)
+    # A window averages the noise of 256 rows, of which 2 remain; the rates spread by more than 10.
+    rate = sign * recordings["heart_rate"] + rng.normal(0, 32, len(recordings))
+    out = show(rate=rate)
+    assert "follows heart_rate, which would give the answer away" in out
+    assert re.search(rf"correlation in brackets\): rate \({'-' if sign < 0 else ''}0\.9[5-9]", out)
+    assert "samples of BVP, ECG from" in out
+    assert "samples of rate from" in show("--feature", "rate", rate=rate)
+
+
+def test_few_windows_or_constant_columns_do_not_follow_the_target(windows: Windows) -> None:
+    follows = np.repeat(windows.y[:, None], windows.window_size, axis=1)[..., None]
+    constant = np.full_like(follows, 0.1)
+    both = Windows.from_arrays(np.concatenate([follows, constant], axis=2), y=windows.y)
+    assert without_labels(["a", "b"], both, "y") == ["b"]
+    assert without_labels(["a", "b"], both[:7], "y") == ["a", "b"]
+
+
+@pytest.mark.filterwarnings("ignore::skaug.DataWarning")  # of recordings that are run together
+@pytest.mark.parametrize("name", ["recording", "Session"])
+def test_a_column_of_recordings_is_a_boundary_unless_it_is_turned_off(
+    show: Callable[..., str], recordings: pd.DataFrame, name: str
+) -> None:
+    # Of 60 s a window of 8 s every 4 s has 14; of twice 30 s it has twice 6.
+    column = {name: recordings.groupby("subject").cumcount() // 960}
+    out = show(**column)
+    assert f"A new recording begins where {name} changes. --boundary none turns this off." in out
+    assert f"{6 * 12} windows of 256 samples of BVP, ECG from" in out
+    off = show("--boundary", "none", **column)
+    assert "A new recording begins" not in off
+    assert f"{6 * 14} windows of 256 samples of BVP, ECG from" in off
+    assert f"{6 * 14} windows" in show("--boundary", "Gender", **column)
+
+
 def test_a_count_is_not_a_ratio(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["compare", str(table), "--feature", "BVP", "--target", "heart_rate", *CUT]
     assert main([*options, "--protocol", "TSTR", "--n-synthetic", "10"]) == 0
@@ -318,6 +404,7 @@ def folder(
         "backwards": recordings.assign(time=time[::-1].to_numpy()),
         "dated": recordings.assign(date=pd.Timestamp(0) + pd.to_timedelta(time, unit="s")),
         "text": recordings[["subject", "heart_rate", "Gender"]],
+        "mixed": recordings.assign(BVP=recordings["BVP"].astype(str).mask(first_row, "oops")),
     }.items():
         frame.to_parquet(tmp_path / f"{name}.parquet")
     monkeypatch.chdir(tmp_path)
@@ -356,9 +443,9 @@ def error_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("semicolons.csv", "write the table with commas between the columns"),
         ("table.xlsx", "must end in .parquet, .csv or .csv.gz"),
         (".", "is a folder: name one file, or cut a folder of files with skaug windows"),
-        ("one.parquet", "There is a single subject"),
+        ("one.parquet", "subject, so none is left to test on"),
         ("nobody.parquet", "The subject column 'subject' is missing in 1 rows, first in row 0"),
-        ("text.parquet", "--feature"),
+        ("text.parquet", "No column is a channel: Gender (text): name the channels with --feature"),
         ("gap.parquet", "--missing drop"),
     ],
 )
@@ -387,6 +474,10 @@ def test_a_table_that_cannot_be_used_is_reported(
         ("recordings", "--window-size 9999", "has 1920. Use a smaller --window-size"),
         ("recordings", "--high 9 --low 8", "--high 9 is above 0.5"),
         ("recordings", "--n-synthetic 0 --protocol TSTR", "use a larger --n-synthetic"),
+        ("mixed", "", "'BVP' has text among its numbers, first 'oops' in row 0 (counted from 0)"),
+        ("mixed", "--feature BVP", "name other columns with --feature"),
+        ("mixed", "--feature ECG --target BVP", "first 'oops' in row 0"),
+        ("recordings", "--boundary none --boundary Gender", "use one or the other"),
         ("gap", "--missing keep", "use --missing drop or --missing ffill"),
     ],
 )

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from skaug import WindowFlattener, WindowSpectrum, WindowStatistics
+from skaug import WindowFlattener, Windows, WindowSpectrum, WindowStatistics
+from skaug.cli.columns import choose_columns, without_labels
 from skaug.cli.comparisons import DEFAULT_PROTOCOLS, print_comparison, print_windows
 from skaug.cli.cutting import add_cutting, windower_of
 from skaug.cli.messages import say
@@ -137,8 +138,7 @@ def run(options: argparse.Namespace) -> None:
     check_output(options.output, options.table)
     check_report(options.report, options.table)
     recordings = read_table(options.table)
-    _check_target(recordings, options.target)
-    windows = windower_of(options, alignment=options.alignment).fit_transform(recordings)
+    windows = _cut(recordings, options)
     print_windows(windows)
     pipeline = pipeline_of(
         SurrogateSynthesizer(random_state=options.seed),
@@ -181,6 +181,19 @@ def _check_missing(options: argparse.Namespace, protocols: Any) -> None:
             "--representation statistics or flatten and --protocol TRTR accepts: use --missing drop or "
             "--missing ffill."
         )
+
+
+def _cut(recordings: pd.DataFrame, options: argparse.Namespace) -> Windows:
+    has_default_channels = options.feature is None
+    choose_columns(options, recordings)
+    _check_target(recordings, options.target)
+    windows = windower_of(options, alignment=options.alignment).fit_transform(recordings)
+    if has_default_channels:
+        channels = without_labels(options.feature, windows, options.target)
+        if channels != options.feature:
+            options.feature = channels
+            return windower_of(options, alignment=options.alignment).fit_transform(recordings)
+    return windows
 
 
 def _check_target(recordings: pd.DataFrame, target: str) -> None:

@@ -17,7 +17,8 @@ def add_cutting(parser: argparse.ArgumentParser, target: str, *, needs_target: b
         "--feature",
         action="append",
         metavar="COLUMN",
-        help="a channel; repeat for more (default: every numeric column without another role)",
+        help="a channel; repeat for more (default: every numeric column without another role that does "
+        "not number or date the rows; they are printed)",
     )
     table.add_argument("--target", required=needs_target, metavar="COLUMN", help=target)
     table.add_argument(
@@ -31,7 +32,8 @@ def add_cutting(parser: argparse.ArgumentParser, target: str, *, needs_target: b
         action="append",
         default=[],
         metavar="COLUMN",
-        help="a new recording begins where this column changes; repeat for more",
+        help="a new recording begins where this column changes; repeat for more (default: a column "
+        "called recording or session, if there is one; none: no column)",
     )
     table.add_argument("--time", metavar="COLUMN", help="the time of each row")
     table.add_argument(

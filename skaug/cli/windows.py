@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from skaug.cli.columns import choose_columns
 from skaug.cli.cutting import add_cutting, windower_of
 from skaug.cli.messages import say
 from skaug.cli.option_types import whole_number
@@ -58,9 +59,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
     try:
+        from skaug.out_of_core.shard_files import made_up_row
+        from skaug.out_of_core.shard_job import open_dataset
         from skaug.shards import cut_on_cluster
     except ImportError as error:  # the extra is not installed
         raise ValueError(str(error)) from error
+    choose_columns(options, made_up_row(open_dataset(options.table).schema))
     manifest = cut_on_cluster(
         options.table,
         options.folder,

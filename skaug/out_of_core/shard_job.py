@@ -64,7 +64,7 @@ class ShardJob:
             raise ValueError(
                 f"{str(folder)!r} is inside the folder of the table: choose another folder for the shards."
             )
-        dataset = _dataset(table)
+        dataset = open_dataset(table)
         row = made_up_row(dataset.schema)
         cutting = clone(windower).fit(row).cutting_
         if callable(cutting.target_agg):
@@ -211,7 +211,8 @@ class ShardJob:
         return manifest
 
 
-def _dataset(table: Path) -> ds.Dataset:
+def open_dataset(table: Path) -> ds.Dataset:
+    """Open a folder of parquet files, which may be partitioned by folders such as ``subject=S1``."""
     if table.is_file():
         raise NotADirectoryError(f"{str(table)!r} is a file: pass the folder that contains it.")
     if not table.is_dir():

@@ -1,0 +1,168 @@
+"""The columns of a table that are channels, or end a recording, where the user does not name any."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Collection, Mapping
+
+import numpy as np
+import pandas as pd
+
+from skaug import Windows
+from skaug.cli.messages import say
+from skaug.tables.columns import is_text
+from skaug.tables.table import Table
+
+# Columns that number or date the rows or the recordings.
+_NOT_A_CHANNEL = re.compile(
+    r"unnamed: \d+|index|level_\d+|row|time|timestamp|date|datetime|t|recording|session", re.I
+)
+_BOUNDARY = re.compile("recording|session", re.I)
+
+#: A channel whose window means correlate more than this with the labels is left out.
+MAX_CORRELATION = 0.95
+_FEWEST_WINDOWS = 8  # with fewer, chance alone gives such correlations
+
+
+def choose_columns(options: argparse.Namespace, table: pd.DataFrame) -> None:
+    """Choose the boundaries and channels that the user did not name, and print them.
+
+    Parameters
+    ----------
+    options : Namespace
+        The options of `add_cutting`, of which ``boundary`` and ``feature`` are set to lists.
+    table : DataFrame
+        The table, or some of its rows.
+
+    Raises
+    ------
+    ValueError
+        If a column of numbers has text in it, or there is no channel.
+    """
+    named = {options.subject, options.target, options.time, *(options.feature or [])}
+    options.boundary = _boundaries(options.boundary, table, named)
+    if options.feature is not None:
+        _require_no_text_among_numbers(table, {*options.feature, options.target})
+        return
+    others = [name for name in table if name not in {*named, *options.boundary}]
+    _require_no_text_among_numbers(table, {*others, options.target})
+    numeric = set(Table(table).numeric_names())
+    left_out = {
+        name: reason
+        for name in others
+        if (reason := _why_not_a_channel(table[name], is_numeric=name in numeric))
+    }
+    options.feature = [name for name in others if name not in left_out]
+    if not options.feature:
+        raise ValueError(
+            f"No column is a channel{_in_words(left_out)}: name the channels with --feature."
+        )
+    say(f"Channels: {', '.join(options.feature)} (numeric columns without another role).")
+    if left_out:
+        say(f"Columns that are not channels{_in_words(left_out)}. --feature COLUMN overrides this.")
+
+
+def without_labels(channels: list[str], windows: Windows, target: str) -> list[str]:
+    """Return the channels without those that follow the labels, and print which they are.
+
+    Parameters
+    ----------
+    channels : list of str
+        As `choose_columns` chose them.
+    windows : Windows of shape (n_windows, window_size, n_features)
+        Cut from these channels, with labels.
+    target : str
+        The column of the labels.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    ValueError
+        If all channels follow the labels.
+    """
+    correlations = dict(zip(channels, _correlations(windows), strict=True))
+    found = {name: r for name, r in correlations.items() if abs(r) > MAX_CORRELATION}
+    if not found:
+        return channels
+    which = ", ".join(f"{name} ({r:.3f})" for name, r in found.items())
+    say(
+        f"Left out, because its mean in each window follows {target}, which would give the answer away "
+        f"(correlation in brackets): {which}. --feature COLUMN overrides this."
+    )
+    rest = [name for name in channels if name not in found]
+    if not rest:
+        raise ValueError(f"Every channel follows {target!r}: name the channels with --feature.")
+    return rest
+
+
+def _boundaries(chosen: list[str], table: pd.DataFrame, named: Collection[str | None]) -> list[str]:
+    if "none" in chosen:
+        if len(chosen) > 1:
+            raise ValueError("--boundary none goes with no other --boundary: use one or the other.")
+        return []
+    if chosen:
+        return chosen
+    found = [name for name in table if _BOUNDARY.fullmatch(str(name)) and name not in named]
+    if found:
+        say(
+            f"A new recording begins where {' or '.join(found)} changes. --boundary none turns this off."
+        )
+    return found
+
+
+def _require_no_text_among_numbers(table: pd.DataFrame, names: Collection[str | None]) -> None:
+    for name in table:
+        column = table[name]
+        if name not in names or not is_text(column):
+            continue
+        try:
+            values = pd.Series(column.dropna().unique(), dtype=object)
+            texts = values[pd.to_numeric(values, errors="coerce").isna()]
+        except TypeError:  # lists and the like
+            continue
+        if 0 < len(texts) < len(values) / 2:
+            row = int(np.flatnonzero((column == texts.iloc[0]).to_numpy(dtype=bool))[0])
+            raise ValueError(
+                f"The column {name!r} has text among its numbers, first {texts.iloc[0]!r} in row {row} "
+                "(counted from 0): correct it in the table, or name other columns with --feature."
+            )
+
+
+def _why_not_a_channel(column: pd.Series, *, is_numeric: bool) -> str:
+    """Return why a column is not a channel by default; nothing if it is one."""
+    if _NOT_A_CHANNEL.fullmatch(str(column.name)):
+        return "by its name"
+    if is_numeric:
+        return ""
+    if is_text(column):
+        return "text"
+    return "true or false" if pd.api.types.is_bool_dtype(column) else "dates or times"
+
+
+def _in_words(left_out: Mapping[str, str]) -> str:
+    if not left_out:
+        return ""
+    return ": " + ", ".join(f"{name} ({reason})" for name, reason in left_out.items())
+
+
+def _correlations(windows: Windows) -> np.ndarray:
+    """Return the correlation of the mean of each channel in a window with the label."""
+    none = np.zeros(len(windows.feature_names))
+    if len(windows) < _FEWEST_WINDOWS:
+        return none
+    n_at_once = 4096  # a copy of all samples may not fit in memory
+    means = np.concatenate(
+        [
+            windows[i : i + n_at_once].to_numpy().mean(axis=1, dtype=np.float64)
+            for i in range(0, len(windows), n_at_once)
+        ]
+    )
+    labels = np.asarray(windows.y, dtype=np.float64)
+    varies = means.std(axis=0) > 1e-9 * np.abs(means).max(axis=0)  # NaN does not
+    means, labels = means - means.mean(axis=0), labels - labels.mean()
+    scale = np.sqrt((means**2).sum(axis=0) * (labels**2).sum())
+    return np.divide(labels @ means, scale, out=none, where=varies & (scale > 0))
