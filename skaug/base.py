@@ -7,6 +7,8 @@ from typing import Any, Self
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 
+__all__ = ["WindowStep"]
+
 
 class WindowStep(TransformerMixin, BaseEstimator):
     """Base class of transformers that take or return `Windows`.
