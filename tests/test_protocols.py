@@ -458,6 +458,7 @@ def test_details_count_the_windows_requested_and_paid_for(
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
+        ({"protocols": "TRTR"}, r"must be a list: \['TRTR'\]"),
         ({"n_repeats": 0}, "n_repeats=0"),
         ({"n_repeats": True}, "n_repeats=True"),
         ({"random_state": -1}, "random_state=-1"),

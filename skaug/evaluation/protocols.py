@@ -9,7 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from skaug._checks import is_whole_number, require_random_state, require_whole_number
+from skaug._checks import (
+    is_whole_number,
+    require_list,
+    require_random_state,
+    require_whole_number,
+)
 from skaug._versions import versions
 from skaug.evaluation.comparison import ProtocolComparison
 from skaug.evaluation.cross_validation import Trial, run_trials
@@ -127,6 +132,7 @@ def compare_protocols(
     ['reference', 'undecided: too few subjects']
     """
     path = augmenter_path(estimator)
+    require_list("protocols", protocols)
     protocols = list(dict.fromkeys(protocols))
     scorers = named_scorers(scoring)
     augmenter = estimator.get_params(deep=True)[path]
@@ -219,7 +225,7 @@ def _check_synthetic_tests(
     by_row = [name for name, scorer in scorers.items() if isinstance(scorer, RowScorer)]
     if by_row:
         raise ValueError(
-            f"TRTS is tested on synthetic windows, which do not lie on rows of the table: leave out TRTS, "
+            "TRTS is tested on synthetic windows, which do not lie on rows of the table: leave out TRTS, "
             f"or score {by_row[0]!r} with window_scorer."
         )
     if is_whole_number(n_synthetic):
