@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import signal
@@ -392,6 +393,8 @@ def folder(
     (tmp_path / "bad.parquet").write_bytes(b"not parquet")
     (tmp_path / "bad.csv").write_bytes(b'\xff\xfe\x00"')
     (tmp_path / "empty.csv").write_bytes(b"")
+    whole = gzip.compress(recordings[:200].to_csv(index=False).encode())
+    (tmp_path / "cut.csv.gz").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "semicolons.csv").write_text("subject;BVP\nS1;3\n")
     (tmp_path / "table.xlsx").write_bytes(b"")
     first_row = recordings.index == 0
@@ -440,6 +443,7 @@ def error_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("bad.parquet", "'bad.parquet' cannot be read as a parquet file"),
         ("bad.csv", "'bad.csv' cannot be read as a CSV file"),
         ("empty.csv", "'empty.csv' cannot be read as a CSV file"),
+        ("cut.csv.gz", "'cut.csv.gz' cannot be read as a CSV file"),
         ("semicolons.csv", "write the table with commas between the columns"),
         ("table.xlsx", "must end in .parquet, .csv or .csv.gz"),
         (".", "is a folder: name one file, or cut a folder of files with skaug windows"),
@@ -469,7 +473,7 @@ def test_a_table_that_cannot_be_used_is_reported(
         ("recordings", "--target Gender", "choose another column with --target"),
         ("recordings", "--max-gap 2", "pass --time COLUMN"),
         ("timed", "--time time --max-gap 2s", "--max-gap 2s must be a number"),
-        ("dated", "--time date --max-gap 2", "--max-gap 2.0 needs a unit"),
+        ("dated", "--time date --max-gap 2", "--max-gap 2.0 needs a unit: pass '2.0s'."),
         ("backwards", "--time time", "in --boundary"),
         ("recordings", "--window-size 9999", "has 1920. Use a smaller --window-size"),
         ("recordings", "--high 9 --low 8", "--high 9 is above 0.5"),
@@ -502,7 +506,7 @@ def test_an_error_names_options_of_the_command(
         ("compare", "--repeats", "0", "'0' must be a whole number, 1 or more"),
         ("compare", "--rope", "inf", "'inf' must be a number above 0"),
         ("compare", "--seed", "-1", "'-1' must be a whole number, 0 or more"),
-        ("compare", "--jobs", "0", "'0' must be a whole number, 1 or more"),
+        ("compare", "--jobs", "0", "'0' must be a whole number, 1 or more, or -1"),
         ("compare", "--protocol", "RTTR", "invalid choice: 'RTTR'"),
         ("demo", "--subjects", "1", "'1' must be a whole number, 2 or more"),
         ("demo", "--minutes", "0.1", "'0.1' must be a number, 0.17 or more"),

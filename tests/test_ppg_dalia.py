@@ -19,8 +19,8 @@ from skaug.datasets import load_ppg_dalia
 
 GRAVITY = [0.87, -0.08, -0.32]
 SUBJECTS = {"S1": 24, "S2": 20, "S10": 21}  # seconds
-# What resample_poly's default filter, a Kaiser window of beta 5, lets through where it should not
-# and takes away where it should not: Kaiser's formula beta = 0.1102 (A - 8.7), A in dB.
+# The ripple of resample_poly's default filter, a Kaiser window of beta 5, in its pass and stop bands:
+# Kaiser's formula beta = 0.1102 (A - 8.7), A in dB.
 RIPPLE = 10 ** (-(8.7 + 5 / 0.1102) / 20)
 
 
@@ -119,7 +119,7 @@ def python2_pickle(value, protocol=2):
 
 
 def put(folder, subject, raw):
-    """Store a file where the archive has it."""
+    """Write a file to its place in the archive."""
     path = folder / "PPG_FieldStudy" / subject / f"{subject}.pkl"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(raw)
@@ -206,7 +206,7 @@ def test_a_recording_ends_with_its_last_complete_window(table):
     )
 
 
-def test_each_row_knows_its_subject(table):
+def test_each_row_has_the_answers_of_its_subject(table):
     answers = ["WEIGHT", "Gender", "AGE", "HEIGHT", "SKIN", "SPORT"]
     person = table.drop_duplicates("subject")[answers]
     assert (person == [78.0, "m", 34, 182.0, 3, 6]).all(axis=None)
@@ -269,8 +269,8 @@ def test_offsets_stay_constant_to_the_ends(archive, rate):
 
 
 def test_an_offset_does_not_ring_at_the_ends(table):
-    # Zeros beyond the ends would halve what is over zero there: 1.7 here, or 0.3 if the first value
-    # alone were set aside. A signal that stays turns a slope of 1.7 a second within 1/64 s.
+    # Zeros beyond the ends would halve the values there: an error of 1.7, or of 0.3 if only the first
+    # value were subtracted. A constant there changes a slope of 1.7 per second within 1/64 s.
     breath = of(table)["RESP_chest"].to_numpy()
     assert breath == pytest.approx(3 + wave(clock(64, 24), 0.27), abs=2 * np.pi * 0.27 / 64)
 
@@ -342,8 +342,8 @@ def test_the_folder_of_one_subject_is_enough(archive, table):
 
 def test_only_the_files_of_the_chosen_subjects_are_read(archive, table):
     put(archive, "S2", b"damaged")
-    asked = load_ppg_dalia(str(archive), subjects=("S10", "S1"))
-    assert_frame_equal(asked, table[table["subject"] != "S2"].reset_index(drop=True))
+    chosen = load_ppg_dalia(str(archive), subjects=("S10", "S1"))
+    assert_frame_equal(chosen, table[table["subject"] != "S2"].reset_index(drop=True))
     assert_frame_equal(load_ppg_dalia(archive, "S10"), of(table, "S10"))
 
 
@@ -432,7 +432,7 @@ def test_a_copy_that_cannot_be_written_is_only_a_warning(archive, table):
     assert len(caught) == 1
 
 
-def test_progress_is_not_shown_to_a_log(archive, capfd):
+def test_no_progress_bar_is_written_to_a_log(archive, capfd):
     load_ppg_dalia(archive, "S1")
     assert capfd.readouterr() == ("", "")
 
@@ -512,7 +512,7 @@ def test_files_larger_than_any_published_are_not_opened(tmp_path):
     [
         ("S1/S1.pkl", 2**40, "has 1099511627776 bytes"),
         ("data.zip", 2**40, "would unpack to over 8 GiB"),
-        ("S1/S1.pkl", 1000, "cannot be read"),  # says less than there is
+        ("S1/S1.pkl", 1000, "cannot be read"),  # less than there is
     ],
 )
 def test_zip_members_that_lie_about_their_size_or_are_bombs_are_refused(
@@ -538,7 +538,7 @@ def test_a_damaged_zip_member_is_noticed(tmp_path, archive):
 
 
 class Call:
-    """Pickles to the call of a function."""
+    """An object whose pickle calls a function."""
 
     def __init__(self, function, *arguments):
         self.call = function, arguments
@@ -548,7 +548,7 @@ class Call:
 
 
 def harm(marker):
-    """Pickles of which each, read as pickles usually are, makes the marker; and what is refused."""
+    """Yield what is refused, and a pickle that makes the marker when it is read the usual way."""
     script = f"__import__('os').mkdir({str(marker)!r})"
     system, evaluate = Call(os.system, f'mkdir "{marker}"'), Call(eval, script)
     argument = python2_pickle(script)[2:-1]

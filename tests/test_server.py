@@ -132,7 +132,7 @@ def test_the_order_of_columns_is_arbitrary(client: httpx.Client, body: Body) -> 
 
 
 def test_time_series_may_be_left_out_and_then_beat_at_the_heart_rate() -> None:
-    # 90 beats a minute are 12 periods in 512 samples at 64 Hz.
+    # 90 beats per minute are 12 periods in 512 samples at 64 Hz.
     with running(512) as service, client_of(service) as client:
         window = window_of(client.post(PATH, json={"heart_rate": constant(90, 512)}))
         noise = window_of(client.post(PATH, json={}))
@@ -278,7 +278,7 @@ def chunks(n_mib: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("content", [b"x" * 33 * 2**20, chunks(33)], ids=["declared", "chunked"])
-def test_a_body_beyond_the_cap_is_refused_and_the_connection_goes_on(
+def test_a_body_beyond_the_cap_is_refused_and_the_connection_stays_open(
     service: RunningService, client: httpx.Client, content: Any
 ) -> None:
     response = client.post(PATH, content=content)
@@ -344,7 +344,7 @@ def test_unknown_constraints_are_ignored(
         '{"BVP": {"min": null}}',
         '{"BVP": {"min": "low"}}',
         '{"BVP": {"argmin": 64}, "_projection_type_": "strict"}',
-        '{"BVP": {"min": 3}, "_projection_type_": "unheard of"}',
+        '{"BVP": {"min": 3}, "_projection_type_": "unknown"}',
         {"0": '{"BVP": {"min": 3}}'},
         "[" * 100_000,
     ],
@@ -403,7 +403,7 @@ def test_the_body_of_a_stranger_is_not_read() -> None:
         assert [request.body for request in service.requests] == [b""] * 3
 
 
-def test_the_request_id_is_echoed_whatever_the_answer(client: httpx.Client, body: Body) -> None:
+def test_the_request_id_is_echoed_with_every_answer(client: httpx.Client, body: Body) -> None:
     answers = set()
     for content in (body, [], {"BVP": {}}, body | {"BVP": constant("inf")}):
         response = client.post(PATH, json=content, headers={"X-Request-ID": "request 7"})
@@ -432,14 +432,13 @@ def test_the_log_has_what_was_sent_but_its_repr_does_not(
 
 
 def test_windows_are_computed_one_at_a_time_in_the_order_of_arrival(body: Body) -> None:
-    delay, n = 0.05, 8
-    with running(SIZE, delay=delay) as service, client_of(service) as client:
+    n = 8
+    with running(SIZE, delay=0.05) as service, client_of(service) as client:
         with ThreadPoolExecutor(n) as pool:
             answers = list(pool.map(lambda _: client.post(PATH, json=body), range(n)))
         turns = [(request.started, request.finished) for request in service.requests]
     assert [answer.status_code for answer in answers] == [200] * n
-    assert all(finished - started >= 0.99 * delay for started, finished in turns)
-    assert all(next_[0] >= turn[1] for turn, next_ in itertools.pairwise(turns))
+    assert all(following[0] >= turn[1] for turn, following in itertools.pairwise(turns))
     assert len({answer.text for answer in answers}) == n
     assert service.computed == n
 
@@ -487,7 +486,7 @@ def test_the_port_is_free_after_the_block_even_if_that_fails() -> None:
     socket.create_server((address.hostname, address.port)).close()
 
 
-def test_the_end_of_the_block_does_not_wait_for_the_line() -> None:
+def test_the_end_of_the_block_answers_those_who_wait() -> None:
     with ThreadPoolExecutor(3) as pool:
         with running(8, delay=600) as service:
             url = service.base_url + PATH
@@ -495,25 +494,24 @@ def test_the_end_of_the_block_does_not_wait_for_the_line() -> None:
                 pool.submit(httpx.post, url, json={}, timeout=60, trust_env=False) for _ in range(3)
             ]
             wait_until(lambda: len(service.requests) == 3)
-            left = time.monotonic()
-        assert time.monotonic() - left < 5
+        assert [answer.result().status_code for answer in answers] == [503] * 3
         assert [answer.result().json() for answer in answers] == [SHUTTING_DOWN] * 3
     assert service.computed == 0
 
 
 def test_the_end_of_the_block_does_not_wait_for_a_body_that_never_comes() -> None:
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n".encode()
     with running(8) as service:
         address = urlsplit(service.base_url)
         stalled = socket.create_connection((address.hostname, address.port))
-        stalled.sendall(f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n".encode())
+        stalled.sendall(head)
         gone = socket.create_connection((address.hostname, address.port))
-        gone.sendall(f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n".encode())
+        gone.sendall(head)
         gone.close()
-        time.sleep(0.05)
-        left = time.monotonic()
+        with client_of(service) as client:  # once it is answered, the two before have been read
+            assert client.post(PATH, json={}).status_code == 200
     stalled.close()
-    assert time.monotonic() - left < 5
-    assert service.requests == ()
+    assert len(service.requests) == 1
 
 
 def test_nothing_is_printed_and_nothing_logged(

@@ -366,6 +366,27 @@ def test_the_command_cuts_a_folder(
     assert json.loads((out / "manifest.json").read_text())["windows"] == len(expected)
 
 
+def test_the_command_chooses_channels_and_boundaries_as_skaug_compare_does(
+    table: Path,
+    out: Path,
+    recordings: pd.DataFrame,
+    capsys: pytest.CaptureFixture[str],
+    cluster: Client,
+) -> None:
+    further = {"session": (recordings.groupby("subject").cumcount() >= 20) * 1, "row": 0.0}
+    recordings = recordings.assign(**further)
+    written(recordings, table.with_name("sessions"))
+    arguments = ["windows", str(table.with_name("sessions")), str(out), "--target", "heart_rate"]
+    arguments += ["--window-size", "8", "--scheduler", cluster.scheduler.address]
+    assert main(arguments) == 0
+    expected = windower_of(stride=None, boundaries=["session"]).fit_transform(recordings)
+    shown = capsys.readouterr().out
+    assert "A new recording begins where session changes. --boundary none turns" in shown
+    assert "Channels: BVP, ECG (numeric columns without another role)." in shown
+    assert "not channels: activity (text), row (by its name)." in shown
+    assert_same(all_of(out), expected)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

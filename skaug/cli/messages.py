@@ -36,11 +36,13 @@ _TOKENS = re.compile(
     r"\b(?P<tstr>train_on='synthetic')"
     # A parameter with its value: missing='drop', features=[...], window_size=0.
     rf"|\b(?P<name>{'|'.join(_OPTIONS)})=(?P<value>'[^']*'|\[[^]]*\]|[^\s,;:)]*[^\s,;:.)])"
-    # A parameter that is no English word.
+    # A parameter whose name is not an English word.
     rf"|\b(?P<bare>{'|'.join(name for name in _OPTIONS if '_' in name)})\b"
-    # A parameter that is one, where it is meant.
+    # A parameter whose name is one, where the parameter is meant.
     r"|\b(?P<before>for|from|in|pass) (?P<word>features|target|subject|boundaries|time)(?=[.;:]|$)"
-    # Names of the user's, which stay as they are.
+    # A remedy that only Python has.
+    r"|(?P<python>, or a timedelta)"
+    # Names and values of the user's, which stay as they are.
     r"|(?<!\w)'[^']*'"
 )
 
@@ -66,7 +68,7 @@ def printable(text: str) -> str:
 
 
 def say(text: str = "") -> None:
-    """Print a text with its control characters escaped, and whatever the output cannot encode."""
+    """Print a text; control characters and what the output cannot encode are escaped."""
     print(_encodable(printable(text), sys.stdout.encoding), flush=True)
 
 
@@ -86,6 +88,8 @@ def _encodable(text: str, encoding: str | None) -> str:
 def _in_options(token: re.Match[str]) -> str:
     if token["tstr"]:
         return "--protocol TSTR"
+    if token["python"]:
+        return ""
     if token["name"]:
         value = token["value"]
         value = "COLUMN" if value.startswith("[") else value.strip("'")

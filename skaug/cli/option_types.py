@@ -57,8 +57,11 @@ def gap(text: str) -> float | str:
 
 
 def n_jobs(text: str) -> int:
-    """Parse the number of processes; -1 is one per processor."""
-    return -1 if text == "-1" else whole_number(1)(text)
+    """Parse a number of processes; -1 is one per processor."""
+    try:
+        return -1 if text == "-1" else whole_number(1)(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, or -1 for one per processor") from None
 
 
 def _float(text: str) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from skaug.cli.messages import one_line
 
@@ -43,7 +45,7 @@ def read_table(path: Path) -> pd.DataFrame:
         raise ValueError(f"{str(path)!r} must end in .parquet, .csv or .csv.gz.")
     try:
         table = read(path)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, EOFError, zlib.error, pa.ArrowException) as error:
         raise ValueError(f"{str(path)!r} cannot be read as {name}: {one_line(error)}") from error
     if name == "a CSV file" and table.shape[1] == 1:
         raise ValueError(

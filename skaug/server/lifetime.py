@@ -175,8 +175,9 @@ def serve(
                 stacklevel=2,
             )
         with suppress(KeyboardInterrupt), _in_background(app, listener) as server:
+            names = (name if name.isprintable() else repr(name) for name in model.features)
             print(
-                f"Synthesizing windows of {window_size} rows of {', '.join(model.features)} at "
+                f"Synthesizing windows of {window_size} rows of {', '.join(names)} at "
                 f"{_url(listener)} (press Ctrl-C to stop)",
                 flush=True,
             )
