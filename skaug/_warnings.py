@@ -26,9 +26,9 @@ class DataWarning(UserWarning):
     """
 
 
-def warn(message: str) -> None:
+def warn(message: str, category: type[Warning] = DataWarning) -> None:
     """Warn about data, from wherever the user called the library."""
-    warnings.warn(message, DataWarning, stacklevel=_first_frame_outside())
+    warnings.warn(message, category, stacklevel=_first_frame_outside())
 
 
 def _first_frame_outside() -> int:

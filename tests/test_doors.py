@@ -227,6 +227,8 @@ def test_a_step_may_be_passed_through(case: Case, windows: Windows) -> None:
     assert_allclose(scores, expected, rtol=1e-6)
 
 
+# Trained on synthetic windows only, the model predicts their conditions, which is not a training score.
+@pytest.mark.filterwarnings("ignore:.*synthetic windows made from:skaug.SubjectOverlapWarning")
 @pytest.mark.parametrize("train_on", ["real+synthetic", "real", "synthetic"])
 def test_pandas_output_changes_no_prediction(case: Case, train_on: str) -> None:
     pipe = case.pipe().set_params(synthefyaugmenter__train_on=train_on)
@@ -325,6 +327,12 @@ def test_training_scores_raise_no_warning(case: Case) -> None:
         case.pipe(), case.X, case.y, cv=FOLDS, scoring=case.scoring, return_train_score=True
     )
     assert (result["train_score"] > result["test_score"]).all()
+
+
+def test_a_training_score_on_synthetic_windows_only_raises_a_warning(case: Case) -> None:
+    pipe = case.pipe().set_params(synthefyaugmenter__train_on="synthetic").fit(case.X, case.y)
+    with pytest.warns(SubjectOverlapWarning, match="synthetic windows made from 6 of the subjects"):
+        pipe.score(case.X, case.y)
 
 
 def test_predicting_synthesizes_nothing(case: Case, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline as make_plain_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skaug import (
+    DataWarning,
     SubjectOverlapWarning,
     SynthefyAugmenter,
     WindowFlattener,
@@ -32,12 +33,16 @@ def twelve() -> Windows:
     return Windows.from_arrays(X, y=np.arange(12.0), groups=np.repeat(["A", "B", "C"], 4))
 
 
-def is_warned(fitted: Any, X: Any) -> bool:
+def warned(fitted: Any, X: Any) -> list[type[Warning]]:
+    """Return the categories of the warnings when what is fitted on one set predicts another."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         FittedSubjects(fitted).compare(X)
-    assert all(warning.category is SubjectOverlapWarning for warning in caught)
-    return bool(caught)
+    return [warning.category for warning in caught]
+
+
+def is_warned(fitted: Any, X: Any) -> bool:
+    return SubjectOverlapWarning in warned(fitted, X)
 
 
 FORMS = {
@@ -93,12 +98,38 @@ def test_empty_sets_are_not_compared(twelve: Windows) -> None:
     assert not is_warned(twelve[:0], twelve)
 
 
-def test_synthetic_windows_are_no_recordings_of_a_subject(twelve: Windows) -> None:
-    augmented = SynthefyAugmenter().fit_transform(twelve[:4])
-    assert not is_warned(twelve[:4], augmented)
-    assert not is_warned(augmented, twelve[:4])
-    assert not is_warned(augmented, twelve[4:])
-    assert is_warned(SynthefyAugmenter().fit_transform(twelve[:2]), twelve[2:4])
+def test_synthetic_windows_belong_to_the_subject_of_their_condition(twelve: Windows) -> None:
+    of_two = SynthefyAugmenter().fit_transform(twelve[:8])
+    synthetic = of_two[of_two.is_synthetic]
+    assert warned(synthetic, twelve[:4]) == [SubjectOverlapWarning]  # TSTR's training score
+    assert warned(SynthefyAugmenter(subjects=["A"]).fit_transform(twelve[:8]), twelve[:8]) == []
+    beside = Windows.concatenate([twelve[8:], synthetic])
+    assert warned(beside, twelve[4:8]) == [SubjectOverlapWarning]  # B was synthesized only
+    assert warned(beside, twelve[8:]) == []
+    assert warned(synthetic, twelve[8:]) == []
+
+
+def test_augmenting_before_the_split_is_noticed(twelve: Windows) -> None:
+    augmented = SynthefyAugmenter().fit_transform(twelve)
+    assert warned(augmented[::2], augmented[1::2]) == [SubjectOverlapWarning, DataWarning]
+    assert warned(augmented, augmented) == []  # a training score
+
+
+def test_synthetic_windows_to_predict_are_noticed(twelve: Windows) -> None:
+    augmented = SynthefyAugmenter().fit_transform(twelve[8:])
+    assert warned(twelve[:8], augmented) == [DataWarning]
+    nameless = SynthefyAugmenter().fit_transform(Windows.from_arrays(twelve.to_numpy()))
+    assert warned(twelve.to_numpy(), nameless) == [DataWarning]
+    with pytest.warns(DataWarning, match="4 of the 8 windows to predict are synthetic"):
+        FittedSubjects(twelve[:8]).compare(augmented)
+
+
+def test_the_warning_says_what_the_model_was_fitted_on(twelve: Windows) -> None:
+    synthetic = SynthefyAugmenter().fit(twelve[:8]).synthetic_windows_
+    with pytest.warns(SubjectOverlapWarning, match="synthetic windows made from 2 of the subjects"):
+        FittedSubjects(synthetic).compare(twelve)
+    with pytest.warns(SubjectOverlapWarning, match=r"other windows of 1 of the subjects .*\(A\)"):
+        FittedSubjects(twelve[:2]).compare(twelve)
 
 
 @pytest.mark.parametrize(
@@ -152,5 +183,8 @@ def test_both_kinds_of_pipeline_warn(twelve: Windows, door: str) -> None:
         pipe.score(twelve[6:])
     pipe.predict(twelve[8:])
     pipe.score(twelve[:6])
+    leaking = SynthefyAugmenter(first_draw=1).fit_transform(twelve[:6])
+    with pytest.warns(SubjectOverlapWarning), pytest.warns(DataWarning):
+        pipe.predict(leaking)
     with pytest.warns(SubjectOverlapWarning):
         pickle.loads(pickle.dumps(pipe)).predict(twelve[6:8])

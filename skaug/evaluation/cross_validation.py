@@ -16,6 +16,7 @@ from sklearn.base import clone
 from tqdm.auto import tqdm
 
 from skaug._fitted import find_fitted
+from skaug._warnings import DataWarning
 from skaug.augmenter import SynthefyAugmenter
 from skaug.cutting import NoWindowsError
 from skaug.evaluation.folds import Samples
@@ -147,6 +148,8 @@ def _run(
     with warnings.catch_warnings():
         if may_share:
             warnings.simplefilter("ignore", SubjectOverlapWarning)
+        if is_tested_on_synthetic:
+            warnings.filterwarnings("ignore", r".* windows to predict are synthetic", DataWarning)
         began = time.perf_counter()
         fitted = clone(estimator).fit(*train)
         seconds = time.perf_counter() - began
