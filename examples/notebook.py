@@ -44,8 +44,8 @@ with tempfile.TemporaryDirectory() as folder, running(window_size=512) as servic
 
     # Method 2: an archive of the Synthetic Data Agent. This one is written here, from other draws.
     other = SynthefyAugmenter(n_synthetic=10, subjects=["S1"], random_state=1).fit(train)
-    rows = other.synthetic_windows_.to_frame().drop(columns="subject").reset_index("window")
-    rows = rows.rename(columns={"window": "window_idx"})
+    rows = other.synthetic_windows_.to_frame()[["BVP", "ECG", "heart_rate"]]
+    rows = rows.reset_index("window", names="window_idx")
     with zipfile.ZipFile(Path(folder) / "subject-1-synthetic_data.zip", "w") as archive:
         archive.writestr("synthetic_data.parquet", rows.to_parquet(index=False))
     source = AgentArchive(Path(folder) / "subject-1-synthetic_data.zip", subject="S1")
