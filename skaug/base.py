@@ -27,10 +27,10 @@ class WindowStep(TransformerMixin, BaseEstimator):
     - ``fit_transform(X, y=None)`` is needed only by a step that treats training windows differently. It
       may drop, repeat or reorder them (``X[mask]``, ``X[positions]``): the labels follow their windows.
 
-    Take labels from ``X.y`` and subjects from ``X.groups``. In a `skaug.Pipeline` the `y` of a step is
-    None wherever `X` carries the labels. In a plain ``sklearn.pipeline.Pipeline``, `y` is what was passed
-    to its ``fit``, in the original order: do not pass `y` there if a step drops, repeats or reorders
-    windows, and end the pipeline in `WindowRegressor` or `WindowClassifier`.
+    Take labels from ``X.y`` and subjects from ``X.groups``. In a `skaug.Pipeline`, `y` is ``X.y``. In a
+    plain ``sklearn.pipeline.Pipeline``, `y` is what was passed to its ``fit``, in the original order: pass
+    no `y` there if a step drops, repeats or reorders windows, and end the pipeline in `WindowRegressor` or
+    `WindowClassifier`.
 
     Attributes
     ----------

@@ -17,6 +17,7 @@ from skaug.windows.feature_arrays import (
     attach_provenance,
     plain_xy,
     provenance_of,
+    relabeled,
     require_labels,
 )
 from skaug.windows.subject_overlap import FittedSubjects, fingerprints
@@ -128,15 +129,27 @@ def _step_of(adapter: str, step: Any) -> Any:
 
 
 class _WindowStep(_Adapter):
-    """A step that works on windows."""
+    """A window-aware step: its windows carry the labels."""
 
     __slots__ = ()
 
     def _fit(self, fit: Callable, X: Any, y: Any = None, **params: Any) -> Any:
-        fit(X, y, **params)
+        fit(X, _labels_of(X, y), **params)
         return self
 
-    _methods = {"fit": _fit}
+    def _fit_transform(self, fit_transform: Callable, X: Any, y: Any = None, **params: Any) -> Any:
+        transformed = fit_transform(X, _labels_of(X, y), **params)
+        return relabeled(transformed, y) if provenance_of(X) is None else _attached(transformed, X)
+
+    def _transform(self, transform: Callable, X: Any, **params: Any) -> Any:
+        return _attached(transform(X, **params), X)
+
+    _methods = {"fit": _fit, "fit_transform": _fit_transform, "transform": _transform}
+
+
+def _attached(values: Any, source: Any) -> Any:
+    """Return values with the provenance of their windows, which some pipelines within pipelines lose."""
+    return attach_provenance(values, source) if provenance_of(values) is None else values
 
 
 class _BetweenWindowSteps(_Adapter):
@@ -145,11 +158,11 @@ class _BetweenWindowSteps(_Adapter):
     __slots__ = ()
 
     def _fit(self, fit: Callable, X: Any, y: Any = None, **params: Any) -> Any:
-        fit(*plain_xy(X, y), **params)
+        fit(plain(X), _labels_of(X, y), **params)
         return self
 
     def _fit_transform(self, fit_transform: Callable, X: Any, y: Any = None, **params: Any) -> Any:
-        return attach_provenance(fit_transform(*plain_xy(X, y), **params), X)
+        return attach_provenance(fit_transform(plain(X), _labels_of(X, y), **params), X)
 
     def _transform(self, transform: Callable, X: Any, **params: Any) -> Any:
         return attach_provenance(transform(plain(X), **params), X)
@@ -167,17 +180,20 @@ class _BehindWindowSteps(_Adapter):
         object.__setattr__(self, "fitted_subjects", fitted)
 
     def _fit(self, fit: Callable, X: Any, y: Any = None, **params: Any) -> Any:
-        fit(*plain_xy(X, y), **params)
+        self._fitted(fit, X, y, params)
         object.__setattr__(self, "fitted_subjects", FittedSubjects(X))
         return self
 
     def _fit_transform(self, fit_transform: Callable, X: Any, y: Any = None, **params: Any) -> Any:
-        return _carry(fit_transform(*plain_xy(X, y), **params), X)
+        return _carry(self._fitted(fit_transform, X, y, params), X)
 
     def _fit_predict(self, fit_predict: Callable, X: Any, y: Any = None, **params: Any) -> Any:
-        predicted = fit_predict(*plain_xy(X, y), **params)
+        predicted = self._fitted(fit_predict, X, y, params)
         object.__setattr__(self, "fitted_subjects", FittedSubjects(X))
         return predicted
+
+    def _fitted(self, fit: Callable, X: Any, y: Any, params: dict[str, Any]) -> Any:
+        return fit(plain(X), _labels_of(X, y), **params)
 
     def _transform(self, transform: Callable, X: Any, **params: Any) -> Any:
         return _carry(transform(plain(X), **params), X)
@@ -209,6 +225,18 @@ class _BehindWindowSteps(_Adapter):
         "score_samples": _predict,
         "score": _score,
     }
+
+
+def _labels_of(X: Any, y: Any) -> Any:
+    """Return the labels to fit on.
+
+    Windows with labels follow `y` once, where a pipeline gets or cuts them (`relabeled`). Afterwards steps
+    may drop, repeat or reorder them, and `y` no longer fits.
+    """
+    provenance = provenance_of(X)
+    if provenance is None:
+        return y
+    return provenance.relabel(y).y if provenance.y is None else provenance.y
 
 
 def _carry(values: Any, source: Any) -> Any:

@@ -49,6 +49,7 @@ from skaug import (
     WindowSpectrum,
     WindowStatistics,
 )
+from skaug.base import WindowStep
 from skaug.model_selection import SubjectKFold, row_scorer, window_scorer
 from skaug.synthesis import SurrogateSynthesizer, Synthesizer
 
@@ -603,6 +604,82 @@ def test_sparse_matrices_pass_between_steps_behind_the_windows(windows: Windows)
     assert_array_equal(pipe[:-1].transform(windows).toarray(), encoded[: len(windows)].toarray())
     with pytest.raises(TypeError, match="dense array"):
         pipe[:-1].fit_transform(windows)
+
+
+class Selecting(WindowStep):
+    """Fit the next steps on some of the windows, some of them repeated, in another order."""
+
+    def __init__(self, how: str = "redraw") -> None:
+        self.how = how
+
+    def fit(self, X: Windows, y: Any = None) -> Any:
+        self.labels_ = (y, X.y)
+        return self
+
+    def fit_transform(self, X: Windows, y: Any = None) -> Windows:
+        return self.fit(X, y).transform(X)[self.selected(len(X))]
+
+    def selected(self, n: int) -> Any:
+        return {
+            "redraw": np.random.default_rng(0).integers(n, size=n),
+            "reverse": np.arange(n)[::-1],
+            "filter": np.arange(n) % 3 > 0,
+            "repeat": np.repeat(np.arange(n), 2),
+        }[self.how]
+
+    def transform(self, X: Windows) -> Windows:
+        return X
+
+
+@pytest.mark.parametrize("how", ["redraw", "reverse", "filter", "repeat"])
+@pytest.mark.parametrize("passed", ["nothing", "one per window", "one per row"])
+@pytest.mark.parametrize("samples", ["rows", "windows"])
+def test_labels_follow_windows_that_a_step_selects(
+    recordings: pd.DataFrame, windows: Windows, how: str, passed: str, samples: str
+) -> None:
+    y_rows = recordings["heart_rate"].to_numpy() + recordings["ECG"].to_numpy()
+    y = {"nothing": None, "one per window": windows.y[::-1], "one per row": y_rows}[passed]
+    step = Selecting(how)
+    steps = [step, WindowStatistics(), StandardScaler(), Ridge()]
+    if samples == "rows":
+        steps.insert(0, SubjectWindower(256, 128, features=["BVP", "ECG"], target="heart_rate"))
+    pipe = skaug.make_pipeline(*steps).fit(recordings if samples == "rows" else windows, y)
+    selected = windows.relabel(y)[step.selected(len(windows))]
+    features = WindowStatistics().fit_transform(selected.to_numpy())
+    expected = Ridge().fit(StandardScaler().fit_transform(features), selected.y)
+    assert_allclose(pipe[-1].coef_, expected.coef_)
+    assert step.labels_[0] is step.labels_[1]
+
+
+def test_selected_windows_are_augmented_with_their_labels(windows: Windows) -> None:
+    step = Selecting("filter")
+    pipe = skaug.make_pipeline(step, SynthefyAugmenter(), WindowStatistics(), Ridge())
+    pipe.fit(windows, windows.y + 100.0)
+    selected = windows.relabel(windows.y + 100.0)[step.selected(len(windows))]
+    augmented = SynthefyAugmenter().fit_transform(selected)
+    features = WindowStatistics().fit_transform(augmented.to_numpy())
+    assert_allclose(pipe[-1].coef_, Ridge().fit(features, augmented.y).coef_)
+
+
+def test_a_supervised_step_of_an_inner_pipeline_gets_the_labels(windows: Windows) -> None:
+    chosen = SelectKBest(f_regression, k=5)
+    inner = sklearn_pipeline.make_pipeline(spectrum(), chosen)
+    skaug.make_pipeline(Selecting("repeat"), inner, Ridge()).fit(windows, windows.y)
+    repeated = windows[np.repeat(np.arange(len(windows)), 2)]
+    expected = clone(chosen).fit(spectrum().fit_transform(repeated.to_numpy()), repeated.y)
+    assert_array_equal(chosen.get_support(), expected.get_support())
+
+
+def test_a_plain_pipeline_that_drops_windows_names_the_remedy(windows: Windows) -> None:
+    pipe = sklearn_pipeline.make_pipeline(
+        Selecting("filter"), WindowStatistics(), WindowRegressor(Ridge())
+    )
+    with pytest.raises(ValueError, match=r"skaug\.make_pipeline, or pass no y"):
+        pipe.fit(windows, windows.y)
+    selected = windows[Selecting("filter").selected(len(windows))]
+    features = WindowStatistics().fit_transform(selected.to_numpy())
+    expected = Ridge().fit(features, selected.y)
+    assert_allclose(pipe.fit(windows)[-1].estimator_.coef_, expected.coef_)
 
 
 def test_a_pipeline_without_window_aware_steps_uses_the_labels_of_its_input(

@@ -132,6 +132,22 @@ def plain_xy(X: Any, y: ArrayLike | None) -> tuple[Any, ArrayLike | None]:
     return plain(X), y if provenance is None else provenance.relabel(y).y
 
 
+def relabeled(X: Any, y: ArrayLike | None) -> Any:
+    """Return windows, or features of windows, with labels that were passed; anything else as it is.
+
+    Raises
+    ------
+    ValueError
+        If `y` has another length.
+    """
+    provenance = provenance_of(X)
+    if y is None or provenance is None:
+        return X
+    if isinstance(X, FeatureFrame):
+        return frame_with_provenance(X, provenance.relabel(y))
+    return X.relabel(y)
+
+
 def require_labels(y: Any) -> Any:
     """Return the labels to score against.
 

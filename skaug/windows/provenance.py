@@ -170,7 +170,7 @@ class Provenance:
         ValueError
             If `y` has another length.
         """
-        if y is None or self.holds_synthetic:
+        if y is None or y is self.y or self.holds_synthetic:
             return self
         n_rows = None if self.rows is None else self.rows.n_rows
         if np.ndim(y) == 0:
@@ -182,7 +182,8 @@ class Provenance:
         per_row = "" if n_rows is None else f", or {n_rows} for the rows they were cut from"
         raise ValueError(
             f"y has {len(y)} labels, but there are {len(self)} windows: pass one label for each"
-            f"{per_row}."
+            f"{per_row}. If a step of a scikit-learn Pipeline dropped or repeated windows, build the "
+            "pipeline with skaug.make_pipeline, or pass no y: the windows carry their labels."
         )
 
     def _replace_labels(self, y: NDArray) -> Provenance:
