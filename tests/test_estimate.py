@@ -1,21 +1,21 @@
-"""What an experiment will ask for, foretold without a request, and compared with what it then pays."""
+"""The requests of an experiment, predicted by a dry run, and compared with what it then pays."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from fault_server import FaultServer
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.ensemble import BaggingRegressor
+from sklearn.ensemble import BaggingRegressor, ExtraTreesRegressor
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.feature_selection import SelectKBest, f_regression
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import (
     GridSearchCV,
@@ -23,6 +23,7 @@ from sklearn.model_selection import (
     HalvingGridSearchCV,
     KFold,
     RandomizedSearchCV,
+    ShuffleSplit,
     cross_validate,
 )
 from sklearn.pipeline import Pipeline
@@ -36,6 +37,7 @@ from skaug import (
     Windows,
     make_pipeline,
 )
+from skaug.base import WindowStep
 from skaug.model_selection import LeaveOneSubjectOut, SubjectKFold, window_scorer
 from skaug.synthesis import (
     CallEstimate,
@@ -52,7 +54,7 @@ MAE = window_scorer("neg_mean_absolute_error")
 
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
-    """Four subjects of six windows, no two of them alike."""
+    """Four subjects with six windows each, all different."""
     n = N_SUBJECTS * N_WINDOWS * SIZE
     rng = np.random.default_rng(0)
     return pd.DataFrame(
@@ -67,7 +69,7 @@ def table() -> pd.DataFrame:
 
 @pytest.fixture
 def api(server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SynthefyAPI:
-    """Of a service that counts; there is no key until something is to be paid."""
+    """An API of a service that counts. There is no key until the experiment runs."""
     monkeypatch.delenv("SYNTHEFY_API_KEY", raising=False)
     return SynthefyAPI("me", "ppg_hr", "job", base_url=server.url, store=tmp_path / "store")
 
@@ -90,7 +92,7 @@ def pipeline_of(
 
 
 def run(estimator: Any, X: Any, y: Any = None, **parameters: Any) -> Any:
-    """The real experiment: a fit, or a cross-validation."""
+    """Run the experiment: a fit, or a cross-validation."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SYNTHEFY_API_KEY", "key")
         if "cv" not in parameters:
@@ -108,7 +110,7 @@ def check(
     at_most: bool = False,
     **parameters: Any,
 ) -> CallEstimate:
-    """Estimate, run, and compare; then again, when everything is stored."""
+    """Estimate, run and compare; then estimate again, when everything is stored."""
     before = len(server.requests)
     estimate = estimate_calls(estimator, X, y, **parameters)
     assert len(server.requests) == before
@@ -129,7 +131,7 @@ def check(
 
 @pytest.mark.parametrize("head", [True, False], ids=["rows", "windows"])
 @pytest.mark.parametrize("door", ["skaug", "scikit-learn"])
-def test_a_fit_asks_for_what_the_ratio_says(
+def test_a_fit_requests_the_ratio(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, door: str, head: bool
 ) -> None:
     X = table if head else windower().fit_transform(table)
@@ -150,7 +152,7 @@ def test_folds_share_the_windows_of_a_subject(
 
 @pytest.mark.filterwarnings("ignore::skaug.SubjectOverlapWarning")
 @pytest.mark.parametrize("cv", [3, KFold(3), GroupKFold(2), SubjectKFold(2)], ids=repr)
-def test_splits_are_made_as_scikit_learn_makes_them(
+def test_splits_are_those_of_cross_validation(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, cv: Any
 ) -> None:
     windows = windower().fit_transform(table)
@@ -158,13 +160,13 @@ def test_splits_are_made_as_scikit_learn_makes_them(
     check(server, pipeline_of(api, head=False, n_synthetic=7), windows, cv=cv, **groups)
 
 
-def test_splits_may_be_listed(server: FaultServer, api: SynthefyAPI, table: pd.DataFrame) -> None:
+def test_splits_may_be_a_list(server: FaultServer, api: SynthefyAPI, table: pd.DataFrame) -> None:
     cv = list(LeaveOneSubjectOut().split(table))[:2]
     estimate = check(server, pipeline_of(api, n_synthetic=1.0), table, cv=cv)
     assert estimate.distinct == N_SUBJECTS * N_WINDOWS
 
 
-def test_labels_of_rows_or_windows_may_be_passed(
+def test_labels_may_be_passed_per_row_or_per_window(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
 ) -> None:
     for y in (table["heart_rate"], table["heart_rate"].to_list()):
@@ -173,7 +175,7 @@ def test_labels_of_rows_or_windows_may_be_passed(
     check(server, pipeline_of(api, head=False), windows, windows.y, cv=SubjectKFold(2))
 
 
-def test_a_polars_table_serves_as_well(
+def test_a_polars_table_is_accepted(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
 ) -> None:
     polars = pytest.importorskip("polars")
@@ -188,7 +190,7 @@ def test_further_draws_and_variations_count(
     assert check(server, pipe, table).new == 4 * N_SUBJECTS * N_WINDOWS
 
 
-def test_what_is_stored_is_not_new(
+def test_a_stored_window_is_not_new(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
 ) -> None:
     run(pipeline_of(api, n_synthetic=0.5), table)
@@ -197,7 +199,9 @@ def test_what_is_stored_is_not_new(
     assert (estimate.stored, estimate.new) == (paid, N_SUBJECTS * N_WINDOWS - paid)
 
 
-def test_what_is_damaged_is_new(server: FaultServer, api: SynthefyAPI, table: pd.DataFrame) -> None:
+def test_a_damaged_window_is_new(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
+) -> None:
     run(pipeline_of(api), table)
     store = WindowStore(api.store)
     for path in sorted(store.folder.glob("??/*.window"))[:3]:
@@ -209,7 +213,7 @@ def test_what_is_damaged_is_new(server: FaultServer, api: SynthefyAPI, table: pd
     "parameters",
     [{"train_on": "real"}, {"n_synthetic": 0}, {"synthesizer": SurrogateSynthesizer()}],
 )
-def test_what_asks_for_nothing_costs_nothing(
+def test_no_request_costs_nothing(
     api: SynthefyAPI, table: pd.DataFrame, parameters: dict[str, Any]
 ) -> None:
     pipe = pipeline_of(api).set_params(**{f"augment__{k}": v for k, v in parameters.items()})
@@ -219,7 +223,7 @@ def test_what_asks_for_nothing_costs_nothing(
     assert estimate_calls(BaggingRegressor(Ridge()), table) == nothing
 
 
-def test_the_augmenter_may_lie_in_a_pipeline_in_the_pipeline(
+def test_the_augmenter_may_be_in_a_nested_pipeline(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
 ) -> None:
     inner = pipeline_of(api)[:2]
@@ -239,7 +243,7 @@ def test_an_augmenter_may_be_estimated_alone(
 @pytest.mark.parametrize(
     ("door", "head", "refit"), [("skaug", True, True), ("scikit-learn", False, False)]
 )
-def test_a_grid_pays_for_its_largest_request(
+def test_a_grid_pays_for_its_largest_candidate(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, door: str, head: bool, refit: bool
 ) -> None:
     alpha = "ridge__alpha" if door == "skaug" else "ridge__estimator__alpha"
@@ -257,7 +261,7 @@ def test_a_grid_pays_for_its_largest_request(
     assert estimate.requested == 2 * 2 * 2 * (1 + 3 + 6) + (N_SUBJECTS * 6 if refit else 0)
 
 
-def test_a_grid_may_choose_the_windows_the_channels_and_the_synthesizer(
+def test_a_grid_may_vary_windows_channels_and_synthesizers(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
 ) -> None:
     other = clone(api).set_params(training_job_id="job-2", store=WindowStore(f"{api.store}-2"))
@@ -278,10 +282,10 @@ def test_a_grid_may_choose_the_windows_the_channels_and_the_synthesizer(
 
 
 @pytest.mark.filterwarnings("ignore::skaug.SubjectOverlapWarning")
-def test_the_default_splits_of_a_search_are_foreseen(
+def test_the_default_splits_of_a_search_are_predicted(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
 ) -> None:
-    # Five folds of rows: parts of recordings, which is nothing to recommend, but what is asked.
+    # Five folds of rows: not recommended, because they split recordings, but the default.
     check(server, GridSearchCV(pipeline_of(api), {"ridge__alpha": [1, 2]}, scoring=MAE), table)
 
 
@@ -294,7 +298,7 @@ def test_groups_for_the_fit_of_a_search_reach_its_splits(
 
 
 class _Winners:
-    """Lets candidates win one after the other, whatever their scores."""
+    """Make candidates win in a given order, whatever their scores."""
 
     def __init__(self, *order: int) -> None:
         self.order = iter(order)
@@ -303,28 +307,30 @@ class _Winners:
         return next(self.order)
 
     def __deepcopy__(self, memo: Any) -> _Winners:
-        return self  # what a clone is asked counts
+        return self  # clones share the order
 
 
 @pytest.mark.parametrize("winner", [0, 3])
-def test_the_refit_is_counted_for_whoever_asks_for_most(
+def test_the_refit_is_counted_for_the_candidate_that_requests_most(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, winner: int
 ) -> None:
-    # A single split leaves two subjects to the refit. Which candidate wins, the scores decide.
+    # A single split: two subjects are left for the refit, and the scores decide which candidate wins.
     cv = [tuple(np.flatnonzero(table["subject"].isin(who)) for who in (["S1", "S2"], ["S3", "S4"]))]
     grid = {"augment__n_synthetic": [0.5, 1.0], "augment__random_state": [0, 1]}
     search = GridSearchCV(pipeline_of(api), grid, cv=cv, scoring=MAE, refit=_Winners(winner))
     estimate = check(server, search, table, at_most=True)
-    assert estimate.new == 4 * N_WINDOWS  # half of them of the two subjects in the refit alone
+    assert (
+        estimate.new == 4 * N_WINDOWS
+    )  # half of them are of the two subjects that only the refit sees
     assert (len(server.requests) == estimate.new) == (winner == 3)
 
 
 @pytest.mark.filterwarnings("ignore::skaug.SubjectOverlapWarning")
 @pytest.mark.parametrize("winners", [(0, 1), (1, 1)])
-def test_the_refits_in_folds_never_pay_more_than_foreseen(
+def test_refits_in_folds_never_pay_more_than_predicted(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, winners: tuple[int, int]
 ) -> None:
-    # Two outer folds of the same rows. Both candidates ask for 7 windows, but for others.
+    # Two outer folds of the same rows. Both candidates request 7 windows, but different ones.
     everything = np.arange(len(table))
     inner = [(everything[: 2 * SIZE], everything)]
     search = GridSearchCV(
@@ -339,7 +345,7 @@ def test_the_refits_in_folds_never_pay_more_than_foreseen(
 
 
 @pytest.mark.parametrize("seed", [3, np.random.RandomState(3)], ids=["number", "generator"])
-def test_a_randomized_search_is_foreseen_by_its_seed(
+def test_a_randomized_search_is_predicted_from_its_seed(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, seed: Any
 ) -> None:
     search = RandomizedSearchCV(
@@ -353,7 +359,7 @@ def test_a_randomized_search_is_foreseen_by_its_seed(
     )
     if isinstance(seed, int):
         check(server, search, table)
-    else:  # which moves on when it is drawn from: not by the estimate
+    else:  # the generator advances when it is used, but not by the estimate
         state = copy.deepcopy(seed.get_state())
         estimate = estimate_calls(search, table)
         np.testing.assert_equal(seed.get_state(), state)
@@ -361,7 +367,7 @@ def test_a_randomized_search_is_foreseen_by_its_seed(
         assert len(server.requests) == estimate.new
 
 
-def test_a_search_within_folds_is_foreseen(
+def test_a_search_within_folds_is_predicted(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
 ) -> None:
     search = GridSearchCV(
@@ -382,7 +388,7 @@ def test_a_transformed_target_changes_no_request(
     assert check(server, scaled, table, table["heart_rate"]).new == 12
 
 
-def test_wrappers_and_searches_may_be_nested(
+def test_searches_and_transformed_targets_may_be_nested(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
 ) -> None:
     scaled = TransformedTargetRegressor(
@@ -402,38 +408,27 @@ def test_wrappers_and_searches_may_be_nested(
     check(server, around, windows, windows.y, at_most=True)
 
 
-# What cannot be foreseen
+# Requests that cannot be predicted
 
 
-def unforeseeable() -> Iterator[Any]:
-    grid = {"ridge__alpha": [1, 2]}
-    yield pytest.param(lambda p: BaggingRegressor(p), "BaggingRegressor", id="bagging")
-    yield pytest.param(lambda p: HalvingGridSearchCV(p, grid), "HalvingGridSearchCV", id="halving")
-    yield pytest.param(
-        lambda p: Pipeline([("select", SelectKBest(f_regression)), ("fit", BaggingRegressor(p))]),
-        "BaggingRegressor",
-        id="in a step",
-    )
-    yield pytest.param(
-        lambda p: Pipeline(
-            [("window", windower()), ("search", GridSearchCV(p[1:], grid, n_jobs=2))]
+GRID = {"augment__n_synthetic": [1, 2, 3, 4]}
+
+
+@pytest.mark.parametrize(
+    ("wrap", "message"),
+    [
+        (lambda p: RandomizedSearchCV(p, GRID, n_iter=1), "RandomizedSearchCV depends on chance"),
+        (lambda p: HalvingGridSearchCV(p, GRID), "HalvingGridSearchCV depends on chance"),
+        (lambda p: GridSearchCV(p, GRID, cv=KFold(3, shuffle=True)), "KFold depends on chance"),
+        (lambda p: GridSearchCV(p, GRID, cv=ShuffleSplit(3)), "ShuffleSplit depends on chance"),
+        (
+            lambda p: GridSearchCV(p, GRID, cv=iter([([0], [1])])),
+            r"use up this list_iterator: pass a list",
         ),
-        "GridSearchCV",
-        id="a search as a step",
-    )
-    yield pytest.param(
-        lambda p: RandomizedSearchCV(p, grid, n_iter=1), "random_state", id="without a seed"
-    )
-    yield pytest.param(
-        lambda p: GridSearchCV(p, grid, cv=KFold(3, shuffle=True)), "random_state", id="shuffled"
-    )
-    yield pytest.param(
-        lambda p: GridSearchCV(p, grid, cv=iter([([0], [1])])), "list of", id="an iterator"
-    )
-
-
-@pytest.mark.parametrize(("wrap", "message"), list(unforeseeable()))
-def test_what_cannot_be_foreseen_is_told(
+    ],
+    ids=["search", "halving", "shuffled folds", "shuffled splits", "iterator"],
+)
+def test_chance_without_a_seed_is_an_error(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, wrap: Callable, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
@@ -441,13 +436,91 @@ def test_what_cannot_be_foreseen_is_told(
     assert server.requests == []
 
 
-def test_splits_at_random_are_told_and_a_generator_is_left_as_it_is(
+def test_candidates_that_depend_on_scores_are_an_error(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
+) -> None:
+    search = HalvingGridSearchCV(
+        pipeline_of(api).set_params(ridge=ExtraTreesRegressor(random_state=0)),
+        GRID,
+        factor=2,
+        resource="ridge__n_estimators",
+        min_resources=1,
+        max_resources=4,
+        cv=SubjectKFold(2),
+        random_state=0,
+    )
+    with pytest.raises(
+        ValueError, match=r"depend on chance .* or on scores .* HalvingGridSearchCV"
+    ):
+        estimate_calls(search, table)
+    # Which candidates are dropped does not matter where all of them request the same.
+    search.set_params(param_grid={"ridge__max_depth": [1, 2, 3, 4]}, scoring=MAE)
+    check(server, search, table)
+
+
+class RandomWindows(WindowStep):
+    """Drop half of the windows at random, without a seed."""
+
+    def fit(self, X: Windows, y: Any = None) -> RandomWindows:
+        return self
+
+    def fit_transform(self, X: Windows, y: Any = None) -> Windows:
+        return X[np.random.default_rng().permutation(len(X))[: len(X) // 2]]
+
+    def transform(self, X: Windows) -> Windows:
+        return X
+
+
+def test_a_random_step_without_a_seed_is_an_error(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
+) -> None:
+    pipe = pipeline_of(api)
+    pipe.steps.insert(1, ("random", RandomWindows()))
+    with pytest.raises(ValueError, match="a second dry run requested other windows"):
+        estimate_calls(pipe, table)
+    assert server.requests == []
+
+
+def test_an_error_of_the_experiment_is_an_error_of_the_dry_run(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
+) -> None:
+    bagging = BaggingRegressor(pipeline_of(api))
+    with pytest.raises(ValueError, match="An array has no column called") as in_fit:
+        clone(bagging).fit(table, table["heart_rate"])
+    with pytest.raises(ValueError, match="An array has no column called") as in_dry_run:
+        estimate_calls(bagging, table, table["heart_rate"])
+    assert str(in_dry_run.value) == str(in_fit.value)
+    assert server.requests == []
+
+
+class InProcesses(BaseEstimator):
+    """Fit an estimator in a process of its own, whatever the backend."""
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+
+    def fit(self, X: Any, y: Any = None) -> InProcesses:
+        tasks = [joblib.delayed(clone(self.estimator).fit)(X, y) for _ in range(2)]
+        joblib.Parallel(n_jobs=2, backend="loky")(tasks)
+        return self
+
+
+def test_requests_in_other_processes_are_an_error(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
+) -> None:
+    with pytest.raises(Exception, match="ickle") as caught:
+        estimate_calls(InProcesses(pipeline_of(api)), table)
+    assert "in other processes cannot be recorded" in str(caught.value.__cause__)
+    assert server.requests == []
+
+
+def test_random_splits_are_an_error_and_a_generator_is_not_advanced(
     api: SynthefyAPI, table: pd.DataFrame
 ) -> None:
     pipe = pipeline_of(api)
-    with pytest.raises(ValueError, match=r"KFold.*cannot be foreseen: pass it a random_state"):
+    with pytest.raises(ValueError, match="KFold depends on chance: pass it a random_state"):
         estimate_calls(pipe, table, cv=KFold(3, shuffle=True))
-    with pytest.raises(ValueError, match="used up"):
+    with pytest.raises(ValueError, match="would use up this generator: pass a list"):
         estimate_calls(pipe, table, cv=LeaveOneSubjectOut().split(table))
     seed = np.random.RandomState(0)
     state = copy.deepcopy(seed.get_state())
@@ -455,7 +528,9 @@ def test_splits_at_random_are_told_and_a_generator_is_left_as_it_is(
     np.testing.assert_equal(seed.get_state(), state)
 
 
-def test_what_the_service_would_fail_on_is_told(api: SynthefyAPI, table: pd.DataFrame) -> None:
+def test_a_request_that_the_service_would_fail_on_is_an_error(
+    api: SynthefyAPI, table: pd.DataFrame
+) -> None:
     with pytest.raises(ValueError, match=r"no column 'hart_rate'.*nearest is 'heart_rate'"):
         estimate_calls(pipeline_of(api.set_params(columns=["hart_rate"])), table)
     windows = Windows.from_arrays(np.zeros((3, SIZE, 2)), y=[1, 2, 3])
@@ -463,10 +538,42 @@ def test_what_the_service_would_fail_on_is_told(api: SynthefyAPI, table: pd.Data
         estimate_calls(pipeline_of(api.set_params(columns=None), head=False), windows)
 
 
-# Nothing is done on the way
+# The dry run
 
 
-def test_the_estimator_is_left_as_it_is(
+@pytest.mark.parametrize("door", ["skaug", "scikit-learn"])
+def test_models_are_not_fitted(api: SynthefyAPI, table: pd.DataFrame, door: str) -> None:
+    pipe = pipeline_of(api, door=door)
+    pipe.set_params(ridge=Unwilling() if door == "skaug" else WindowRegressor(Unwilling()))
+    with pytest.raises(RuntimeError, match="unwilling"):
+        clone(pipe).set_params(augment__train_on="real").fit(table)
+    assert estimate_calls(pipe, table).new == 12
+    assert estimate_calls(pipe, table, cv=SubjectKFold(2)).new == 12
+    search = GridSearchCV(pipe, {"augment__random_state": [0, 0]}, cv=SubjectKFold(2))
+    assert estimate_calls(search, table, cv=SubjectKFold(4)).new == 12
+
+
+class Unwilling(Ridge):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        raise RuntimeError("unwilling")
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_parallel_fits_are_counted(
+    server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, backend: str
+) -> None:
+    search = GridSearchCV(
+        pipeline_of(api, head=False), GRID, cv=SubjectKFold(2), scoring=MAE, n_jobs=2
+    )
+    with joblib.parallel_config(backend, n_jobs=2):
+        estimate = estimate_calls(search, windower().fit_transform(table))
+        assert estimate.requested == 2 * (1 + 2 + 3 + 4) + 4
+        as_a_step = Pipeline([("window", windower()), ("search", search)])
+        assert estimate_calls(as_a_step, table) == estimate
+    assert server.requests == []
+
+
+def test_the_estimator_is_not_changed(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, tmp_path: Path
 ) -> None:
     cache = tmp_path / "cache"
@@ -484,27 +591,26 @@ def test_the_estimator_is_left_as_it_is(
     check(server, search, table)
 
 
-def test_the_limit_of_the_budget_is_not_the_estimates(
+def test_the_budget_does_not_limit_the_estimate(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
 ) -> None:
     assert estimate_calls(pipeline_of(api.set_params(max_new_windows=1)), table).new == 12
 
 
-def test_functions_without_a_name_may_be_among_the_parameters(
+def test_a_lambda_may_be_a_parameter(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
 ) -> None:
-    # They cannot be hashed, so candidates are not recognized as alike.
     pipe = pipeline_of(api).set_params(window__target_agg=lambda block: block.max(axis=1))
     grid = {"augment__n_synthetic": [0.5, 1.0]}
     check(server, GridSearchCV(pipe, grid, cv=SubjectKFold(2), scoring=MAE), table)
 
 
-def test_it_reads_as_a_sentence() -> None:
+def test_an_estimate_reads_as_a_sentence() -> None:
     estimate = CallEstimate(800, 100, 20, 80, 576.0)
     assert str(estimate) == (
         "800 windows requested, 100 distinct: 20 stored, 80 to be paid, about 10 min"
     )
 
 
-def test_the_time_a_window_takes_may_be_given(api: SynthefyAPI, table: pd.DataFrame) -> None:
+def test_the_seconds_per_window_may_be_given(api: SynthefyAPI, table: pd.DataFrame) -> None:
     assert estimate_calls(pipeline_of(api), table, seconds_per_window=2).seconds == 24

@@ -1,58 +1,50 @@
-"""What an experiment will ask for and pay, before anything is sent."""
+"""What an experiment will request and pay for, counted by a dry run."""
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Sequence
+import warnings
+from collections import Counter
 from copy import deepcopy
-from dataclasses import dataclass, field
-from itertools import chain
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from pickle import PicklingError
+from typing import Any, Self
 
 import joblib
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone, is_classifier
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.model_selection import (
-    GridSearchCV,
-    ParameterGrid,
-    ParameterSampler,
-    RandomizedSearchCV,
-    check_cv,
-)
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import cross_validate
 from sklearn.pipeline import Pipeline
 
-from skaug.synthesis.base import Synthesizer
 from skaug.synthesis.synthefy.api import SynthefyAPI
 from skaug.synthesis.synthefy.store import WindowStore
 from skaug.windows.container import Windows
-from skaug.windows.rows import take_rows
 
-#: Seconds a window took in the published run.
+#: Seconds per window in the published run.
 PUBLISHED_SECONDS = 7.2
 
 
 @dataclass(frozen=True)
 class CallEstimate:
-    """What an experiment will ask for.
+    """The number of windows that an experiment will request.
 
-    Which candidate of a search wins, and is fitted again, is not known before. The refit is counted for
-    the one that asks for most, so that the numbers are what it can come to.
+    Which candidate of a search wins and is refitted is not known beforehand. The refit is counted for the
+    candidate that requests most, so that the numbers are upper bounds.
 
     Attributes
     ----------
     requested : int
-        Windows asked for, summed over all fits.
+        Windows requested, summed over all fits.
     distinct : int
-        Different ones among them.
+        Different windows among them.
     stored : int
-        Of these, how many are in the store.
+        Distinct windows that are in the store.
     new : int
-        Of these, how many will be asked of the service, and billed.
+        Distinct windows that the service will make and bill.
     seconds : float
-        How long that will take, one after the other.
+        Time that the service needs for these, one after the other.
     """
 
     requested: int
@@ -77,24 +69,29 @@ def estimate_calls(
     groups: ArrayLike | None = None,
     seconds_per_window: float = PUBLISHED_SECONDS,
 ) -> CallEstimate:
-    """Count the windows that an experiment will ask the service for. Sends nothing.
+    """Count the windows that an experiment will request from the service. Nothing is sent.
 
-    Every fit is made up to the augmenter, so that what is counted is what will be asked for.
+    The experiment is run dry: ``cross_validate`` if `cv` is given, otherwise ``fit``, with a copy of the
+    estimator in which every `SynthefyAPI` records the keys of its requests, and returns its conditions as
+    if they were synthetic. The last steps of pipelines are not fitted, and nothing is predicted or scored,
+    so this takes about as long as cutting windows and computing features does in the experiment. It is
+    done twice, to find out whether the requests depend on chance or on scores.
 
     Parameters
     ----------
-    estimator : pipeline, GridSearchCV, RandomizedSearchCV or TransformedTargetRegressor
-        With a `SynthefyAugmenter` that asks `SynthefyAPI`. Other synthesizers cost nothing.
+    estimator : estimator
+        Anything with a ``fit`` in which a `SynthefyAugmenter` may use `SynthefyAPI`: a pipeline, a search,
+        a meta-estimator. Other synthesizers cost nothing.
     X : DataFrame or Windows
         Recordings, or windows.
     y : array-like, optional
-        Labels, as they will be passed to ``fit``.
+        Labels, as passed to the experiment.
     cv : splitter, int or list of (train, test), optional
-        As it will be passed to ``cross_validate``; None for a single ``fit`` on all of `X`.
+        As passed to ``cross_validate``; None for a single ``fit`` on all of `X`.
     groups : array-like, optional
-        As they will be passed to ``cross_validate``, or to the ``fit`` of a search.
+        As passed to ``cross_validate``, or to the ``fit`` of a search.
     seconds_per_window : float, default=7.2
-        How long a window takes; by default as in the published run.
+        Time that the service needs per window; by default that of the published run.
 
     Returns
     -------
@@ -103,8 +100,9 @@ def estimate_calls(
     Raises
     ------
     ValueError
-        If it cannot be foreseen what the estimator will ask for: it is of another kind, or chooses splits
-        or candidates at random without a seed.
+        If the requests cannot be predicted: they depend on chance, because a splitter or a search has no
+        random_state, or on scores, as in a search that drops candidates on the way. Other errors are
+        those that the experiment would raise.
 
     Examples
     --------
@@ -125,34 +123,68 @@ def estimate_calls(
     >>> estimate.requested, estimate.distinct
     (160, 16)
     """
-    requests = _Requests()
-    if cv is None:
-        requests.add(_foresee(estimator, X, y, groups))
-    else:
-        for train in _splits(estimator, X, y, cv, groups):
-            requests.add(_foresee(estimator, take_rows(X, train), take_rows(y, train)))
-    return requests.count(seconds_per_window)
+    known: dict[str, list[_Key]] = {}
+    requests = _run_dry(estimator, X, y, cv, groups, _Ranking(1), known)
+    if requests.all():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the first run has shown them
+            again = _run_dry(estimator, X, y, cv, groups, _Ranking(-1), known)
+        if requests.counted() != again.counted():
+            raise ValueError(
+                "The requests cannot be predicted, because a second dry run requested other windows. They "
+                "depend on chance (pass a random_state to whatever draws numbers) or on scores (as in "
+                "HalvingGridSearchCV: estimate a GridSearchCV over its candidates)."
+            )
+    return requests.estimate(seconds_per_window)
 
 
-# The folder of the store that is looked into, and the key of the entry.
+# The folder of the store, and the key of the entry.
 _Key = tuple[Path, str]
+
+
+def _run_dry(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    cv: Any,
+    groups: Any,
+    ranking: _Ranking,
+    known: dict[str, list[_Key]],
+) -> _Requests:
+    """Run an experiment without the service, and return its requests."""
+    requests = _Requests()
+    run = _DryRun(requests, ranking, known)
+    copied, splits = run.copy(estimator), run.copy(cv)
+    # In threads, because what is recorded in another process would be lost.
+    with joblib.parallel_config(backend="threading"):
+        if not requests.n_recorders:
+            return requests
+        if cv is None:
+            copied.fit(X, y, **({} if groups is None else {"groups": groups}))
+        else:
+            cross_validate(
+                copied, X, y, cv=splits, groups=groups, scoring=_no_score, error_score="raise"
+            )
+    return requests
 
 
 @dataclass
 class _Requests:
-    """What fits will ask for, and, of each refit, what each candidate would ask for."""
+    """The requests of fits; and of each refit, the requests of every candidate that may win."""
 
     certain: list[_Key] = field(default_factory=list)
     refits: list[list[list[_Key]]] = field(default_factory=list)
-
-    def add(self, other: _Requests) -> None:
-        self.certain += other.certain
-        self.refits += other.refits
+    n_recorders: int = 0
 
     def all(self) -> list[_Key]:
         return [*self.certain, *chain.from_iterable(chain.from_iterable(self.refits))]
 
-    def count(self, seconds_per_window: float) -> CallEstimate:
+    def counted(self) -> tuple[Counter, Counter]:
+        """Return what two runs are compared by: threads may have changed the order."""
+        refits = (tuple(tuple(sorted(keys)) for keys in refit) for refit in self.refits)
+        return Counter(self.certain), Counter(refits)
+
+    def estimate(self, seconds_per_window: float) -> CallEstimate:
         certain = set(self.certain)
         stored = {(folder, key) for folder, key in set(self.all()) if key in WindowStore(folder)}
         requested = len(self.certain) + sum(max(map(len, refit)) for refit in self.refits)
@@ -161,126 +193,155 @@ class _Requests:
         return CallEstimate(requested, distinct, distinct - new, new, new * seconds_per_window)
 
     def _most_beside(self, known: set[_Key]) -> int:
-        """Give how many further windows the refits ask for at most, whoever wins each of them."""
+        """Return the most further windows that the refits can request, whoever wins each of them."""
         further = [[set(keys) - known for keys in refit] for refit in self.refits]
         one_by_one = sum(max(map(len, refit)) for refit in further)
         return min(one_by_one, len(set().union(*chain.from_iterable(further))))
 
 
-def _foresee(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    groups: Any = None,
-    known: dict[str | None, list[_Key]] | None = None,
-) -> _Requests:
-    """Give what fitting an estimator will ask for. `known` is of other estimators on the same data."""
-    if isinstance(estimator, GridSearchCV | RandomizedSearchCV):
-        return _foresee_search(estimator, X, y, groups)
-    if isinstance(estimator, TransformedTargetRegressor):
-        return _foresee(estimator.regressor, X, y, groups, known)
-    if not any(isinstance(v, SynthefyAPI) for v in estimator.get_params(deep=True).values()):
-        return _Requests()
-    if isinstance(getattr(estimator, "synthesizer", None), SynthefyAPI):
-        estimator = Pipeline([("augmenter", estimator)])
-    if not isinstance(estimator, Pipeline):
-        raise _unforeseeable(estimator)
-    return _Requests(_keys(estimator, X, y, {} if known is None else known))
+@dataclass(frozen=True)
+class _DryRun:
+    """Copies an experiment such that its requests are recorded instead of sent."""
+
+    requests: _Requests
+    ranking: _Ranking
+    known: dict[str, list[_Key]]  # of conditions that were requested before
+
+    def copy(self, value: Any) -> Any:
+        """Return an unfitted copy of an estimator, or a copy of what may hold one.
+
+        `SynthefyAPI` becomes a recorder, wherever it is a parameter or a candidate of a search.
+        """
+        if hasattr(value, "__next__"):
+            raise ValueError(
+                f"A dry run would use up this {type(value).__name__}: pass a list of its items, such as a "
+                "list of (train, test) as cv."
+            )
+        if isinstance(value, dict):
+            return {name: self.copy(item) for name, item in value.items()}
+        if type(value) in (list, tuple):
+            return type(value)(map(self.copy, value))
+        if isinstance(value, type) or not hasattr(value, "get_params"):
+            if hasattr(value, "get_n_splits") and getattr(value, "shuffle", True):
+                _require_seed(value, getattr(value, "random_state", 0))
+            return deepcopy(value)
+        own_clone = getattr(type(value), "__sklearn_clone__", BaseEstimator.__sklearn_clone__)
+        if own_clone is not BaseEstimator.__sklearn_clone__:
+            return clone(value)  # such as FrozenEstimator, which is not fitted again
+        return self._copy_estimator(value)
+
+    def _copy_estimator(self, estimator: Any) -> Any:
+        kind = getattr(estimator, "_plain_type", type(estimator))
+        parameters = {k: self.copy(v) for k, v in estimator.get_params(deep=False).items()}
+        if issubclass(kind, SynthefyAPI):
+            self.requests.n_recorders += 1
+            return self._derived(kind, _Recorder)(**parameters)
+        if parameters.keys() >= _SEARCH_PARAMETERS:
+            _require_seed(estimator, parameters.get("random_state", 0))
+            parameters |= {"scoring": self.ranking, "error_score": "raise"}
+            return self._derived(kind, _Search)(**parameters)
+        if issubclass(kind, Pipeline):
+            parameters["memory"] = None  # a cached step requests nothing
+            parameters["steps"] = [*parameters["steps"][:-1], self._copy_last(*estimator.steps[-1])]
+        return kind(**parameters)
+
+    def _copy_last(self, name: str, step: Any) -> tuple[str, Any]:
+        """Return the copy of the last step of a pipeline, not to be fitted if no request depends on it."""
+        before = self.requests.n_recorders
+        copied = self.copy(step)
+        is_model = hasattr(step, "predict") and not hasattr(step, "transform")
+        if is_model and self.requests.n_recorders == before:
+            kind = getattr(step, "_plain_type", type(step))
+            copied = self._derived(kind, fit=wraps(kind.fit)(_fit_nothing))(
+                **copied.get_params(deep=False)
+            )
+        return name, copied
+
+    def _derived(self, kind: type, *mixins: type, **changed: Any) -> Any:
+        """Return a type with the name and the parameters of another, and some methods changed."""
+        changed |= {"_run": self, "_plain_type": kind}
+        return type(kind.__name__, (*mixins, kind), changed)
 
 
-def _foresee_search(search: Any, X: Any, y: Any, groups: Any) -> _Requests:
-    candidates = [
-        clone(search.estimator).set_params(**clone(parameters, safe=False))
-        for parameters in _parameters(search)
-    ]
-    splits = _splits(search.estimator, X, y, 5 if search.cv is None else search.cv, groups)
-    requests = _Requests()
-    for train in splits:
-        part = take_rows(X, train), take_rows(y, train)
-        known: dict[str | None, list[_Key]] = {}
-        for candidate in candidates:
-            requests.add(_foresee(candidate, *part, known=known))
-    if search.refit:
-        known = {}
-        of_all = [_foresee(candidate, X, y, known=known).all() for candidate in candidates]
-        requests.refits.append(of_all)
-    return requests
-
-
-def _parameters(search: Any) -> list[dict[str, Any]]:
-    if isinstance(search, GridSearchCV):
-        return list(ParameterGrid(search.param_grid))
-    if search.random_state is None:
+def _require_seed(thing: Any, random_state: Any) -> None:
+    if random_state is None:
         raise ValueError(
-            "Which candidates RandomizedSearchCV takes cannot be foreseen: pass it a random_state."
+            f"The requests cannot be predicted, because {type(thing).__name__} depends on chance: pass it a "
+            "random_state."
         )
-    seed = deepcopy(search.random_state)  # a generator moves on when it is drawn from
-    return list(ParameterSampler(search.param_distributions, search.n_iter, random_state=seed))
 
 
-def _splits(estimator: Any, X: Any, y: Any, cv: Any, groups: Any) -> Sequence[NDArray]:
-    """Give the training sets as scikit-learn will make them, and leave the splitter as it was."""
-    if hasattr(cv, "__next__"):
-        raise ValueError("cv would be used up by looking at it: pass a list of (train, test).")
-    splitter = check_cv(cv, y, classifier=is_classifier(estimator))
-    first, second = (
-        [np.asarray(train) for train, _ in deepcopy(splitter).split(X, y, groups)] for _ in range(2)
-    )
-    if not all(map(np.array_equal, first, second)):
-        raise ValueError(
-            f"Which splits {splitter!r} makes cannot be foreseen: pass it a random_state."
-        )
-    return first
+def _fit_nothing(self: Any, X: Any, y: Any = None, **parameters: Any) -> Any:
+    return self
 
 
-def _keys(pipeline: Pipeline, X: Any, y: Any, known: dict[str | None, list[_Key]]) -> list[_Key]:
-    """Fit a pipeline up to its augmenter, and give what that asked for."""
-    params = pipeline.get_params(deep=True)
-    apis = {name: value for name, value in params.items() if isinstance(value, SynthefyAPI)}
-    for name in apis:
-        _check_path(pipeline, name)
-    steps = [name for name, _ in pipeline.steps]
-    head = clone(pipeline[: 1 + max(steps.index(name.split("__")[0]) for name in apis)])
-    try:
-        same = joblib.hash(head)
-    except pickle.PicklingError:  # of a lambda, for one
-        same = None
-    if same is None or same not in known:
-        recorders = {name: _Recorder(api) for name, api in apis.items()}
-        caches = [name for name in head.get_params() if name.split("__")[-1] == "memory"]
-        head.set_params(**recorders, **dict.fromkeys(caches))  # from a cache nothing is asked
-        head.fit(X, y)
-        known[same] = [key for recorder in recorders.values() for key in recorder.keys]
-    return known[same]
+class _Recorder:
+    """What `SynthefyAPI` does in a dry run."""
 
+    _run: _DryRun
 
-def _check_path(pipeline: Pipeline, path: str) -> None:
-    """Raise unless the augmenter is a step of this pipeline, or of a pipeline in it."""
-    for step in path.split("__")[:-2]:
-        pipeline = pipeline.named_steps[step]
-        if not isinstance(pipeline, Pipeline):
-            raise _unforeseeable(pipeline)
-
-
-def _unforeseeable(estimator: Any) -> ValueError:
-    return ValueError(
-        f"How often {type(estimator).__name__} fits cannot be foreseen: estimate the pipeline in it."
-    )
-
-
-class _Recorder(Synthesizer):
-    """Stands in for the service: notes what would be asked for, and gives the windows back."""
-
-    supports_variations = True
-
-    def __init__(self, api: SynthefyAPI) -> None:
-        self.api = api
-        self.keys: list[_Key] = []
-
-    def synthesize(self, conditions: Windows) -> Windows:
-        folder = self.api.window_store().folder
-        self.keys += [(folder, key) for key in self.api.keys(conditions)]
+    def synthesize(self: Any, conditions: Windows) -> Windows:
+        try:  # hashing the conditions is far faster than encoding their requests
+            same = joblib.hash([self.get_params(), conditions])
+        except PicklingError:  # of a lambda, for example
+            same = None
+        keys = None if same is None else self._run.known.get(same)
+        if keys is None:
+            folder = self.window_store().folder
+            keys = [(folder, key) for key in self.keys(conditions)]
+            if same is not None:
+                self._run.known[same] = keys
+        self._run.requests.certain.extend(keys)
         return conditions.synthesized(conditions.to_numpy())
 
-    def __sklearn_clone__(self) -> _Recorder:
-        return self  # the augmenter fits a clone, and the notes are wanted here
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return clone(self)
+
+    def __reduce__(self) -> Any:
+        raise ValueError(
+            "The requests of fits in other processes cannot be recorded: estimate this with n_jobs=1."
+        )
+
+
+# The parameters by which a search over candidates is recognized.
+_SEARCH_PARAMETERS = {"estimator", "scoring", "refit", "cv", "error_score"}
+
+
+class _Search:
+    """What a search does in a dry run: it refits every candidate, because any of them may win."""
+
+    _run: _DryRun
+
+    def fit(self: Any, X: Any, y: Any = None, **parameters: Any) -> Any:
+        refit, self.refit = self.refit, False
+        super().fit(X, y, **parameters)  # type: ignore[misc]
+        self.refit = refit
+        if refit:
+            parameters.pop("groups", None)
+            candidates = []
+            for chosen in self.cv_results_["params"]:
+                estimator = clone(self.estimator).set_params(**clone(chosen, safe=False))
+                requests = _Requests()
+                copied = replace(self._run, requests=requests).copy(estimator)
+                self.best_estimator_ = copied.fit(X, y, **parameters)
+                candidates.append(requests.all())
+            self._run.requests.refits.append(candidates)
+        return self
+
+
+class _Ranking:
+    """A scorer that ranks later candidates first, or earlier ones.
+
+    A search that drops candidates on the way drops different ones in these two cases.
+    """
+
+    def __init__(self, sign: int) -> None:
+        self.sign = sign
+        self.numbers = count(1)
+
+    def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
+        return float(self.sign * next(self.numbers))
+
+
+def _no_score(estimator: Any, X: Any, y: Any = None) -> float:
+    return 0.0
