@@ -1,4 +1,4 @@
-"""The store of paid windows: whole entries or none, whatever happens to files and processes."""
+"""The store of paid windows: entries are complete or absent, whatever happens to files and processes."""
 
 from __future__ import annotations
 
@@ -75,10 +75,10 @@ def result_of(process: subprocess.Popen[str]) -> str:
     return out
 
 
-# What is put in comes out
+# Entries
 
 
-def test_an_entry_comes_back_bit_by_bit(store: WindowStore, window: np.ndarray) -> None:
+def test_an_entry_is_read_bit_by_bit(store: WindowStore, window: np.ndarray) -> None:
     window[0] = np.nextafter(0, 1), -0.0
     store.put(key_of(0), window)
     found = WindowStore(store.path).get(key_of(0))
@@ -86,13 +86,13 @@ def test_an_entry_comes_back_bit_by_bit(store: WindowStore, window: np.ndarray) 
     assert found.tobytes() == window.tobytes()
 
 
-def test_what_is_not_there_is_none(store: WindowStore) -> None:
+def test_an_absent_entry_is_none(store: WindowStore) -> None:
     assert store.get(key_of(0)) is None
     assert key_of(0) not in store
     assert not store.folder.exists()  # looking makes nothing
 
 
-def test_an_entry_is_its_own_copy(store: WindowStore, window: np.ndarray) -> None:
+def test_an_entry_is_a_copy(store: WindowStore, window: np.ndarray) -> None:
     store.put(key_of(0), window)
     first = store.get(key_of(0))
     assert first is not None
@@ -101,7 +101,7 @@ def test_an_entry_is_its_own_copy(store: WindowStore, window: np.ndarray) -> Non
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int64])
-def test_other_numbers_come_back_as_doubles(store: WindowStore, dtype: type) -> None:
+def test_other_numbers_are_read_as_doubles(store: WindowStore, dtype: type) -> None:
     store.put(key_of(0), np.arange(6, dtype=dtype).reshape(3, 2))
     found = store.get(key_of(0))
     assert found is not None
@@ -109,7 +109,7 @@ def test_other_numbers_come_back_as_doubles(store: WindowStore, dtype: type) -> 
     assert_array_equal(found, np.arange(6.0).reshape(3, 2))
 
 
-def test_a_window_in_any_memory_layout_comes_back(store: WindowStore, window: np.ndarray) -> None:
+def test_a_window_may_have_any_memory_layout(store: WindowStore, window: np.ndarray) -> None:
     store.put(key_of(0), np.asfortranarray(window)[::2])
     assert_array_equal(store.get(key_of(0)), window[::2])
 
@@ -130,7 +130,7 @@ def test_a_later_entry_replaces_the_earlier(store: WindowStore, window: np.ndarr
 # The key
 
 
-def test_the_key_depends_on_address_body_and_draw_and_on_nothing_else() -> None:
+def test_the_key_depends_on_address_body_and_draw_only() -> None:
     assert WindowStore.key(URL, b"{}", 0) == WindowStore.key(URL, b"{}", np.int64(0))
     others = [(URL + "s", b"{}", 0), (URL, b"{ }", 0), (URL, b"{}", 1), (URL, b"", 0)]
     keys = {WindowStore.key(*parts) for parts in [(URL, b"{}", 0), *others]}
@@ -138,13 +138,13 @@ def test_the_key_depends_on_address_body_and_draw_and_on_nothing_else() -> None:
     assert all(re.fullmatch("[0-9a-f]{64}", key) for key in keys)
 
 
-def test_parts_of_the_key_do_not_run_into_each_other() -> None:
+def test_parts_of_the_key_are_separated() -> None:
     assert WindowStore.key("ab", b"c", 1) != WindowStore.key("a", b"bc", 1)
     assert WindowStore.key("a", b"b1", 2) != WindowStore.key("a", b"b", 12)
 
 
 def test_the_key_is_the_checksum_of_format_address_body_and_draw() -> None:
-    # A change of this number would leave everybody's paid windows behind.
+    # If this number changes, paid windows are not found anymore.
     digest = hashlib.sha256()
     for part in (b"1", URL.encode(), b"{}", b"7"):
         digest.update(len(part).to_bytes(8, "big") + part)
@@ -152,9 +152,9 @@ def test_the_key_is_the_checksum_of_format_address_body_and_draw() -> None:
 
 
 @pytest.mark.parametrize("key", ["", "../../etc/passwd", "A" * 64, "0" * 63, "0" * 65, "/" * 64])
-def test_what_is_no_key_reaches_no_file(store: WindowStore, key: str) -> None:
+def test_an_invalid_key_reaches_no_file(store: WindowStore, key: str) -> None:
     for use in (store.get, store.lock, lambda key: store.put(key, np.zeros((2, 1)))):
-        with pytest.raises(ValueError, match="is no key of an entry"):
+        with pytest.raises(ValueError, match="is not a key of an entry"):
             use(key)
     assert not store.folder.exists()
 
@@ -162,7 +162,7 @@ def test_what_is_no_key_reaches_no_file(store: WindowStore, key: str) -> None:
 # The folder
 
 
-def test_by_default_it_lies_in_the_users_cache(
+def test_the_default_folder_is_in_the_cache_of_the_user(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("SKAUG_STORE", raising=False)
@@ -172,9 +172,7 @@ def test_by_default_it_lies_in_the_users_cache(
     assert not list(tmp_path.iterdir())
 
 
-def test_the_environment_says_where_it_lies(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_environment_sets_the_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     store = WindowStore()
     monkeypatch.setenv("SKAUG_STORE", str(tmp_path / "here"))
     assert store.folder == tmp_path / "here"
@@ -186,7 +184,7 @@ def test_the_environment_says_where_it_lies(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
-def test_folders_and_entries_are_for_their_user_alone(tmp_path: Path, window: np.ndarray) -> None:
+def test_folders_and_entries_are_private(tmp_path: Path, window: np.ndarray) -> None:
     old = os.umask(0)
     try:
         store = WindowStore(tmp_path / "above" / "store")
@@ -203,7 +201,7 @@ def test_folders_and_entries_are_for_their_user_alone(tmp_path: Path, window: np
     assert stat.S_IMODE(entry(store, key_of(0)).stat().st_mode) == 0o600
 
 
-def test_a_folder_that_is_there_keeps_its_mode(tmp_path: Path, window: np.ndarray) -> None:
+def test_an_existing_folder_keeps_its_mode(tmp_path: Path, window: np.ndarray) -> None:
     tmp_path.chmod(0o750)
     WindowStore(tmp_path).put(key_of(0), window)
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o750
@@ -212,7 +210,7 @@ def test_a_folder_that_is_there_keeps_its_mode(tmp_path: Path, window: np.ndarra
 # Size and age
 
 
-def test_length_and_size_count_entries_alone(store: WindowStore, window: np.ndarray) -> None:
+def test_length_and_size_count_entries_only(store: WindowStore, window: np.ndarray) -> None:
     assert (len(store), store.nbytes) == (0, 0)
     for number in range(3):
         store.put(key_of(number), window)
@@ -229,7 +227,7 @@ def age(path: Path, days: float) -> None:
 
 
 @pytest.mark.parametrize("older_than", [10, timedelta(days=10)])
-def test_prune_removes_what_is_older(
+def test_prune_removes_older_entries(
     store: WindowStore, window: np.ndarray, older_than: Any
 ) -> None:
     for number in range(4):
@@ -240,7 +238,9 @@ def test_prune_removes_what_is_older(
     assert store.prune(older_than) == 0
 
 
-def test_prune_removes_what_killed_processes_left(store: WindowStore, window: np.ndarray) -> None:
+def test_prune_removes_files_that_killed_processes_left(
+    store: WindowStore, window: np.ndarray
+) -> None:
     store.put(key_of(0), window)
     with store.lock(key_of(0)):
         pass
@@ -257,7 +257,7 @@ def test_prune_removes_what_killed_processes_left(store: WindowStore, window: np
     assert files(store) == []
 
 
-def test_prune_leaves_a_lock_that_is_held(store: WindowStore) -> None:
+def test_prune_keeps_a_lock_that_is_held(store: WindowStore) -> None:
     held, free = store.lock(key_of(0)), store.lock(key_of(1))
     with free:
         pass
@@ -270,8 +270,8 @@ def test_prune_leaves_a_lock_that_is_held(store: WindowStore) -> None:
             store.lock(key_of(0)).acquire(blocking=False)
 
 
-def test_a_lock_survives_that_prune_removes_its_file(store: WindowStore) -> None:
-    # Whoever waits on a file that is removed must not hold a lock that nobody else sees.
+def test_a_lock_works_after_prune_removed_its_file(store: WindowStore) -> None:
+    # A process that waits on a removed file must not get a lock that others do not see.
     stop = threading.Event()
 
     def prune() -> None:
@@ -301,7 +301,7 @@ def test_a_lock_survives_that_prune_removes_its_file(store: WindowStore) -> None
     assert (len(most), max(most)) == (300, 1)
 
 
-def test_counting_bears_with_entries_that_vanish(store: WindowStore, window: np.ndarray) -> None:
+def test_counting_ignores_entries_that_vanish(store: WindowStore, window: np.ndarray) -> None:
     for number in range(50):
         store.put(key_of(number), window)
 
@@ -345,7 +345,7 @@ def damages() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("damage", list(damages()))
-def test_a_damaged_entry_is_put_aside_and_may_be_asked_for_again(
+def test_a_damaged_entry_is_put_aside_and_can_be_written_again(
     store: WindowStore, window: np.ndarray, damage: Callable[[bytes], bytes], caplog: Any
 ) -> None:
     store.put(key_of(0), window)
@@ -377,7 +377,7 @@ def test_a_damaged_entry_is_put_aside_and_may_be_asked_for_again(
     ],
     ids=["nothing", "half a shape", "no samples", "too much", "too few", "negative", "a pickle"],
 )
-def test_what_is_no_window_is_damage_in_spite_of_its_checksum(
+def test_an_entry_that_is_not_a_window_is_damaged_in_spite_of_its_checksum(
     store: WindowStore, window: np.ndarray, array: bytes
 ) -> None:
     store.put(key_of(0), window)
@@ -389,7 +389,7 @@ def test_what_is_no_window_is_damage_in_spite_of_its_checksum(
 def test_an_entry_that_was_replaced_meanwhile_is_not_put_aside(
     store: WindowStore, window: np.ndarray
 ) -> None:
-    # Whoever is about to replace a damaged entry holds its lock: what is paid for meanwhile is kept.
+    # A process that replaces a damaged entry holds its lock: the new entry is kept.
     store.put(key_of(0), window)
     entry(store, key_of(0)).write_bytes(b"damaged")
     with store.lock(key_of(0)):
@@ -400,9 +400,7 @@ def test_an_entry_that_was_replaced_meanwhile_is_not_put_aside(
     assert files(store, "damaged/*") == []
 
 
-def test_readers_never_take_a_whole_entry_for_a_damaged_one(
-    store: WindowStore, window: np.ndarray
-) -> None:
+def test_readers_never_put_a_complete_entry_aside(store: WindowStore, window: np.ndarray) -> None:
     store.put(key_of(0), window)
     stop = threading.Event()
     seen = []
@@ -423,10 +421,10 @@ def test_readers_never_take_a_whole_entry_for_a_damaged_one(
     assert files(store, "damaged/*") == []
 
 
-# What cannot be written
+# Folders that cannot be written
 
 
-def test_a_folder_that_cannot_be_made_is_told_before_anything_is_paid(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_an_error_before_anything_is_paid(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
         store = WindowStore(path)
@@ -442,14 +440,14 @@ def test_a_folder_that_cannot_be_made_is_told_before_anything_is_paid(tmp_path: 
             store.lock(key_of(0))
 
 
-def test_a_folder_without_room_for_locks_is_told_too(store: WindowStore) -> None:
+def test_a_folder_without_room_for_locks_is_an_error(store: WindowStore) -> None:
     store.folder.mkdir()
     (store.folder / "locks").write_text("no folder")
     with pytest.raises(OSError, match="cannot be written"):
         store.check_writable()
 
 
-def test_a_check_leaves_nothing_but_folders(store: WindowStore) -> None:
+def test_a_check_leaves_only_folders(store: WindowStore) -> None:
     for _ in range(2):
         store.check_writable()
     assert len(store) == 0
@@ -457,9 +455,7 @@ def test_a_check_leaves_nothing_but_folders(store: WindowStore) -> None:
 
 
 @pytest.mark.parametrize("name", ["locks", "damaged"])
-def test_a_folder_in_which_nothing_can_be_made_still_serves(
-    store: WindowStore, window: np.ndarray, name: str
-) -> None:
+def test_a_read_only_folder_can_be_read(store: WindowStore, window: np.ndarray, name: str) -> None:
     store.put(key_of(0), window)
     store.put(key_of(1), window)
     entry(store, key_of(1)).write_bytes(b"damaged")
@@ -490,7 +486,7 @@ print(len(store), store.get(first).sum())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits of file sizes")
-def test_on_a_full_disk_nothing_half_written_is_left(store: WindowStore) -> None:
+def test_a_full_disk_leaves_no_incomplete_entry(store: WindowStore) -> None:
     *puts, check, state = result_of(child(FULL_DISK, store.folder)).splitlines()
     assert len(puts) == 2
     for error in puts:
@@ -505,7 +501,7 @@ def test_on_a_full_disk_nothing_half_written_is_left(store: WindowStore) -> None
 # Locks
 
 
-def test_a_lock_excludes_other_locks_of_its_entry_alone(store: WindowStore) -> None:
+def test_a_lock_excludes_other_locks_of_its_entry_only(store: WindowStore) -> None:
     with store.lock(key_of(0)):
         with pytest.raises(Timeout):
             store.lock(key_of(0)).acquire(blocking=False)
@@ -529,7 +525,7 @@ with store.lock(sys.argv[2]):
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
-def test_the_lock_of_a_killed_process_is_free(store: WindowStore) -> None:
+def test_the_lock_of_a_killed_process_is_released(store: WindowStore) -> None:
     holder = child(HOLD, store.folder, key_of(0))
     try:
         assert holder.stdout is not None
@@ -557,7 +553,7 @@ for number in range(10**9):
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
-def test_a_writer_that_is_killed_leaves_whole_entries(store: WindowStore) -> None:
+def test_a_killed_writer_leaves_complete_entries(store: WindowStore) -> None:
     writers = [child(WRITE_FOREVER, store.folder) for _ in range(2)]
     for pause, writer in zip((0.1, 0.15), writers, strict=True):
         assert writer.stdout is not None
@@ -576,14 +572,14 @@ def test_a_writer_that_is_killed_leaves_whole_entries(store: WindowStore) -> Non
 # As a parameter of an estimator
 
 
-def test_it_is_shown_by_its_path() -> None:
+def test_the_representation_shows_the_path() -> None:
     assert repr(WindowStore()) == "WindowStore()"
     assert repr(WindowStore("folder")) == "WindowStore('folder')"
     assert "WindowStore('folder')" in repr(SynthefyAPI("u", "d", "j", store=WindowStore("folder")))
 
 
 @pytest.mark.parametrize("path", [None, "folder", Path("folder")])
-def test_it_is_cloned_and_pickled_as_a_parameter(path: Any, store: WindowStore) -> None:
+def test_a_store_can_be_cloned_and_pickled_as_a_parameter(path: Any, store: WindowStore) -> None:
     api = SynthefyAPI("u", "d", "j", store=WindowStore(path))
     for copy in (clone(api), pickle.loads(pickle.dumps(api))):
         assert isinstance(copy.store, WindowStore)
@@ -600,7 +596,7 @@ print(joblib.hash(store), joblib.hash(SynthefyAPI("u", "d", "j", store=store)))
 """
 
 
-def test_its_hash_is_the_same_in_every_process_and_after_use(store: WindowStore) -> None:
+def test_the_hash_is_the_same_in_every_process_and_after_use(store: WindowStore) -> None:
     api = SynthefyAPI("u", "d", "j", store=store)
     before = joblib.hash(store), joblib.hash(api)
     store.put(key_of(0), np.zeros((2, 1)))
@@ -611,8 +607,8 @@ def test_its_hash_is_the_same_in_every_process_and_after_use(store: WindowStore)
     assert tuple(result_of(child(HASH, store.path)).split()) == before
 
 
-def test_an_empty_store_is_used_nevertheless(tmp_path: Path) -> None:
-    # It has no entries, so it counts as false where it is not compared with None.
+def test_an_empty_store_is_used(tmp_path: Path) -> None:
+    # It is false in a boolean context, because it has no entries.
     store = WindowStore(tmp_path)
     assert not store
     assert SynthefyAPI("u", "d", "j", store=store).window_store() is store

@@ -1,4 +1,4 @@
-"""The wire format: windows to request bodies, answers to windows. The oracles are pandas and json."""
+"""The wire format of requests and answers. The oracles are pandas and json."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
 def windows_of(table: dict[str, Any], size: int = SIZE, **options: Any) -> Windows:
-    """Windows of one channel, BVP, unless it is there; the subject is S1 unless it is told."""
+    """Windows of a channel BVP and subject S1, unless other columns are given."""
     frame = pd.DataFrame(table)
     if "BVP" not in frame:
         frame["BVP"] = np.arange(len(frame)) / 8
@@ -36,7 +36,7 @@ def sent(windows: Windows, columns: list[str] | None = None) -> list[dict[str, A
 
 
 def column_of(values: Any) -> list[Any]:
-    """What the windows of this column of context say of it, row after row."""
+    """The values of a column of the context in the bodies of its windows, row after row."""
     windows = windows_of({"column": values})
     return [value for body in sent(windows) for value in body["column"].values()]
 
@@ -48,7 +48,7 @@ def bits(number: float) -> bytes:
 # Layout
 
 
-def test_a_window_is_laid_out_as_pandas_would() -> None:
+def test_a_body_has_the_layout_of_pandas() -> None:
     frame = pd.DataFrame(
         {
             "BVP": [0.5, -1.25, 3.0, 7.75],
@@ -61,7 +61,7 @@ def test_a_window_is_laid_out_as_pandas_would() -> None:
         }
     )
     (body,) = sent(windows_of(frame, features=["BVP", "ECG"]))
-    # The columns are the channels first; inside, the rows "0" to "3" in order.
+    # Channels come first; in each column, the rows "0" to "3" are in order.
     expected = json.loads(frame.to_json())
     assert body == expected
     assert [list(rows) for rows in body.values()] == [["0", "1", "2", "3"]] * len(expected)
@@ -69,7 +69,7 @@ def test_a_window_is_laid_out_as_pandas_would() -> None:
     assert types == [{float}, {float}, {int}, {bool}, {float}, {str}, {str}]
 
 
-def test_every_window_has_a_body_of_its_own_rows() -> None:
+def test_the_body_of_a_window_holds_its_own_rows() -> None:
     table = {"BVP": np.arange(12) / 2, "heart_rate": np.arange(12) + 60.5}
     first, second = sent(windows_of(table, stride=8, target="heart_rate"))
     assert list(first["BVP"].values()) == [0.0, 0.5, 1.0, 1.5]
@@ -79,7 +79,7 @@ def test_every_window_has_a_body_of_its_own_rows() -> None:
 
 
 @pytest.mark.parametrize("stride", [1, 4, 7])
-def test_a_body_does_not_depend_on_the_others_of_its_block(stride: int) -> None:
+def test_a_body_does_not_depend_on_other_windows_of_the_block(stride: int) -> None:
     rng = np.random.default_rng(0)
     table = {
         "BVP": rng.normal(size=40),
@@ -102,7 +102,7 @@ def test_a_body_does_not_depend_on_the_others_of_its_block(stride: int) -> None:
 
 @given(st.lists(finite, min_size=16, max_size=16))
 @settings(deadline=None, derandomize=True)
-def test_any_finite_double_parses_back_to_itself(numbers: list[float]) -> None:
+def test_any_finite_double_parses_to_itself(numbers: list[float]) -> None:
     (body,) = sent(windows_of({"BVP": numbers, "column": numbers}, size=16))
     for name in ("BVP", "column"):
         assert [bits(value) for value in body[name].values()] == [bits(value) for value in numbers]
@@ -114,21 +114,23 @@ def test_any_finite_double_parses_back_to_itself(numbers: list[float]) -> None:
     + [2.0**53, -(2.0**53), 123456789012345680.0, 1e22, 1e23, 1e-5, 1e-7, 100.0],
 )
 @pytest.mark.parametrize("is_constant", [True, False])
-def test_the_odd_ones_parse_back_and_stay_floats(number: float, is_constant: bool) -> None:
+def test_unusual_doubles_parse_to_themselves_and_stay_floats(
+    number: float, is_constant: bool
+) -> None:
     others = [number] * 3 if is_constant else [-number, 0.5, -0.5]
     got = column_of([number, *others])
     assert [bits(value) for value in got] == [bits(value) for value in [number, *others]]
     assert {type(value) for value in got} == {float}
 
 
-def test_zeros_of_both_signs_are_no_constant() -> None:
+def test_zeros_of_both_signs_are_not_constant() -> None:
     assert [bits(value) for value in column_of([0.0, -0.0, 0.0, -0.0])] == [
         bits(0.0),
         bits(-0.0),
     ] * 2
 
 
-def test_whole_numbers_keep_their_point() -> None:
+def test_whole_floats_keep_their_decimal_point() -> None:
     # A discrete column becomes text: "3" and "3.0" are two categories.
     (body,) = Encoder(["dose"], None).encode(windows_of({"dose": [3.0, 3.0, -0.0, 80.0]}))
     assert body == b'{"dose":{"0":3.0,"1":3.0,"2":-0.0,"3":80.0}}'
@@ -136,7 +138,7 @@ def test_whole_numbers_keep_their_point() -> None:
 
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=4, max_size=4))
 @settings(deadline=None, derandomize=True)
-def test_float32_signals_parse_back_to_themselves(numbers: list[float]) -> None:
+def test_float32_signals_parse_to_themselves(numbers: list[float]) -> None:
     (body,) = sent(windows_of({"BVP": numbers}, dtype="float32"))
     assert [bits(value) for value in body["BVP"].values()] == [bits(value) for value in numbers]
 
@@ -160,17 +162,17 @@ def test_whole_numbers_and_booleans_are_exact(dtype: str, numbers: list[Any]) ->
     assert {type(value) for value in got} == {type(numbers[0])}
 
 
-# pandas 3 holds no half of a surrogate pair, and pandas 2 takes "\0" for "".
+# pandas 3 cannot hold half of a surrogate pair, and pandas 2 reads "\0" as "".
 any_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
 
 @given(st.lists(any_text, min_size=SIZE, max_size=SIZE))
 @settings(deadline=None, derandomize=True)
-def test_any_text_parses_back_to_itself(texts: list[str]) -> None:
+def test_any_text_parses_to_itself(texts: list[str]) -> None:
     assert column_of(pd.Series(texts, dtype=object)) == texts
 
 
-def test_numbers_that_are_names_stay_numbers() -> None:
+def test_categories_that_are_numbers_stay_numbers() -> None:
     # As in a column of numbers, and as pandas writes categories.
     assert column_of(pd.Categorical([3, 1, 3, 3])) == [3, 1, 3, 3]
     assert column_of(pd.Categorical([0.5, 2.0, 2.0, 0.5])) == [0.5, 2.0, 2.0, 0.5]
@@ -185,17 +187,17 @@ def test_numbers_that_are_names_stay_numbers() -> None:
     ("step", "unit"),
     [("1s", "ns"), ("1s", "us"), ("15625us", "ns"), ("15625us", "us"), ("1ns", "ns")],
 )
-def test_times_parse_back_to_themselves_and_look_alike(
+def test_times_parse_to_themselves_and_have_one_format(
     zone: str | None, step: str, unit: str
 ) -> None:
     times = pd.date_range("2024-05-01 10:00", periods=SIZE, freq=step, tz=zone).as_unit(unit)
     texts = column_of(times)
     assert [pd.Timestamp(text) for text in texts] == list(times)
-    # The service may take the form of the first one for that of all.
+    # The service may infer the format of all from the first.
     assert len({len(text) for text in texts}) == 1
 
 
-def test_lengths_of_time_go_as_text() -> None:
+def test_lengths_of_time_are_sent_as_text() -> None:
     lengths = pd.to_timedelta([0, 1, 1500, 2000], unit="ms")
     assert [pd.Timedelta(text) for text in column_of(lengths)] == list(lengths)
 
@@ -228,13 +230,13 @@ def test_missing_numbers_are_filled_forward_then_backward_inside_the_window(dtyp
     ],
     ids=lambda values: str(values.dtype),
 )
-def test_whatever_is_missing_is_filled_inside_the_window(values: pd.Series) -> None:
+def test_missing_values_of_any_type_are_filled_inside_the_window(values: pd.Series) -> None:
     whole = values.take(FILLED).reset_index(drop=True)
     holed = whole.mask([value is None for value in ABSENT])
     assert column_of(holed) == column_of(whole)
 
 
-def test_missing_samples_are_filled_inside_the_window_as_pandas_would() -> None:
+def test_missing_samples_are_filled_inside_the_window_like_in_pandas() -> None:
     rng = np.random.default_rng(4)
     values = np.where(rng.random(64) < 0.5, np.nan, rng.normal(size=64))
     windows = windows_of({"BVP": values}, size=8, missing="keep")
@@ -260,7 +262,7 @@ def test_infinity_is_refused_by_name(name: str, infinity: float) -> None:
         sent(windows)
 
 
-def test_what_is_no_json_is_refused_by_name() -> None:
+def test_a_type_without_json_is_refused_by_name() -> None:
     windows = windows_of({"impedance": [1 + 2j] * 4})
     with pytest.raises(ValueError, match=r"'impedance' holds complex128"):
         sent(windows)
@@ -278,7 +280,7 @@ def test_a_window_of_two_subjects_is_refused(names: list[Any]) -> None:
 # Columns
 
 
-def test_only_the_columns_that_are_named_leave_this_machine() -> None:
+def test_only_named_columns_are_sent() -> None:
     table = {"heart_rate": [60.5] * 4, "diagnosis": ["secret"] * 4}
     (body,) = Encoder(["subject", "heart_rate"], None).encode(windows_of(table))
     assert set(json.loads(body)) == {"subject", "heart_rate"}
@@ -286,7 +288,7 @@ def test_only_the_columns_that_are_named_leave_this_machine() -> None:
     assert b"diagnosis" not in body
 
 
-def test_the_order_in_which_columns_are_named_makes_no_other_request() -> None:
+def test_the_order_of_named_columns_does_not_change_the_request() -> None:
     windows = windows_of({"heart_rate": [60.5] * 4})
     one = Encoder(["subject", "BVP"], None).encode(windows)
     assert Encoder(["BVP", "subject"], None).encode(windows) == one
@@ -294,17 +296,17 @@ def test_the_order_in_which_columns_are_named_makes_no_other_request() -> None:
 
 
 @pytest.mark.parametrize("columns", [[], (), "BVP"])
-def test_columns_must_be_a_list_of_some(columns: Any) -> None:
+def test_columns_must_be_a_list_that_is_not_empty(columns: Any) -> None:
     with pytest.raises(ValueError, match="must be a list"):
         Encoder(columns, None)
 
 
-def test_a_column_that_is_not_there_is_refused_with_the_nearest() -> None:
+def test_an_unknown_column_is_refused_with_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"no column 'heartrate'.*'heart_rate'"):
         sent(windows_of({"heart_rate": [60.5] * 4}), ["heartrate"])
 
 
-def test_a_column_cannot_pose_as_constraints() -> None:
+def test_a_column_cannot_be_called_like_the_constraints() -> None:
     with pytest.raises(ValueError, match="rename the column"):
         sent(windows_of({"_constraints_": ["{}"] * 4}))
 
@@ -312,7 +314,7 @@ def test_a_column_cannot_pose_as_constraints() -> None:
 # Constraints
 
 
-def test_constraints_go_as_json_in_a_string() -> None:
+def test_constraints_are_sent_as_json_in_a_string() -> None:
     constraints = {"BVP": {"min": -300, "max": 300}, "projection": "clipping"}
     (body,) = Encoder(None, constraints).encode(windows_of({"dose": [1.0] * 4}))
     text = json.loads(body)["_constraints_"]
@@ -323,7 +325,7 @@ def test_constraints_go_as_json_in_a_string() -> None:
     }
 
 
-def test_the_projection_is_clipping_unless_it_is_told() -> None:
+def test_the_projection_is_clipping_by_default() -> None:
     assert json.loads(encode_constraints({"BVP": {"min": 0}}))["_projection_type_"] == "clipping"
     strict = {"projection": "strict", "BVP": {"argmin": 2, "argmax": 3}}
     assert json.loads(encode_constraints(strict)) == {
@@ -332,7 +334,7 @@ def test_the_projection_is_clipping_unless_it_is_told() -> None:
     }
 
 
-def test_the_same_constraints_are_the_same_request_however_they_are_written() -> None:
+def test_equal_constraints_make_equal_requests() -> None:
     one = encode_constraints({"BVP": {"min": -1, "max": 1}, "ECG": {"max": 2}})
     assert encode_constraints({"ECG": {"max": 2}, "BVP": {"max": 1, "min": -1}}) == one
     of_numpy = {"ECG": {"max": np.int64(2)}, "BVP": {"max": np.float32(1), "min": np.int8(-1)}}
@@ -340,29 +342,29 @@ def test_the_same_constraints_are_the_same_request_however_they_are_written() ->
 
 
 @pytest.mark.parametrize(
-    ("constraints", "says"),
+    ("constraints", "message"),
     [
-        ({"BVP": {"least": 0}}, "knows no bound 'least'"),
-        ({"BVP": {"argmin": 0}}, "'clipping' knows no bound 'argmin'"),
+        ({"BVP": {"least": 0}}, "has no bound 'least'"),
+        ({"BVP": {"argmin": 0}}, "'clipping' has no bound 'argmin'"),
         ({"BVP": {"min": 0}, "projection": "soft"}, "projection='soft' is unknown"),
         ({"BVP": {"min": np.nan}}, "must be a number"),
         ({"BVP": {"max": np.inf}}, "must be a number"),
         ({"BVP": {"min": "0"}}, "must be a number"),
         ({"BVP": {"min": True}}, "must be a number"),
-        ({"BVP": {"min": 2, "max": 1}}, "min above the max"),
+        ({"BVP": {"min": 2, "max": 1}}, "min above max"),
         ({"BVP": {}}, "must be bounds"),
         ({"BVP": 3}, "must be bounds"),
         ("BVP", "must be a dict"),
     ],
 )
-def test_constraints_that_the_service_would_overlook_are_refused(
-    constraints: Any, says: str
+def test_constraints_that_the_service_would_ignore_are_refused(
+    constraints: Any, message: str
 ) -> None:
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(ValueError, match=message):
         Encoder(None, constraints)
 
 
-def test_constraints_of_no_channel_are_refused() -> None:
+def test_constraints_of_an_unknown_channel_are_refused() -> None:
     encoder = Encoder(None, {"BPV": {"min": 0}})
     with pytest.raises(ValueError, match=r"no column 'BPV'.*'BVP'"):
         encoder.encode(windows_of({"dose": [1.0] * 4}))
@@ -396,7 +398,7 @@ def test_an_answer_is_read_by_name_and_row() -> None:
     assert_array_equal(decode(json.dumps(answer()).encode(), SIZE, ["ECG"]), EXPECTED[:, 1:])
 
 
-def test_the_order_of_columns_and_rows_means_nothing() -> None:
+def test_the_order_of_columns_and_rows_does_not_matter() -> None:
     shuffled = {
         name: dict(sorted(rows.items(), key=lambda item: item[0], reverse=True))
         for name, rows in reversed(answer().items())
@@ -412,12 +414,12 @@ def test_rows_are_ordered_by_number_not_by_text() -> None:
     assert_array_equal(window[:, 0], np.arange(25))
 
 
-def test_further_columns_are_ignored_whatever_they_hold() -> None:
+def test_further_columns_are_ignored_whatever_their_content() -> None:
     further = {"BVP": None, "window_idx": {"0": None}, "note": "x", "time": {"0": "2024"}, "n": 3}
     assert_array_equal(decoded({**answer(), **further}), EXPECTED)
 
 
-def test_a_byte_order_mark_does_no_harm() -> None:
+def test_a_byte_order_mark_is_ignored() -> None:
     assert_array_equal(decoded(b"\xef\xbb\xbf" + json.dumps(answer()).encode()), EXPECTED)
 
 
@@ -430,7 +432,7 @@ def test_any_finite_double_of_an_answer_is_read_exactly(numbers: list[float]) ->
 
 
 def replaced(text: str) -> bytes:
-    """An answer in which this stands for a number."""
+    """An answer with this text in place of a number."""
     return json.dumps(answer()).replace("2.5", text).encode()
 
 
@@ -473,15 +475,15 @@ BAD_ANSWERS = {
 
 
 @pytest.mark.parametrize("content", BAD_ANSWERS.values(), ids=BAD_ANSWERS.keys())
-def test_an_answer_that_is_no_window_is_refused(content: Any) -> None:
+def test_an_answer_that_is_not_a_window_is_refused(content: Any) -> None:
     with pytest.raises(BadResponse) as caught:
         decoded(content)
-    # An error of the parser would hold the whole answer.
+    # An error of the parser would hold the answer.
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
 
 
-def test_a_refusal_says_what_to_do() -> None:
+def test_a_refused_answer_is_an_error_with_a_remedy() -> None:
     with pytest.raises(BadResponse, match=r"'BVP_synthetic'.*SubjectWindower\(features="):
         decoded(answer(BVP_synthetic=None))
     with pytest.raises(BadResponse, match=r"5 rows.*rows 0 to 3: window_size must be the model's"):

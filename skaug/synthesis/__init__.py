@@ -1,4 +1,4 @@
-"""Where synthetic windows come from."""
+"""Sources of synthetic windows."""
 
 from skaug.synthesis.archive import AgentArchive
 from skaug.synthesis.base import Synthesizer

@@ -1,1 +1,1 @@
-"""The Synthefy synthesis service: requests, answers, and the store of windows that are paid for."""
+"""The Synthefy synthesis service: requests, answers, and the store of paid windows."""

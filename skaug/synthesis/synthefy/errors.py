@@ -1,4 +1,4 @@
-"""What may go wrong between a window that is asked for and a window that is on disk."""
+"""Errors of the synthesis service."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from typing import Any
 
 
 class SynthefyError(Exception):
-    """Base of the errors of the synthesis service. All of them can be pickled.
+    """Base class of the errors of the synthesis service. All of them can be pickled.
 
     Parameters
     ----------
     message : str
         What went wrong, and what to do.
     status : int, optional
-        The HTTP status that the service answered with.
+        The HTTP status of the answer.
     request_id : str, optional
         The ``X-Request-ID`` of the request, which the service logs.
     subject : object, optional
-        Whose window it was.
+        The subject of the window.
     first_row : int, optional
-        At which row of that subject the window begins.
+        The first row of the window, counted among the rows of its subject.
     attempts : int, default=0
-        Requests sent for this window.
+        Number of requests sent for the window.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class SynthefyError(Exception):
     def __str__(self) -> str:
         parts = []
         if self.first_row is not None:
-            whose = "" if self.subject is None else f" of subject {str(self.subject)!r}"
-            parts.append(f"the window{whose} at row {self.first_row}")
+            of_subject = "" if self.subject is None else f" of subject {str(self.subject)!r}"
+            parts.append(f"the window{of_subject} at row {self.first_row}")
         if self.status is not None:
             parts.append(f"status {self.status}")
         if self.request_id is not None:
@@ -66,36 +66,36 @@ def _restore(kind: type[SynthefyError], fields: dict[str, Any]) -> SynthefyError
 
 
 class AuthenticationError(SynthefyError):
-    """The key is missing, malformed or not accepted."""
+    """The API key is missing, malformed or rejected."""
 
 
 class RequestRejected(SynthefyError):
-    """The service does not accept the request; sending it again would not help."""
+    """The service rejected the request; sending it again would not help."""
 
 
 class RateLimited(SynthefyError):
-    """The service asks to wait longer than is waited, or went on asking."""
+    """The service asked for a longer wait than the limit, or asked again after every attempt."""
 
 
 class ServerError(SynthefyError):
-    """The service failed, also on further attempts. Nearly all bad input is answered so."""
+    """The service failed in every attempt. It answers nearly all bad input this way."""
 
 
 class ConnectionFailed(SynthefyError):
-    """No connection was made, so that nothing can have been computed or billed."""
+    """No connection was made: nothing can have been computed or billed."""
 
 
 class OutcomeUnknown(SynthefyError):
-    """The request was sent and no whole answer came: the window may have been computed and billed.
+    """The request was sent, but the answer is incomplete: the window may have been computed and billed.
 
     Parameters
     ----------
     message : str
         What went wrong, and what to do.
     windows_at_risk : int, default=1
-        How many windows may have been billed without a result.
+        Number of windows that may have been billed without a result.
     **fields
-        As of `SynthefyError`.
+        As in `SynthefyError`.
     """
 
     def __init__(self, message: str, *, windows_at_risk: int = 1, **fields: Any) -> None:
@@ -107,8 +107,8 @@ class OutcomeUnknown(SynthefyError):
 
 
 class BadResponse(SynthefyError):
-    """The service answered, but not with a window."""
+    """The answer is not a window."""
 
 
 class BudgetExceeded(SynthefyError):
-    """The next request would pass ``max_new_windows``. What was paid before is stored."""
+    """The next request would exceed ``max_new_windows``. Windows paid for before are stored."""

@@ -1,4 +1,4 @@
-"""Paid windows on disk: each one is asked for once, and is never lost."""
+"""Paid windows on disk: each one is requested once, and never lost."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _MAGIC = b"skaug window 1\n"
 class WindowStore:
     """A folder of paid windows, shared by folds, grid points, reruns and processes.
 
-    An entry is found by what was asked for: the SHA-256 of format version, address, exact request and
-    number of the draw. It is written to a temporary file, flushed to the disk and renamed, so that it
-    is there whole or not at all, also after a crash; a checksum inside tells damage. A lock per entry,
-    which the system releases when a process dies, keeps two processes from paying for one window.
+    The key of an entry is the SHA-256 of format version, address, exact request and number of the draw.
+    An entry is written to a temporary file, flushed to disk and renamed, so that it is complete or absent,
+    even after a crash; a checksum reveals damage. A lock per entry, which the system releases when a
+    process dies, keeps two processes from paying for one window.
 
     Parameters
     ----------
     path : str or Path, optional
-        The folder. By default what the environment variable ``SKAUG_STORE`` says, or ``windows`` in
-        the user's cache folder. It is made where it does not exist, for this user alone.
+        The folder. By default the value of the environment variable ``SKAUG_STORE``, or ``windows`` in
+        the user's cache folder. If it does not exist, it is made for this user alone.
 
     Examples
     --------
@@ -58,7 +58,7 @@ class WindowStore:
 
     @property
     def folder(self) -> Path:
-        """The folder, wherever it was chosen."""
+        """The folder, from `path`, the environment or the default."""
         if self.path is not None:
             return self.path.expanduser()
         chosen = os.environ.get("SKAUG_STORE")
@@ -70,7 +70,7 @@ class WindowStore:
 
     @staticmethod
     def key(url: str, body: bytes, draw: int) -> str:
-        """Give the name of the entry for a request.
+        """Return the key of the entry for a request.
 
         Parameters
         ----------
@@ -79,7 +79,7 @@ class WindowStore:
         body : bytes
             Its exact body.
         draw : int
-            How often the same is asked for before: the service is stochastic.
+            How many windows of the same request come before: the service is stochastic.
 
         Returns
         -------
@@ -97,12 +97,12 @@ class WindowStore:
         Parameters
         ----------
         key : str
-            As given by `key`.
+            A result of `key`.
 
         Returns
         -------
         ndarray of shape (window_size, n_features), or None
-            None if there is none, or if it is damaged: then it is put aside, and may be asked for again.
+            None if there is no entry, or a damaged one, which is put aside: request the window again.
         """
         try:
             window = _unpack(self._path(key).read_bytes())
@@ -113,12 +113,12 @@ class WindowStore:
         return window
 
     def put(self, key: str, window: NDArray[np.float64]) -> None:
-        """Write an entry, and return when it is on the disk.
+        """Write an entry, and return when it is on disk.
 
         Parameters
         ----------
         key : str
-            As given by `key`.
+            A result of `key`.
         window : ndarray of shape (window_size, n_features)
             The synthetic samples.
 
@@ -133,12 +133,12 @@ class WindowStore:
             file.write(content)
 
     def lock(self, key: str) -> FileLock:
-        """Give the one lock of an entry, among all processes that use this folder.
+        """Return the lock of an entry, which all processes that use this folder share.
 
         Parameters
         ----------
         key : str
-            As given by `key`.
+            A result of `key`.
 
         Returns
         -------
@@ -148,21 +148,21 @@ class WindowStore:
         Raises
         ------
         OSError
-            As `check_writable` does.
+            As in `check_writable`.
         """
         name = self._path(key).stem
-        with self._explaining():
+        with self._unwritable():
             return self._lock(name)
 
     def check_writable(self) -> None:
-        """Raise unless an entry can be locked and written: to be called before anything is paid for.
+        """Raise unless entries can be locked and written. Call this before anything is paid for.
 
         Raises
         ------
         OSError
-            Names the folder, and says what to do.
+            Names the folder and the remedy.
         """
-        with self._explaining():
+        with self._unwritable():
             make_private_folder(self.folder)
             with contextlib.suppress(Timeout), self._lock("check").acquire(blocking=False):
                 pass
@@ -179,21 +179,21 @@ class WindowStore:
 
     @property
     def nbytes(self) -> int:
-        """Bytes on disk."""
+        """Size of the entries on disk, in bytes."""
         return sum(stat.st_size for _, stat in self._files("??/*.window"))
 
     def prune(self, older_than: timedelta | float) -> int:
-        """Remove entries that were written long ago, and what killed processes left.
+        """Remove old entries, and files that killed processes left.
 
         Parameters
         ----------
         older_than : timedelta or float
-            Their age, at least; a number is in days.
+            The least age of entries to remove; a number is in days.
 
         Returns
         -------
         int
-            How many entries were removed.
+            Number of entries removed.
         """
         age = older_than if isinstance(older_than, timedelta) else timedelta(days=older_than)
         before = time.time() - age.total_seconds()
@@ -203,10 +203,10 @@ class WindowStore:
                 path.unlink(missing_ok=True)
                 removed += 1
         for path, stat in [*self._files("??/.*.part"), *self._files("damaged/*")]:
-            if stat.st_mtime < min(before, time.time() - 3600):  # younger ones may be in the making
+            if stat.st_mtime < min(before, time.time() - 3600):  # younger ones may be in use
                 path.unlink(missing_ok=True)
         for path, stat in self._files("locks/*.lock"):
-            if stat.st_mtime < before:  # of its making: the lock may be held now
+            if stat.st_mtime < before:  # when it was made: the lock may be held now
                 with contextlib.suppress(OSError), self._lock(path.stem).acquire(blocking=False):
                     path.unlink()
         return removed
@@ -216,7 +216,9 @@ class WindowStore:
 
     def _path(self, key: str) -> Path:
         if len(key) != 64 or not set(key) <= set("0123456789abcdef"):
-            raise ValueError(f"{key!r} is no key of an entry: make one with WindowStore.key(...).")
+            raise ValueError(
+                f"{key!r} is not a key of an entry: make one with WindowStore.key(...)."
+            )
         return self.folder / key[:2] / f"{key}.window"
 
     def _files(self, pattern: str) -> Iterator[tuple[Path, os.stat_result]]:
@@ -230,20 +232,21 @@ class WindowStore:
         return file_lock(folder / f"{name}.lock")
 
     @contextlib.contextmanager
-    def _explaining(self) -> Iterator[None]:
+    def _unwritable(self) -> Iterator[None]:
+        """Turn errors of the file system into one that names the folder and the remedy."""
         try:
             yield
         except OSError as error:
             raise OSError(
-                f"The window store {str(self.folder)!r} cannot be written ({error.strerror or error}), so "
-                "that paid windows would be lost: free some space, or choose another folder with "
+                f"The window store {str(self.folder)!r} cannot be written ({error.strerror or error}), and "
+                "paid windows would be lost: free some space, or choose another folder with "
                 "WindowStore(path) or SKAUG_STORE."
             ) from error
 
     def _put_aside(self, key: str) -> None:
-        """Move a damaged entry away, unless another has replaced it meanwhile, or is about to."""
+        """Move a damaged entry away, unless another process has replaced it meanwhile or is about to."""
         path, folder = self._path(key), self.folder / "damaged"
-        # OSError: the lock is held, or this is a folder that may only be read. The entry stays, as none.
+        # OSError: the lock is held, or the folder is read-only. Then the entry stays, and is ignored.
         with contextlib.suppress(OSError), self.lock(key).acquire(blocking=False):
             if _unpack(path.read_bytes()) is None:
                 make_private_folder(folder)
@@ -259,8 +262,8 @@ def _pack(window: NDArray[np.float64]) -> bytes:
 
 
 def _unpack(content: bytes) -> NDArray[np.float64] | None:
-    # Not numpy's .npy: it parses its header with `ast`, which Python 3.11 cannot do in two threads at once
-    # (SystemError, python/cpython#106905).
+    # Not numpy's .npy format: it parses its header with `ast`, which Python 3.11 cannot do in two threads
+    # at once (SystemError, python/cpython#106905).
     start = len(_MAGIC) + 32
     digest, rest = content[len(_MAGIC) : start], content[start:]
     if not content.startswith(_MAGIC) or hashlib.sha256(rest).digest() != digest or len(rest) < 16:

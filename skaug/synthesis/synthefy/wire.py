@@ -1,10 +1,9 @@
-"""The wire format of the synthesis service: windows to request bodies, answers to windows."""
+"""The wire format of the synthesis service: from windows to request bodies, from answers to windows."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from skaug._checks import is_finite_number, require_choice
 from skaug.synthesis.synthefy.errors import BadResponse
 from skaug.tables.columns import encode, plain_array, require_column
 from skaug.windows.container import Windows
@@ -22,15 +22,15 @@ _PROJECTION, _CONSTRAINTS = "projection", "_constraints_"
 
 
 class Encoder:
-    """Encode windows as request bodies: column-oriented JSON, as ``DataFrame.to_json`` writes it.
+    """An encoder of windows as request bodies: column-oriented JSON, as ``DataFrame.to_json`` writes it.
 
-    Missing values are filled forward, then backward, within the window. Floats are written so that
-    they parse back to the same double.
+    Missing values are filled forward, then backward, within the window. Floats are written such that
+    they parse to the same double.
 
     Parameters
     ----------
     columns : sequence of str, optional
-        The columns that are sent; every channel and the whole context by default.
+        The columns to send; every channel and the whole context by default.
     constraints : dict, optional
         Bounds of channels, ``{"BVP": {"min": -300, "max": 300}, "projection": "clipping"}``.
     """
@@ -49,13 +49,13 @@ class Encoder:
         )
 
     def encode(self, windows: Windows) -> list[bytes]:
-        """Give the body of the request for each window.
+        """Return the body of the request for each window.
 
         Parameters
         ----------
         windows : Windows of shape (n_windows, window_size, n_features)
-            The conditions. Encoding a block of some dozens costs far less than one by one; a body does
-            not depend on the others of its block.
+            The conditions. A block of some dozens is far cheaper to encode than one by one. A body does
+            not depend on the other windows of its block.
 
         Returns
         -------
@@ -64,8 +64,8 @@ class Encoder:
         Raises
         ------
         ValueError
-            If a column that is to be sent is not there, has no value in a window, or holds infinity; or
-            if the subject is not constant in one.
+            If a column to send does not exist, has no value in a window, or holds infinity; or if a
+            window has several subjects.
         """
         size, context = windows.window_size, windows.context_rows
         rows = windows.first_context_rows[:, None] + np.arange(size)
@@ -97,7 +97,7 @@ class Encoder:
         return [("{" + body + last).encode() for body in whole.to_pylist()]
 
     def _names(self, features: list[str], context: list[str]) -> list[str]:
-        """Give the columns to send, in the order of the table: another order is no other request."""
+        """Return the columns to send, in the order of the table, whatever the order of `columns`."""
         known = [*features, *context]
         for name in self._constrained:
             require_column(name, features, "SynthefyAPI(constraints=...)")
@@ -106,8 +106,8 @@ class Encoder:
         names = [name for name in known if self._columns is None or name in self._columns]
         if _CONSTRAINTS in names:
             raise ValueError(
-                f"The service takes {_CONSTRAINTS!r} for bounds, not for a column: rename the column, or "
-                "name those to send with SynthefyAPI(columns=[...])."
+                f"The service reads {_CONSTRAINTS!r} as bounds, not as a column: rename the column, or name "
+                "the columns to send with SynthefyAPI(columns=[...])."
             )
         return names
 
@@ -117,7 +117,9 @@ def _check_one_subject(column: pd.Series, rows: NDArray[np.intp], windows: Windo
     several = (codes != codes[:, :1]).any(axis=1)
     if several.any():
         window = int(np.flatnonzero(several)[0])
-        raise ValueError(f"Several subjects are in {_which(windows, window)}: cut it within one.")
+        raise ValueError(
+            f"Several subjects are in {_which(windows, window)}: cut windows within a subject."
+        )
 
 
 def _filled_samples(values: NDArray, name: str, windows: Windows) -> NDArray:
@@ -128,14 +130,16 @@ def _filled_samples(values: NDArray, name: str, windows: Windows) -> NDArray:
 
 
 def _context_texts(column: pd.Series, rows: NDArray[np.intp], windows: Windows) -> pa.Array:
-    """Give a column of the context as JSON texts, window after window; see `_numbers`."""
+    """Return a column of the context as JSON texts, window after window; see `_numbers`."""
     name, kind = str(column.name), column.dtype.kind
     missing = column.isna().to_numpy()
-    if kind == "f":  # where NaN is a number, as in Arrow, it is not counted
+    if (
+        kind == "f"
+    ):  # isna does not see NaN in types that tell it from missing values, as those of Arrow
         missing = np.isnan(column.to_numpy(dtype=np.float64, na_value=np.nan))
     if missing.any() and missing[rows].any():
         rows = rows[:, :1] + _stand_ins(missing[rows], name, windows)
-    if isinstance(column.dtype, pd.CategoricalDtype):  # as contexts hold text
+    if isinstance(column.dtype, pd.CategoricalDtype):  # text, in a context
         categories = [_label(value) for value in column.cat.categories]
         codes = column.cat.codes.to_numpy()[rows]
         if (codes == codes[:, :1]).all():
@@ -151,20 +155,20 @@ def _context_texts(column: pd.Series, rows: NDArray[np.intp], windows: Windows) 
         return pa.array(np.where(there.to_numpy(dtype=bool), "true", "false"))
     if kind not in "iuf":
         raise ValueError(
-            f"{name!r} holds {column.dtype}, which the service cannot be sent: name the columns to send "
+            f"{name!r} holds {column.dtype}, which cannot be sent to the service: name the columns to send "
             "with SynthefyAPI(columns=[...])."
         )
     return _numbers(plain_array(there).reshape(rows.shape), name, windows)
 
 
 def _stand_ins(missing: NDArray[np.bool_], name: str, windows: Windows) -> NDArray[np.intp]:
-    """Give the sample that fills each sample: the last that is there, or else the first of the window."""
+    """Return the sample to fill each sample with: the last known one, or else the first of the window."""
     empty = missing.all(axis=1)
     if empty.any():
         window = int(np.flatnonzero(empty)[0])
         raise ValueError(
-            f"{name!r} has no value at all in {_which(windows, window)}, and the service fails on "
-            "what is missing: name the columns to send with SynthefyAPI(columns=[...]), or cut with "
+            f"{name!r} has no value at all in {_which(windows, window)}, and the service fails on missing "
+            "values: name the columns to send with SynthefyAPI(columns=[...]), or cut the windows with "
             "missing='drop'."
         )
     last = np.maximum.accumulate(np.where(missing, -1, np.arange(missing.shape[1])), axis=1)
@@ -172,13 +176,13 @@ def _stand_ins(missing: NDArray[np.bool_], name: str, windows: Windows) -> NDArr
 
 
 def _label(value: Any) -> str:
-    """Give a category as JSON: numbers that are names stay numbers, as in a column of numbers."""
+    """Return a category as JSON: categories that are numbers stay numbers, as in a column of numbers."""
     plain = value.item() if isinstance(value, np.generic) else value
     return json.dumps(plain if isinstance(plain, int | float) else str(plain), allow_nan=False)
 
 
 def _times(times: NDArray) -> list[str]:
-    """Give the times of a window in one precision: parsers take the first of them for the form of all."""
+    """Return the times of a window as JSON, in one precision: parsers infer the format from the first."""
     timespec = "seconds"
     if any(time.microsecond for time in times):
         timespec = "microseconds"
@@ -188,9 +192,9 @@ def _times(times: NDArray) -> list[str]:
 
 
 def _numbers(values: NDArray, name: str, windows: Windows) -> pa.Array:
-    """Give numbers of shape (n_windows, window_size) as JSON texts, window after window.
+    """Return numbers of shape (n_windows, window_size) as JSON texts, window after window.
 
-    One text for each window if they are constant in all of them.
+    If the numbers are constant in every window, there is one text per window.
     """
     if values.dtype.kind != "f":
         constant = (values == values[:, :1]).all()
@@ -200,18 +204,18 @@ def _numbers(values: NDArray, name: str, windows: Windows) -> pa.Array:
     if not finite.all():
         window = int(np.flatnonzero(~finite.all(axis=1))[0])
         raise ValueError(
-            f"{name!r} holds infinity in {_which(windows, window)}, which JSON cannot hold: "
-            "correct or drop it."
+            f"{name!r} holds infinity in {_which(windows, window)}, which JSON cannot represent: correct it, "
+            "or drop these rows."
         )
-    bits = values.view(np.int64)  # -0.0 equals 0.0, but is another number to write
+    bits = values.view(np.int64)  # -0.0 equals 0.0, but is written differently
     if (bits == bits[:, :1]).all():
         return _floats(values[:, 0])
     return _floats(values.ravel())
 
 
 def _floats(values: NDArray) -> pa.Array:
-    # Arrow writes the shortest digits that parse back to the double, but 1.0 as 1: of a discrete
-    # column, whose values become text, that would be another category.
+    # Arrow writes the shortest digits that parse to the same double, but 1.0 as 1. The service turns
+    # values of a discrete column into text: "1" would be another category than "1.0".
     texts = pc.cast(pa.array(values), pa.string())
     if (values == np.rint(values)).any():
         lacks_point = pc.invert(pc.match_substring_regex(texts, "[.e]"))
@@ -225,12 +229,12 @@ def _which(windows: Windows, window: int) -> str:
 
 
 def encode_constraints(constraints: Mapping[str, Any]) -> str:
-    """Give constraints as the service takes them: JSON in a string.
+    """Return constraints in the form that the service expects: JSON in a string.
 
     Parameters
     ----------
     constraints : dict
-        Channel -> bounds, and ``"projection"``: "clipping" (knows min and max) or "strict" (also
+        Channel -> bounds, and ``"projection"``: "clipping" (with min and max) or "strict" (also with
         argmin and argmax).
 
     Returns
@@ -240,17 +244,14 @@ def encode_constraints(constraints: Mapping[str, Any]) -> str:
     Raises
     ------
     ValueError
-        If a kind of bound or of projection is unknown: the service would ignore it without a word. If a
-        bound is no finite number, or the least is above the most.
+        If a kind of bound or of projection is unknown, which the service would ignore silently; if a
+        bound is not a finite number; or if min is above max.
     """
     if not isinstance(constraints, Mapping):
-        raise ValueError(f"constraints={constraints!r} must be a dict of bounds by channel.")
+        raise ValueError(f"constraints={constraints!r} must be a dict of bounds per channel.")
     bounds = {name: kinds for name, kinds in constraints.items() if name != _PROJECTION}
     projection = constraints.get(_PROJECTION, "clipping")
-    if projection not in PROJECTIONS:
-        raise ValueError(
-            f"projection={projection!r} is unknown: take one of {', '.join(map(repr, PROJECTIONS))}."
-        )
+    require_choice("projection", projection, tuple(PROJECTIONS))
     numbers: dict[str, dict[str, float]] = {}
     for name, kinds in bounds.items():
         if not isinstance(kinds, Mapping) or not kinds:
@@ -258,30 +259,29 @@ def encode_constraints(constraints: Mapping[str, Any]) -> str:
         for kind, value in kinds.items():
             if kind not in PROJECTIONS[projection]:
                 raise ValueError(
-                    f"The projection {projection!r} knows no bound {kind!r} (of {name!r}), only "
+                    f"The projection {projection!r} has no bound {kind!r} (for {name!r}): use "
                     f"{', '.join(sorted(PROJECTIONS[projection]))}."
                 )
-            is_number = isinstance(value, Real) and not isinstance(value, bool)
-            if not is_number or not abs(value) < np.inf:
+            if not is_finite_number(value):
                 raise ValueError(f"The bound {kind!r} of {name!r} must be a number, got {value!r}.")
             plain = value.item() if isinstance(value, np.generic) else value
             numbers.setdefault(name, {})[kind] = plain
         if kinds.get("min", -np.inf) > kinds.get("max", np.inf):
-            raise ValueError(f"The constraints of {name!r} have a min above the max: swap them.")
+            raise ValueError(f"The constraints of {name!r} have min above max: swap them.")
     return json.dumps({**numbers, "_projection_type_": projection}, sort_keys=True)
 
 
 def decode(content: bytes, size: int, features: Sequence[str]) -> NDArray[np.float64]:
-    """Read the synthetic samples out of an answer.
+    """Read the synthetic samples from an answer.
 
-    Columns are chosen by name and rows by number, whatever their order; further columns are ignored.
+    Columns are selected by name and rows by number, whatever their order. Further columns are ignored.
 
     Parameters
     ----------
     content : bytes
         The body of the answer.
     size : int
-        Rows of a window.
+        Rows per window.
     features : sequence of str
         The channels.
 
@@ -292,8 +292,8 @@ def decode(content: bytes, size: int, features: Sequence[str]) -> NDArray[np.flo
     Raises
     ------
     BadResponse
-        If the answer is not JSON of the form, or a channel misses rows, has too many, or holds anything
-        but finite numbers.
+        If the answer is not JSON of the expected form, or if a channel lacks rows, has too many, or holds
+        anything but finite numbers.
     """
     answer = _parse(content)
     if not isinstance(answer, dict):
@@ -304,8 +304,8 @@ def decode(content: bytes, size: int, features: Sequence[str]) -> NDArray[np.flo
         column = answer.get(f"{feature}_synthetic")
         if not isinstance(column, dict):
             raise BadResponse(
-                f"The answer has no column '{feature}_synthetic'. Does the model of this training job "
-                f"synthesise {feature!r}? Name its channels with SubjectWindower(features=[...])."
+                f"The answer has no column '{feature}_synthetic'. If the model of this training job does not "
+                f"synthesize {feature!r}, name its channels with SubjectWindower(features=[...])."
             )
         if column.keys() != set(rows):
             raise BadResponse(
@@ -323,10 +323,9 @@ def _parse(content: bytes) -> Any:
         )
     except (ValueError, RecursionError) as error:
         problem = type(error).__name__
-    # Raised out here because the error of the parser, which would be its context, holds the answer.
+    # Raised out here because the error of the parser holds the answer, and would be the context.
     raise BadResponse(
-        f"The service answered with {len(content)} bytes that are no JSON it should send ({problem}). Is "
-        "base_url the service's own?"
+        f"The service answered with {len(content)} bytes that are not valid JSON ({problem}): check base_url."
     )
 
 
@@ -341,18 +340,18 @@ def _samples(values: list[Any], feature: str) -> NDArray[np.float64]:
     except OverflowError:  # of a whole number
         samples = np.array(np.inf)
     if not np.isfinite(samples).all():
-        raise BadResponse(f"The answer holds a number beyond all bounds in '{feature}_synthetic'.")
+        raise BadResponse(f"The answer holds a number that is too large in '{feature}_synthetic'.")
     return samples
 
 
 def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _object_of_distinct_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise ValueError("a name is there twice")
+        raise ValueError("a name occurs twice")
     return members
 
 
