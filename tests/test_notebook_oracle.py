@@ -87,7 +87,7 @@ def test_windows_on_the_grid_of_the_table_equal_the_notebooks(
     X, y = create_windows(table, size, stride, TARGET, FEATURES)
     windower = SubjectWindower(size, stride, features=FEATURES, target=TARGET, alignment="table")
     if len(X) == 0:
-        with pytest.raises(ValueError, match="No recording is as long"):
+        with pytest.raises(ValueError, match="No recording is long enough"):
             windower.fit_transform(table)
         return
     windows = windower.fit_transform(table)
@@ -103,7 +103,7 @@ def test_windows_without_a_subject_column_equal_the_notebooks(
     X, y = create_windows(table, size, stride, TARGET, FEATURES, should_check_same_subject=False)
     windower = SubjectWindower(size, stride, features=FEATURES, target=TARGET, subject=None)
     if len(X) == 0:
-        with pytest.raises(ValueError, match="No recording is as long"):
+        with pytest.raises(ValueError, match="No recording is long enough"):
             windower.fit_transform(table)
         return
     windows = windower.fit_transform(table)
