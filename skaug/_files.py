@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and locks that end with the process that holds them."""
+"""Files that are complete or absent, and locks that end with the process that holds them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import BinaryIO
 
 from filelock import FileLock
 
-#: How the name of a file ends while it is being written; it begins with a dot.
+#: Suffix of the temporary file while a file is being written. Its name begins with a dot.
 PART_SUFFIX = ".part"
 
 
 @contextlib.contextmanager
 def whole_file(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
-    """Open a file for writing that appears at its path once it is whole and on the disk.
+    """Open a file for writing that appears at its path once it is complete and on disk.
 
     Parameters
     ----------
     path : Path
-        Where the file goes. Its folder must exist.
+        The path of the file. Its folder must exist.
     mode : int, default=0o666
-        Permissions, from which the system takes those of the umask.
+        Permissions, from which the umask is subtracted.
 
     Yields
     ------
@@ -35,7 +35,7 @@ def whole_file(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
     Raises
     ------
     OSError
-        If it cannot be written; the error names `path`. Nothing half-written is left.
+        If it cannot be written; the error names `path`. No incomplete file is left.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}{PART_SUFFIX}")
     try:
@@ -49,7 +49,7 @@ def whole_file(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename in (None, str(part)):
-            error.filename = str(path)  # a full disk does not say which
+            error.filename = str(path)  # the error of a full disk names no file
         raise
     flush_folder(path.parent)
 
@@ -83,7 +83,7 @@ def require_writable(path: Path) -> None:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make a folder, and those above it, for this user alone, to survive a power cut."""
+    """Make a folder and its parents, readable by this user only, and flush them to disk."""
     if not folder.is_dir():
         make_private_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -91,7 +91,7 @@ def make_private_folder(folder: Path) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Make renames in a folder survive a power cut, where the system lets a folder be flushed."""
+    """Flush a folder, so that renames in it survive a power cut, if the system can do so."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -102,9 +102,9 @@ def flush_folder(folder: Path) -> None:
 
 
 def file_lock(path: Path) -> FileLock:
-    """Return a lock, not acquired yet, among all processes that name this file.
+    """Return a lock, not acquired yet, that all processes share that use this file.
 
-    The system releases it when its holder dies. Where the file system knows no such locks, an error
-    says so: a lock that outlives its holder would block every later run.
+    The system releases it when its holder dies. On a file system without such locks, acquiring it is an
+    error: a lock that outlives its holder would block every later run.
     """
     return FileLock(path, thread_local=False, fallback_to_soft=False)
