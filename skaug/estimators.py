@@ -12,8 +12,9 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skaug.inner_folds import inner_folds_by_subject
 from skaug.windows.base import plain
-from skaug.windows.feature_arrays import plain_xy, require_labels
+from skaug.windows.feature_arrays import plain_xy, provenance_of, require_labels
 from skaug.windows.subject_overlap import FittedSubjects
 
 
@@ -52,7 +53,9 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
                 "and X holds no labels to fit: name the target column in SubjectWindower."
             )
         routed = self._route("fit", fit_params)
-        self.estimator_ = clone(self.estimator).fit(values, labels, **routed)
+        estimator = clone(self.estimator)
+        with inner_folds_by_subject(estimator, provenance_of(X), labels):
+            self.estimator_ = estimator.fit(values, labels, **routed)
         self.fitted_subjects_ = FittedSubjects(X)
         if hasattr(X, "shape"):
             self.n_features_in_ = X.shape[-1]
@@ -145,6 +148,9 @@ class WindowRegressor(RegressorMixin, _WindowEstimator):
     Use it as the last step of a plain ``sklearn.pipeline.Pipeline`` with a `SynthefyAugmenter`, because
     such a pipeline cannot change ``y`` between its steps. In a `skaug.Pipeline` any regressor will do.
 
+    The ``cv`` of the regressor may be a splitter by subject, such as `SubjectKFold`: synthetic windows are
+    then kept out of its test sets, unless all training windows are synthetic.
+
     Parameters
     ----------
     estimator : regressor
@@ -183,6 +189,9 @@ class WindowClassifier(ClassifierMixin, _WindowEstimator):
 
     Use it as the last step of a plain ``sklearn.pipeline.Pipeline`` with a `SynthefyAugmenter`, because
     such a pipeline cannot change ``y`` between its steps. In a `skaug.Pipeline` any classifier will do.
+
+    The ``cv`` of the classifier may be a splitter by subject, such as `SubjectKFold`: synthetic windows are
+    then kept out of its test sets, unless all training windows are synthetic.
 
     Parameters
     ----------

@@ -49,7 +49,9 @@ class Pipeline(sklearn_pipeline.Pipeline):
     ``step__parameter``; caching, slicing, `set_output`, metadata routing and callbacks work.
 
     Steps up to the last window-aware one pass on `Windows` with their labels. The steps behind it get
-    arrays and the labels that belong to them.
+    arrays and the labels that belong to them. The ``cv`` of such a step (`LassoCV`, `GridSearchCV`) may be a
+    splitter by subject, such as `SubjectKFold`: synthetic windows are then kept out of its test sets, unless
+    all training windows are synthetic.
 
     Parameters
     ----------

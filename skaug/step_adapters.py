@@ -11,6 +11,7 @@ from sklearn import pipeline as sklearn_pipeline
 from sklearn.base import clone
 from sklearn.utils import Tags, get_tags
 
+from skaug.inner_folds import inner_folds_by_subject
 from skaug.windows.base import ValuesWithProvenance, WindowArray, plain
 from skaug.windows.container import Windows
 from skaug.windows.feature_arrays import (
@@ -193,7 +194,9 @@ class _BehindWindowSteps(_Adapter):
         return predicted
 
     def _fitted(self, fit: Callable, X: Any, y: Any, params: dict[str, Any]) -> Any:
-        return fit(plain(X), _labels_of(X, y), **params)
+        labels = _labels_of(X, y)
+        with inner_folds_by_subject(self._adapted, provenance_of(X), labels):
+            return fit(plain(X), labels, **params)
 
     def _transform(self, transform: Callable, X: Any, **params: Any) -> Any:
         return _carry(transform(plain(X), **params), X)

@@ -22,6 +22,7 @@ FLOORS = [
         "datasets",
         "estimators",
         "features",
+        "inner_folds",
         "pipeline",
         "step_adapters",
         "synthesis",
