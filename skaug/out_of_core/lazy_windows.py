@@ -263,7 +263,7 @@ def _partitions(frame: Any, columns: set[str] | None) -> list[Any]:
     """Return the partitions, with only these columns, as delayed frames."""
     if columns is not None:
         frame = frame[[name for name in frame.columns if str(name) in columns]]
-    # Not optimised further than that only these columns are read: Dask would read several small files as
+    # Not optimized further than that only these columns are read: Dask would read several small files as
     # one partition, fewer of them the more columns there are, and numbers of partitions would not match.
     return frame.simplify().to_delayed(optimize_graph=False)
 
