@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skaug._warnings import warn
 from skaug.tables.aggregation import Aggregation, aggregate
-from skaug.tables.columns import as_column, holds_nan, is_text, plain_array
+from skaug.tables.columns import all_finite, as_column, is_missing, is_text, plain_array
 from skaug.tables.recordings import Recordings
+from skaug.tables.row_order import warn_of_row_order
 from skaug.tables.table import Table
 from skaug.windows.container import Windows
 from skaug.windows.provenance import REAL, FrameRows, Provenance
@@ -101,28 +103,33 @@ class Cutting:
         """
         table = self.read(X)
         recordings = self._recordings(table)
-        signals, is_missing = table.matrix(self.features, recordings.order, self.dtype)
+        if self.time is None:
+            warn_of_row_order(table, recordings)
+        signals, has_gaps = table.matrix(self.features, recordings.order, self.dtype)
         target, label = self._target(table, recordings, y)
-        missing_rows = None
-        if self.missing != "keep" and (is_missing or _any_missing(target)):
+        missing_rows: NDArray[np.bool_] | None = None
+        if self.missing != "keep" and (has_gaps or _any_missing(target)):
+            gaps = is_missing(signals)
+            target_gaps = None if target is None else is_missing(target)
             if self.missing == "raise":
-                gaps = dict(zip(self.features, np.isnan(signals).T, strict=True))
-                self._refuse_missing(recordings, _with_target(gaps, label, target))
+                named = dict(zip(self.features, gaps.T, strict=True))
+                self._refuse_missing(recordings, _with_target(named, label, target_gaps))
+            missing_rows = np.asarray(self._left_missing(recordings, gaps).any(axis=1))
             if self.missing == "ffill":
-                signals = recordings.filled_forward(signals)
-                if target is not None:
-                    target = recordings.filled_forward(target)
-            missing_rows = np.isnan(signals).any(axis=1)
-            if target is not None:
-                missing_rows |= pd.isna(target)
+                signals = recordings.filled_forward(signals, gaps, self.window_size - 1)
+            if target is not None and target_gaps is not None:
+                missing_rows = missing_rows | self._left_missing(recordings, target_gaps)
+                if self.missing == "ffill":
+                    target = recordings.filled_forward(target, target_gaps, self.window_size - 1)
         provenance = self._provenance(table, recordings, target, label, y, missing_rows)
+        assert provenance.rows is not None
+        starts = provenance.rows.starts
+        self._warn_of_what_is_left_out(recordings, starts, missing_rows)
         context = table.context(self.features, recordings.order)
         if self.missing == "ffill" and missing_rows is not None and label == self.target:
             # What is sent to a synthesizer is what the labels are made of.
             context = context.drop(columns=label)
             context[label] = target
-        assert provenance.rows is not None
-        starts = provenance.rows.starts
         return Windows(signals, starts, self.window_size, provenance, self.features, context)
 
     def labels(self, X: Any, y: ArrayLike | None = None) -> Provenance:
@@ -153,11 +160,13 @@ class Cutting:
         target, label = self._target(table, recordings, y)
         missing_rows = None
         if self.missing == "raise" and _any_missing(target):
-            self._refuse_missing(recordings, _with_target({}, label, target))
+            assert target is not None
+            self._refuse_missing(recordings, {label: is_missing(target)})
         if self.missing in ("drop", "ffill"):
             missing_rows = self._missing_rows(table, recordings, target)
             if self.missing == "ffill" and target is not None and _any_missing(target):
-                target = recordings.filled_forward(target)
+                gaps = is_missing(target)
+                target = recordings.filled_forward(target, gaps, self.window_size - 1)
         return self._provenance(table, recordings, target, label, y, missing_rows)
 
     def count(self, X: Any) -> pd.DataFrame:
@@ -296,16 +305,19 @@ class Cutting:
         found = np.zeros(len(table), dtype=bool)
         for name in self.features:
             values = plain_array(table.column_of_numbers(name, "feature"))
-            if holds_nan(values):
-                found |= self._left_missing(recordings, recordings.sorted(np.isnan(values)))
+            if values.dtype.kind == "f":  # what is finite may overflow in single precision
+                values = values.astype(self.dtype, copy=False)
+            if not all_finite(values):
+                found |= self._left_missing(recordings, recordings.sorted(is_missing(values)))
         if target is not None and _any_missing(target):
-            found |= self._left_missing(recordings, np.asarray(pd.isna(target)))
+            found |= self._left_missing(recordings, is_missing(target))
         return found
 
-    def _left_missing(
-        self, recordings: Recordings, is_missing: NDArray[np.bool_]
-    ) -> NDArray[np.bool_]:
-        return recordings.unfilled(is_missing) if self.missing == "ffill" else is_missing
+    def _left_missing(self, recordings: Recordings, gaps: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which values are missing after what `missing` does about them."""
+        if self.missing != "ffill":
+            return gaps
+        return recordings.unfilled(gaps, self.window_size - 1)
 
     def _provenance(
         self,
@@ -361,6 +373,43 @@ class Cutting:
         gaps = "" if self.max_gap is None else f" between gaps longer than {self.max_gap!r}"
         raise self.no_recording_is_long_enough(int(lengths[longest]), place, gaps)
 
+    def _warn_of_what_is_left_out(
+        self,
+        recordings: Recordings,
+        starts: NDArray[np.intp],
+        missing_rows: NDArray[np.bool_] | None,
+    ) -> None:
+        """Warn of recordings without a window, of holes too long to fill, and of gaps in time."""
+        ends = np.append(recordings.breaks[1:], recordings.n_rows)
+        n_windows = np.diff(
+            np.searchsorted(starts, np.append(recordings.breaks, recordings.n_rows))
+        )
+        empty = np.flatnonzero(n_windows == 0)
+        if len(empty):
+            first = int(recordings.breaks[empty[0]])
+            n_rows = int(ends[empty[0]]) - first
+            warn(
+                f"{len(empty)} of {len(n_windows)} recordings are left out, because they hold no window of "
+                f"{self.window_size} rows: the first ({recordings.subject_of(first)}) has {n_rows} rows, "
+                f"from row {recordings.in_table(first)}. Use a smaller window_size, or remove them."
+            )
+        n_left_out = 0 if missing_rows is None else len(self._grid(recordings)) - len(starts)
+        if n_left_out and self.missing == "ffill":
+            warn(
+                f"{n_left_out} windows are left out: values are missing there for {self.window_size} rows or "
+                "more, or from the beginning of a recording. missing='ffill' fills shorter holes."
+            )
+        before = np.searchsorted(recordings.wide_gaps, starts, side="right")
+        until = np.searchsorted(recordings.wide_gaps, starts + self.window_size, side="left")
+        holding = np.flatnonzero(until > before)
+        if len(holding):
+            row = int(recordings.wide_gaps[before[holding[0]]])
+            warn(
+                f"{len(holding)} windows contain a gap in {self.time!r} of more than ten times the usual "
+                f"step, the first ({recordings.subject_of(row)}) before row {recordings.in_table(row)}. Pass "
+                "max_gap, or max_gap=numpy.inf if gaps do not matter."
+            )
+
     def _refuse_missing(
         self, recordings: Recordings, gaps: dict[str, NDArray[np.bool_]]
     ) -> NoReturn:
@@ -371,8 +420,9 @@ class Cutting:
         subjects = [recordings.subject_of(row) for row in rows[first_of_each]]
         more = f" and {len(subjects) - 3} more" if len(subjects) > 3 else ""
         raise ValueError(
-            f"Values are missing in {where}, of {', '.join(subjects[:3])}{more}. Pass missing='drop' to "
-            "leave such windows out, 'ffill' to repeat the last value, or 'keep' for models that accept NaN."
+            f"Values are missing or infinite in {where}, of {', '.join(subjects[:3])}{more}. Pass "
+            "missing='drop' to leave such windows out, 'ffill' to repeat the last value, or 'keep' for "
+            "models that accept NaN."
         )
 
 
@@ -381,15 +431,15 @@ def _names(*columns: str | None) -> set[str]:
 
 
 def _with_target(
-    gaps: dict[str, NDArray[np.bool_]], label: str, target: NDArray | None
+    gaps: dict[str, NDArray[np.bool_]], label: str, target_gaps: NDArray[np.bool_] | None
 ) -> dict[str, NDArray[np.bool_]]:
-    return gaps if target is None else gaps | {label: np.asarray(pd.isna(target))}
+    return gaps if target_gaps is None else gaps | {label: target_gaps}
 
 
 def _any_missing(target: NDArray | None) -> bool:
     if target is None or target.dtype.kind in "biu":
         return False
-    return holds_nan(target) if target.dtype.kind == "f" else bool(pd.isna(target).any())
+    return not all_finite(target) if target.dtype.kind == "f" else bool(pd.isna(target).any())
 
 
 def _as_values(values: Any) -> NDArray:

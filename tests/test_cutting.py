@@ -32,6 +32,9 @@ from skaug.tables.table import Table
 
 SIGNALS = ["BVP", "ECG"]
 
+# Tests of these warnings are in test_data_warnings.py.
+pytestmark = pytest.mark.filterwarnings("ignore::skaug.DataWarning")
+
 
 def table_of(subjects: Any) -> pd.DataFrame:
     """Two signals and a heart rate that tell every row from every other."""
@@ -111,7 +114,9 @@ def test_a_missing_label_is_refused_without_cutting_too() -> None:
     table = table_of(list("AAAAAABBB"))
     cutting = cutting_for(table)
     table.loc[4, "heart_rate"] = np.nan
-    with pytest.raises(ValueError, match=r"missing in 'heart_rate' \(1\), of subject 'A'"):
+    with pytest.raises(
+        ValueError, match=r"missing or infinite in 'heart_rate' \(1\), of subject 'A'"
+    ):
         cutting.labels(table)
 
 

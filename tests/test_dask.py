@@ -242,7 +242,9 @@ def test_no_window_at_all_is_an_error_that_says_why(table: pd.DataFrame) -> None
 def test_an_error_says_in_which_partition_it_is(table: pd.DataFrame) -> None:
     holed = table.copy()
     holed.loc[table.index[table["subject"] == "S3"][5], "ECG"] = np.nan
-    with pytest.raises(ValueError, match=r"In partition 1: Values are missing in 'ECG' \(1\)"):
+    with pytest.raises(
+        ValueError, match=r"In partition 1: Values are missing or infinite in 'ECG' \(1\)"
+    ):
         windower_of().fit_transform(frame_of(holed, PARTS)).compute()
 
 

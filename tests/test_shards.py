@@ -235,7 +235,7 @@ def test_a_file_that_cannot_be_cut_is_named_and_the_rest_is_kept(
     broken.loc[5, "ECG"] = np.nan
     broken.to_parquet(table / "part.11.parquet", index=False)
     with pytest.raises(
-        ValueError, match=r"In 'part.11.parquet': Values are missing in 'ECG' \(1\)"
+        ValueError, match=r"In 'part.11.parquet': Values are missing or infinite in 'ECG' \(1\)"
     ):
         write_shards(table, out, windower_of())
     assert not (out / "manifest.json").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import struct
+import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -22,7 +23,12 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skaug import SubjectWindower, Windows
+from skaug import DataWarning, SubjectWindower, Windows
+
+# What is left out, and gaps, are announced; tests of that are in test_data_warnings.py.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.* are left out.* (no window|fills shorter holes)", "ignore:.* windows contain a gap"
+)
 
 SIGNALS = ["BVP", "ECG"]
 
@@ -318,7 +324,9 @@ def test_windows_are_the_same_whatever_holds_the_table(holder: str, table: pd.Da
     shuffled = table.sample(frac=1.0, random_state=0).reset_index(drop=True)
     for rows in (table, shuffled):
         held = HOLDERS[holder](rows)
-        windows = SubjectWindower(2, target="heart_rate").fit_transform(held)
+        with warnings.catch_warnings():  # an index that goes back is right to warn
+            warnings.simplefilter("ignore", DataWarning)
+            windows = SubjectWindower(2, target="heart_rate").fit_transform(held)
         expected = SubjectWindower(2, target="heart_rate").fit_transform(rows)
         assert windows.feature_names == SIGNALS
         assert_same_windows(windows, expected)
@@ -690,7 +698,7 @@ def test_classes_that_are_numbers_stay_numbers(table: pd.DataFrame) -> None:
     ],
 )
 def test_labels_of_rows_win_over_the_target_column(given_as: Any, table: pd.DataFrame) -> None:
-    shuffled = table.sample(frac=1.0, random_state=1)
+    shuffled = table.sample(frac=1.0, random_state=1).reset_index(drop=True)
     y = np.random.default_rng(0).normal(size=len(table))
     windows = SubjectWindower(3, target="heart_rate").fit_transform(shuffled, given_as(y))
     assert_array_equal(windows.y, y[windows.provenance.rows.indices()].mean(axis=1))
@@ -733,10 +741,10 @@ def test_labels_of_another_length_are_refused(table: pd.DataFrame) -> None:
 def test_missing_values_are_refused_by_column_number_and_subject(table: pd.DataFrame) -> None:
     table.loc[[1, 2, 7], "BVP"] = np.nan
     table.loc[8, "heart_rate"] = np.nan
-    message = r"missing in 'BVP' \(3\), 'heart_rate' \(1\), of subject 'A', subject 'B'\. Pass missing='drop'"
+    message = r"infinite in 'BVP' \(3\), 'heart_rate' \(1\), of subject 'A', subject 'B'\."
     with pytest.raises(ValueError, match=message):
         cut(table)
-    with pytest.raises(ValueError, match=r"missing in 'y' \(2\), of subject 'A'\."):
+    with pytest.raises(ValueError, match=r"missing or infinite in 'y' \(2\), of subject 'A'\."):
         SubjectWindower(3, target="heart_rate", features=["ECG"]).fit_transform(
             table, [np.nan, None] + [60.0] * 12
         )
@@ -787,7 +795,15 @@ def test_missing_values_are_filled_from_the_same_recording(
     breaks = (
         (steady[["subject", "session"]] != steady[["subject", "session"]].shift()).any(axis=1)
     ) | (steady["time"].diff() > 1)
-    filled = steady.groupby(breaks.cumsum())[[*SIGNALS, "heart_rate"]].ffill().loc[table.index]
+
+    def fill(column: pd.Series) -> pd.Series:
+        """Repeat the last value over holes that are shorter than a window."""
+        is_lost = column.isna()
+        length = is_lost.groupby((is_lost != is_lost.shift()).cumsum()).transform("size")
+        return column.ffill().where(~is_lost | (length < size))
+
+    parts = steady.groupby(breaks.cumsum())[[*SIGNALS, "heart_rate"]]
+    filled = parts.transform(fill).loc[table.index]
     whole = filled.notna().all(axis=1)
     expected = [
         (subject, first_row, rows)
@@ -811,9 +827,10 @@ def test_missing_values_are_filled_from_the_same_recording(
 
 def test_missing_text_is_filled_from_the_same_recording() -> None:
     table = table_of(list("AAABBB"), activity=["sit", None, "walk", None, "run", "run"])
-    windows = cut(table, 1, target="activity", target_agg="first", missing="ffill")
-    assert windows.y.tolist() == ["sit", "sit", "walk", "run", "run"]
-    assert rows_of(windows) == [[0], [1], [2], [4], [5]]
+    with pytest.warns(DataWarning, match="1 windows are left out"):
+        windows = cut(table, 2, 1, target="activity", target_agg="first", missing="ffill")
+    assert windows.y.tolist() == ["sit", "sit", "run"]
+    assert rows_of(windows) == [[0, 1], [1, 2], [4, 5]]
 
 
 def test_an_error_says_that_every_window_contains_a_missing_value(table: pd.DataFrame) -> None:
@@ -849,7 +866,7 @@ def test_large_tables_are_cut_like_small_ones(
     is_sorted: bool, dtype: str, large_table: pd.DataFrame
 ) -> None:
     turns = np.argsort(np.arange(N_LARGE) % 1000, kind="stable")  # of subjects, hundreds of times
-    table = large_table if is_sorted else large_table.iloc[turns]
+    table = large_table if is_sorted else large_table.iloc[turns].reset_index(drop=True)
     windows = cut(table, 512, 300, dtype=dtype)
     rows = windows.provenance.rows.indices()
     samples = table[SIGNALS].to_numpy()[rows].astype(dtype)
@@ -869,16 +886,15 @@ def test_a_value_that_is_missing_anywhere_is_seen(
 ) -> None:
     table = large_table.copy()
     table.loc[row, name] = np.nan
-    with pytest.raises(ValueError, match=rf"missing in '{name}' \(1\)"):
+    with pytest.raises(ValueError, match=rf"missing or infinite in '{name}' \(1\)"):
         cut(table, 512)
 
 
 def test_a_warning_about_a_sample_is_heeded_wherever_it_is_made(large_table: pd.DataFrame) -> None:
     table = large_table.copy()
     table.loc[[0, N_LARGE - 1], "BVP"] = 1e300  # beyond single precision
-    with np.errstate(over="ignore"):
-        windows = cut(table, 512, dtype="float32")
-    assert np.isinf(windows.to_numpy()[0, 0, 0])
+    with np.errstate(over="ignore"), pytest.raises(ValueError, match=r"infinite in 'BVP' \(2\)"):
+        cut(table, 512, dtype="float32")
     for row in (0, N_LARGE - 1):
         table = large_table.copy()
         table.loc[row, "BVP"] = 1e300

@@ -40,16 +40,26 @@ def plain_array(column: pd.Series) -> NDArray:
     return values.astype(np.float64) if values.dtype == object else values  # decimals are objects
 
 
-def holds_nan(values: NDArray) -> bool:
-    """Whether an array of numbers holds NaN."""
+def all_finite(values: NDArray) -> bool:
+    """Whether an array of numbers holds neither NaN nor infinity."""
     if values.dtype.kind != "f":
-        return False
+        return True
 
-    def is_in(rows: slice) -> bool:
-        # A minimum, which is NaN if any value is, takes half the time of an array of answers.
-        return bool(np.isnan(np.min(values[rows], initial=0)))
+    def is_finite(rows: slice) -> bool:
+        # The extremes, which are NaN if any value is, take less time than an array of answers.
+        part = values[rows]
+        return bool(np.isfinite(np.min(part, initial=0)) and np.isfinite(np.max(part, initial=0)))
 
-    return any(in_halves(is_in, len(values), values.nbytes))
+    return all(in_halves(is_finite, len(values), values.nbytes))
+
+
+def is_missing(values: NDArray) -> NDArray[np.bool_]:
+    """Return which values are missing; an infinite number counts as missing."""
+    if values.dtype.kind == "f":
+        return ~np.isfinite(values)
+    return (
+        np.zeros(values.shape, bool) if values.dtype.kind in "biu" else np.asarray(pd.isna(values))
+    )
 
 
 def encode(column: pd.Series) -> tuple[NDArray[np.intp], NDArray]:

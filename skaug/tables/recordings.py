@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skaug._checks import is_number
 from skaug.tables.columns import (
     changes,
     encode,
@@ -47,6 +48,11 @@ class Recordings:
         The subjects in order of appearance; None without subjects.
     firsts : ndarray of shape (n_stretches + 1,)
         First sorted row of each stretch, and the number of rows.
+    breaks : ndarray of shape (n_recordings,)
+        First sorted row of each recording: a stretch, or several with gaps in time between them.
+    wide_gaps : ndarray of shape (n_gaps,)
+        Sorted rows before which time jumps by more than ten times the median step; empty if there is no
+        `time`, or if `max_gap` says which gaps matter.
     """
 
     def __init__(
@@ -61,12 +67,12 @@ class Recordings:
     ) -> None:
         self.order: NDArray[np.intp] | None = None
         self.subjects: NDArray | None = None
-        self._n_rows = len(table)
+        self.n_rows = len(table)
         firsts, codes = np.zeros(1, dtype=np.intp), np.zeros(1, dtype=np.intp)
         if subject is not None:
             firsts, codes, self.subjects = runs(table.column(subject))
             self._require_subjects(firsts, codes, subject)
-        lengths = np.diff(firsts, append=self._n_rows)
+        lengths = np.diff(firsts, append=self.n_rows)
         rows_before = np.zeros_like(lengths)
         if len(codes) > codes.max() + 1:  # the rows of some subject are not adjacent
             if sort:
@@ -80,18 +86,19 @@ class Recordings:
         self._subject_firsts, self._subject_codes = firsts, codes
         self._rows_before = rows_before  # of the same subject, in the runs before
         breaks = [firsts, *(self._breaks(table.column(name)) for name in boundaries)]
+        self.breaks = np.unique(np.concatenate(breaks))
+        self.wide_gaps = gaps = np.empty(0, dtype=np.intp)
         if time is not None:
-            is_break = np.zeros(self._n_rows, dtype=bool)
-            is_break[np.concatenate(breaks)] = True
+            is_break = np.zeros(self.n_rows, dtype=bool)
+            is_break[self.breaks] = True
             gaps = self._gaps(table.column(time), time, max_gap, is_break[1:])
-            breaks.append(np.flatnonzero(gaps) + 1)
-        self.firsts = np.append(np.unique(np.concatenate(breaks)), self._n_rows)
+        self.firsts = np.append(np.union1d(self.breaks, gaps), self.n_rows)
 
     def _require_subjects(
         self, firsts: NDArray[np.intp], codes: NDArray[np.intp], subject: str
     ) -> None:
         if (codes < 0).any():
-            n_missing = np.diff(firsts, append=self._n_rows)[codes < 0].sum()
+            n_missing = np.diff(firsts, append=self.n_rows)[codes < 0].sum()
             raise ValueError(
                 f"The subject column {subject!r} is missing in {n_missing} rows, first in row "
                 f"{firsts[codes < 0][0]}: fill it in or drop these rows."
@@ -107,9 +114,14 @@ class Recordings:
         """Return values of the rows of the table in sorted order."""
         return values if self.order is None else values[self.order]
 
+    def in_table(self, row: int) -> int:
+        """Return the position in the table of a sorted row."""
+        return row if self.order is None else int(self.order[row])
+
     def _gaps(
         self, column: pd.Series, name: str, max_gap: Any, breaks: NDArray[np.bool_]
-    ) -> NDArray[np.bool_]:
+    ) -> NDArray[np.intp]:
+        """Return the sorted rows before which there is a gap in time."""
         if is_text(column):
             raise ValueError(
                 f"The time column {name!r} holds {column.dtype}, not times or numbers: parse it first "
@@ -125,17 +137,19 @@ class Recordings:
         if backwards.any():
             row = int(np.flatnonzero(backwards)[0]) + 1
             of_subject = "" if self.subjects is None else f" of {self.subject_of(row)}"
-            in_table = row if self.order is None else int(self.order[row])
             raise ValueError(
-                f"The time {name!r}{of_subject} goes back in row {in_table}: sort the table by subject and "
-                "time, or name the column that separates its recordings in boundaries."
+                f"The time {name!r}{of_subject} goes back in row {self.in_table(row)}: sort the table by "
+                "subject and time, or name the column that separates its recordings in boundaries."
             )
         if max_gap is None:
-            return np.zeros_like(breaks)
+            self.wide_gaps = _wide_steps(steps, breaks)
+            return np.empty(0, dtype=np.intp)
+        if _is_unlimited(max_gap):
+            return np.empty(0, dtype=np.intp)
         longest = _longest_step(max_gap, name, is_clock)
         if times.dtype.kind == "f":  # 0.1 s apart is not always 0.1 in floating point
             longest += 4 * np.spacing(np.abs(times).max())
-        return steps > longest
+        return np.flatnonzero(steps > longest) + 1
 
     def subject_of(self, row: int | np.integer) -> str:
         """Return the subject of a sorted row, in words for a message."""
@@ -163,7 +177,7 @@ class Recordings:
         first_rows : ndarray of shape (n_windows,)
             The number of rows of that subject before the window.
         """
-        bounds = np.searchsorted(starts, np.append(self._subject_firsts, self._n_rows))
+        bounds = np.searchsorted(starts, np.append(self._subject_firsts, self.n_rows))
         n_windows = np.diff(bounds)
         before = self._rows_before - self._subject_firsts
         first_rows = (starts + np.repeat(before, n_windows)).astype(np.int64)
@@ -189,21 +203,48 @@ class Recordings:
             np.repeat(self.firsts[:-1] - before * stride, counts) + np.arange(counts.sum()) * stride
         )
 
-    def filled_forward(self, values: NDArray) -> NDArray:
-        """Replace each missing value of sorted rows by the last one before it in the same stretch."""
-        return np.take_along_axis(values, self._last_known(pd.isna(values)), axis=0)
+    def filled_forward(self, values: NDArray, is_missing: NDArray, most: int) -> NDArray:
+        """Replace missing values of sorted rows by the last one before them in the same stretch.
 
-    def unfilled(self, is_missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        Parameters
+        ----------
+        values, is_missing : ndarray of shape (n_rows, ...)
+            The values, and which of them are missing.
+        most : int
+            The most rows in a row that are filled; longer holes stay.
+        """
+        return np.take_along_axis(values, self._last_known(is_missing, most), axis=0)
+
+    def unfilled(self, is_missing: NDArray[np.bool_], most: int) -> NDArray[np.bool_]:
         """Return the sorted rows that are missing even after filling forward."""
-        return np.take_along_axis(is_missing, self._last_known(is_missing), axis=0)
+        return np.take_along_axis(is_missing, self._last_known(is_missing, most), axis=0)
 
-    def _last_known(self, is_missing: NDArray[np.bool_]) -> NDArray[np.intp]:
-        """Return the row that fills each row: itself, if no earlier one of its stretch is known."""
+    def _last_known(self, is_missing: NDArray[np.bool_], most: int) -> NDArray[np.intp]:
+        """Return the row that fills each row: itself, if it is known or if none fills it."""
         down = (-1,) + (1,) * (is_missing.ndim - 1)
-        rows = np.arange(len(is_missing)).reshape(down)
-        first = np.repeat(self.firsts[:-1], np.diff(self.firsts)).reshape(down)
+        n_rows = len(is_missing)
+        rows = np.arange(n_rows).reshape(down)
+        lengths = np.diff(self.firsts)
+        first = np.repeat(self.firsts[:-1], lengths).reshape(down)
+        end = np.repeat(self.firsts[1:], lengths).reshape(down)
         last = np.maximum.accumulate(np.where(is_missing, -1, rows), axis=0)
-        return np.where(last < first, rows, last)
+        following = np.where(is_missing, n_rows, rows)[::-1]
+        following = np.minimum.accumulate(following, axis=0)[::-1]
+        is_filled = (last >= first) & (np.minimum(following, end) - last - 1 <= most)
+        return np.where(is_filled, last, rows)
+
+
+def _wide_steps(steps: NDArray, breaks: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the rows before which time jumps by more than ten times the median positive step."""
+    steps = np.where(breaks, 0, steps.astype(np.int64) if steps.dtype.kind == "m" else steps)
+    positive = steps[steps > 0]
+    if len(positive) == 0:
+        return np.empty(0, dtype=np.intp)
+    return np.flatnonzero(steps > 10 * np.median(positive)) + 1
+
+
+def _is_unlimited(max_gap: Any) -> bool:
+    return is_number(max_gap) and max_gap == np.inf
 
 
 def _joined_ranges(firsts: NDArray[np.intp], lengths: NDArray[np.intp]) -> NDArray[np.intp]:

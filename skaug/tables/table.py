@@ -13,8 +13,8 @@ from sklearn.utils import check_array
 
 from skaug._arrays import blocks_of, in_halves
 from skaug.tables.columns import (
+    all_finite,
     hold_context,
-    holds_nan,
     is_text,
     plain_array,
     require_column,
@@ -63,6 +63,12 @@ class Table:
             decimals = [name for name, dtype in self.frame.schema.items() if dtype.is_decimal()]
             if decimals:
                 self.frame = self.frame.with_columns(nw.col(decimals).cast(nw.Float64))
+
+    @property
+    def index(self) -> pd.Index | None:
+        """The index of a pandas table; None for anything else."""
+        native = self.frame.to_native()
+        return native.index if isinstance(native, pd.DataFrame) and not self.is_array else None
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -116,7 +122,7 @@ class Table:
         matrix : ndarray of shape (n_rows, len(names))
             C-contiguous.
         is_missing : bool
-            Whether any value is missing.
+            Whether any value is missing or infinite.
         """
         columns = [plain_array(self.column_of_numbers(name, "feature")) for name in names]
         out = np.empty((len(self), len(names)), dtype=dtype)
@@ -127,7 +133,7 @@ class Table:
             for rows in blocks_of(part, n_block):
                 for j, values in enumerate(columns):
                     out[rows, j] = values[rows] if order is None else values[order[rows]]
-                is_missing = is_missing or holds_nan(out[rows])
+                is_missing = is_missing or not all_finite(out[rows])
             return is_missing
 
         return out, any(in_halves(fill, len(out), out.nbytes))

@@ -1,0 +1,170 @@
+"""Data that probably is not what the caller thinks: what is announced, and where nothing is said."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.model_selection import KFold, train_test_split
+
+from skaug import DataWarning, SubjectWindower, Windows
+
+SIGNALS = ["BVP", "ECG"]
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    """Three subjects of 200 rows, in order, with an index that counts them."""
+    noise = np.random.default_rng(0).normal(size=(2, 600))
+    subjects = np.repeat(list("ABC"), 200)
+    rate = 70 + np.sin(np.arange(600))
+    return pd.DataFrame({"BVP": noise[0], "ECG": noise[1], "heart_rate": rate, "subject": subjects})
+
+
+def cut(table: Any, window_size: int = 10, **parameters: Any) -> Windows:
+    parameters = {"features": SIGNALS, "target": "heart_rate"} | parameters
+    return SubjectWindower(window_size, **parameters).fit_transform(table)
+
+
+def with_time(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(seconds=table.groupby("subject").cumcount() / 64)
+
+
+# The order of rows ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "shuffle",
+    [
+        lambda table: table.sample(frac=1.0, random_state=0),
+        lambda table: train_test_split(table, random_state=0)[0],
+        lambda table: table.set_index(pd.date_range("2026-01-01", periods=600, freq="s")).sample(
+            frac=1.0, random_state=0
+        ),
+        lambda table: table[::-1],
+    ],
+)
+def test_shuffled_rows_are_noticed(shuffle: Callable, table: pd.DataFrame) -> None:
+    with pytest.warns(DataWarning, match=r"The rows look shuffled.*time.*reset_index"):
+        cut(shuffle(table))
+
+
+def test_the_place_where_a_recording_begins_again_is_named(table: pd.DataFrame) -> None:
+    sessions = [
+        part.reset_index(drop=True).assign(subject="A") for _, part in table.groupby("subject")
+    ]
+    joined = pd.concat(sessions)
+    with pytest.warns(DataWarning, match="row 200 of subject 'A' begins again.*boundaries"):
+        cut(joined)
+    named = joined.assign(session=np.repeat([1, 2, 3], 200))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cut(named, boundaries="session")
+
+
+@pytest.mark.parametrize(
+    "arrange",
+    [
+        lambda table: table,
+        lambda table: table.reset_index(drop=True),
+        lambda table: pd.concat([p.reset_index(drop=True) for _, p in table.groupby("subject")]),
+        lambda table: with_time(table).sort_values(["seconds", "subject"]),
+        lambda table: (
+            with_time(table).sample(frac=1.0, random_state=0).sort_values(["subject", "seconds"])
+        ),
+        lambda table: table.sample(frac=1.0, random_state=0).set_axis(
+            [f"row{i}" for i in range(600)]
+        ),
+        lambda table: table.sample(frac=1.0, random_state=0).reset_index(drop=True),
+        lambda table: table.iloc[next(KFold(3, shuffle=True, random_state=0).split(table))[0]],
+        lambda table: table.iloc[:0:-1].sort_index(),
+    ],
+)
+def test_nothing_is_said_of_rows_in_order(arrange: Callable, table: pd.DataFrame) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cut(arrange(table))
+
+
+def test_where_time_is_named_disorder_is_an_error_and_the_index_is_not_read(
+    table: pd.DataFrame,
+) -> None:
+    timed = with_time(table)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cut(timed.set_axis(range(600, 0, -1)), time="seconds")
+    with pytest.raises(ValueError, match=r"The time 'seconds' of subject .* goes back"):
+        cut(timed.sample(frac=1.0, random_state=0), time="seconds")
+
+
+# Recordings, holes and gaps ---------------------------------------------------------------------
+
+
+def test_recordings_without_a_window_are_counted_and_the_first_is_named(
+    table: pd.DataFrame,
+) -> None:
+    short = table.drop(index=range(205, 400))
+    message = r"1 of 3 recordings.*no window of 10 rows: the first \(subject 'B'\) has 5 rows, from row 200"
+    with pytest.warns(DataWarning, match=message):
+        cut(short)
+    with pytest.warns(DataWarning, match=message):
+        SubjectWindower(10, features=SIGNALS).fit(table).transform(short)
+
+
+def test_pieces_between_gaps_count_to_their_recording(table: pd.DataFrame) -> None:
+    timed = with_time(table)
+    timed.loc[3:, "seconds"] += 100.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cut(timed, time="seconds", max_gap=1)
+
+
+def test_infinite_samples_are_treated_as_missing(table: pd.DataFrame) -> None:
+    table.loc[7, "BVP"] = np.inf
+    table.loc[25, "ECG"] = -np.inf
+    with pytest.raises(ValueError, match=r"infinite in 'BVP' \(1\), 'ECG' \(1\), of subject 'A'"):
+        cut(table)
+    assert len(cut(table, missing="drop")) == 58
+    filled = cut(table, missing="ffill")
+    assert filled.to_numpy()[0, 7, 0] == table.loc[6, "BVP"]
+    assert np.isinf(cut(table, missing="keep").to_numpy()).sum() == 2
+
+
+def test_holes_as_long_as_a_window_are_not_filled(table: pd.DataFrame) -> None:
+    shorter, longer = table.copy(), table.copy()
+    shorter.loc[15:23, "BVP"] = np.nan  # nine rows
+    longer.loc[15:24, "BVP"] = np.nan  # ten
+    filled = cut(shorter, missing="ffill")
+    assert len(filled) == 60
+    assert_array_equal(filled.to_numpy()[1, 5:, 0], np.full(5, table.loc[14, "BVP"]))
+    with pytest.warns(DataWarning, match="2 windows are left out.*for 10 rows or more"):
+        left = cut(longer, missing="ffill")
+    assert len(left) == 58
+
+
+@pytest.mark.parametrize("unit", ["seconds", "clock"])
+def test_a_gap_within_a_window_is_noticed_unless_max_gap_says_it_does_not_matter(
+    unit: str, table: pd.DataFrame
+) -> None:
+    timed = with_time(table)
+    timed.loc[205:, "seconds"] += 1.0
+    if unit == "clock":
+        timed["seconds"] = pd.Timestamp("2026-01-01") + pd.to_timedelta(timed["seconds"], unit="s")
+    message = r"1 windows contain a gap in 'seconds'.*\(subject 'B'\) before row 205\. Pass max_gap"
+    with pytest.warns(DataWarning, match=message):
+        cut(timed, time="seconds")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(cut(timed, time="seconds", max_gap=np.inf)) == 60
+        assert len(cut(timed, time="seconds", max_gap="0.5s" if unit == "clock" else 0.5)) == 59
+
+
+def test_a_warning_points_at_the_line_of_the_caller(table: pd.DataFrame) -> None:
+    with pytest.warns(DataWarning) as caught:
+        cut(table[::-1])
+    assert caught[0].filename == __file__
