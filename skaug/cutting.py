@@ -18,6 +18,9 @@ from skaug.tables.table import Table
 from skaug.windows.container import Windows
 from skaug.windows.provenance import REAL, FrameRows, Provenance
 
+# Columns of these names usually say where a recording ends.
+_SESSIONS = ("recording", "session")
+
 
 class NoWindowsError(ValueError):
     """No recording is as long as a window, or every window contains a missing value."""
@@ -103,8 +106,14 @@ class Cutting:
         """
         table = self.read(X)
         recordings = self._recordings(table)
+        if self.subject is not None and self._subject_in(table) is None:
+            warn(
+                f"There is no column of subjects {self.subject!r}: the table counts as one recording. Add "
+                "the column if it holds several, because windows would lie across them."
+            )
         if self.time is None:
             warn_of_row_order(table, recordings)
+        self._warn_of_sessions(table, recordings)
         signals, has_gaps = table.matrix(self.features, recordings.order, self.dtype)
         target, label = self._target(table, recordings, y)
         missing_rows: NDArray[np.bool_] | None = None
@@ -205,6 +214,24 @@ class Cutting:
             }
         )
 
+    def required(self) -> list[str]:
+        """Return the columns that windows without labels are cut from, in the order of the table."""
+        needed = self._recording_columns() | set(self.features)
+        return [name for name in self.names if name in needed]
+
+    def require_width(self, table: Table) -> None:
+        """Raise unless an array has the columns of the data frame seen in `fit`, with or without the target.
+
+        Raises
+        ------
+        ValueError
+        """
+        if table.is_array and not set(self.required()) <= set(table.names):
+            raise ValueError(
+                f"X is an array of {len(table.names)} columns, but the table in fit had {len(self.names)}: "
+                "pass all of them, in the same order, with or without the target, or a data frame."
+            )
+
     def columns(self) -> set[str]:
         """Return the columns that labeled windows are cut from; the others are context."""
         return self._recording_columns() | set(self.features) | _names(self.target)
@@ -274,10 +301,13 @@ class Cutting:
         named = _names(self.subject, self.time, *self.boundaries)
         return named or {self.features[0]}  # at least one, to count rows by
 
+    def _subject_in(self, table: Table) -> str | None:
+        return self.subject if self.subject in table.names else None
+
     def _recordings(self, table: Table) -> Recordings:
         return Recordings(
             table,
-            self.subject,
+            self._subject_in(table),
             self.boundaries,
             self.time,
             self.max_gap,
@@ -342,7 +372,7 @@ class Cutting:
             draw=np.full(len(starts), REAL),
             is_synthetic=np.zeros(len(starts), dtype=bool),
             rows=FrameRows(starts, self.window_size, len(table), recordings.order),
-            subject=self.subject,
+            subject=self._subject_in(table),
             target=self.target,
             target_agg=self.target_agg,
             y=None
@@ -372,6 +402,21 @@ class Cutting:
         place = recordings.subject_of(int(recordings.firsts[longest]))
         gaps = "" if self.max_gap is None else f" between gaps longer than {self.max_gap!r}"
         raise self.no_recording_is_long_enough(int(lengths[longest]), place, gaps)
+
+    def _warn_of_sessions(self, table: Table, recordings: Recordings) -> None:
+        """Warn if a column that is named like the end of a recording changes within one."""
+        known = {self.subject, self.target, self.time, *self.boundaries, *self.features}
+        for name in table.names:
+            if name.lower() not in _SESSIONS or name in known:
+                continue
+            changing = np.setdiff1d(recordings.changes(table.column(name)), recordings.breaks)
+            if len(changing):
+                row = int(changing[0])
+                warn(
+                    f"The column {name!r} changes within {recordings.subject_of(row)}, first in row "
+                    f"{recordings.in_table(row)}, so that windows lie across its values: pass "
+                    f"boundaries=[{name!r}], or drop the column if that is right."
+                )
 
     def _warn_of_what_is_left_out(
         self,

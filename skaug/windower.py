@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import narwhals.stable.v2 as nw
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -51,8 +52,9 @@ class SubjectWindower(WindowStep):
         timedelta such as ``"2s"``.
     target_agg : str or callable, default="mean"
         How the target of the rows becomes the label of their window: "mean", "median", "first",
-        "last", "max", "mode" (the most frequent value, for classes), or a callable that maps an array
-        of shape (n_windows, window_size) to (n_windows,). Text has no mean: "mode", "first" or "last".
+        "center" (row ``window_size // 2``), "last", "max", "mode" (the most frequent value, for classes),
+        or a callable that maps an array of shape (n_windows, window_size) to (n_windows,). Text has no
+        mean: use "mode", "first", "center" or "last".
     alignment : {"subject", "table"}, default="subject"
         Where windows start. "subject": at the first row of each recording, so that they do not depend
         on who else is in the table. "table": at multiples of the stride over the whole table, as in
@@ -71,9 +73,10 @@ class SubjectWindower(WindowStep):
     cutting_ : skaug.cutting.Cutting
         The resolved columns, sizes and grid.
     n_features_in_ : int
-        Number of columns of the table, without the target.
+        Number of columns that predicting needs; of an array, its columns without the target.
     feature_names_in_ : ndarray of str of shape (n_features_in_,)
-        Their names; only when fitted on a data frame.
+        The columns that predicting needs: features, subject, boundaries and time, in any order, whatever else
+        the table holds; only when fitted on a data frame.
 
     See Also
     --------
@@ -184,8 +187,14 @@ class SubjectWindower(WindowStep):
         Raises
         ------
         ValueError
-            If the columns differ from those seen in `fit`; no recording is long enough; values are
+            If a column in ``feature_names_in_`` is not there; no recording is long enough; values are
             missing and ``missing="raise"``; a subject is missing; or time goes back.
+
+        Warns
+        -----
+        DataWarning
+            If rows look shuffled, recordings hold no window, windows contain a gap in time or a long hole, or
+            there is no column of subjects, so that the table counts as one recording.
         """
         return self.to_windows(X)
 
@@ -322,7 +331,19 @@ class SubjectWindower(WindowStep):
         return tuple(channels)
 
     def _validate_columns(self, X: Any, table: Table, *, reset: bool) -> None:
-        header = table.header(without=self.cutting_.target)
+        """Have scikit-learn compare the columns that cutting reads, in the order of `fit`."""
+        cutting = self.cutting_
+        if table.is_array and (reset or not hasattr(self, "feature_names_in_")):
+            names = [name for name in table.names if name != cutting.target]
+        else:
+            cutting.require_width(table)
+            # A table without subjects counts as one recording: `Cutting` warns of it.
+            names = [
+                name
+                for name in cutting.required()
+                if name in table.names or name == cutting.subject
+            ]
+        header = pd.DataFrame(np.empty((0, len(names))), columns=names)
         known = header.to_numpy() if table.is_array else header
         validate_data(self, known, reset=reset, skip_check_array=True)
 

@@ -237,3 +237,11 @@ def test_more_than_one_value_a_row_is_refused() -> None:
         ValueError, match=r"rate has the shape \(4, 2\), but needs one value per row"
     ):
         aggregate(np.zeros((4, 2)), np.array([0]), 2, "mean", "rate")
+
+
+@pytest.mark.parametrize(("size", "expected"), [(1, [0, 4]), (2, [1, 5]), (5, [2, 6])])
+def test_the_center_is_the_row_of_half_the_window(size: int, expected: list[int]) -> None:
+    starts = np.array([0, 4])
+    assert aggregate(np.arange(10), starts, size, "center").tolist() == expected
+    texts = np.array(list("abcdefghij"), dtype=object)
+    assert aggregate(texts, starts, size, "center").tolist() == texts[expected].tolist()

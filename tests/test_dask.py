@@ -47,6 +47,7 @@ pytestmark = [
     pytest.mark.usefixtures("cluster"),
     # Of fits that are sent in batches. As an error in joblib's event loop it leaves them waiting for ever.
     pytest.mark.filterwarnings("ignore:Sending large graph:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.* recordings are left out:skaug.DataWarning"),
 ]
 
 
@@ -63,7 +64,7 @@ def table() -> pd.DataFrame:
                 {
                     "BVP": rng.normal(size=n),
                     "ECG": rng.normal(size=n),
-                    "session": np.arange(n) // 50,
+                    "part": np.arange(n) // 50,
                     "time": time,
                     "activity": rng.choice(["rest", "walk"], n),
                     "heart_rate": rng.uniform(50, 150, n),
@@ -113,7 +114,7 @@ def assert_same(given: Windows, expected: Windows) -> None:
     [
         {},
         {"stride": 3},
-        {"boundaries": "session"},
+        {"boundaries": "part"},
         {"time": "time", "max_gap": 1.0},
         {"target": None},
         {"target": "activity", "target_agg": "mode"},

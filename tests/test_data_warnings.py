@@ -116,6 +116,18 @@ def test_recordings_without_a_window_are_counted_and_the_first_is_named(
         SubjectWindower(10, features=SIGNALS).fit(table).transform(short)
 
 
+@pytest.mark.parametrize("name", ["session", "Recording"])
+def test_a_session_that_changes_within_a_subject_is_noticed(name: str, table: pd.DataFrame) -> None:
+    sessions = table.assign(**{name: np.repeat([1, 2, 3, 4], 150)})
+    message = rf"'{name}' changes within subject 'A', first in row 150.*boundaries=\['{name}'\]"
+    with pytest.warns(DataWarning, match=message):
+        cut(sessions)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cut(sessions, boundaries=name)
+        cut(table.assign(**{name: np.repeat([1, 2, 3], 200)}))
+
+
 def test_pieces_between_gaps_count_to_their_recording(table: pd.DataFrame) -> None:
     timed = with_time(table)
     timed.loc[3:, "seconds"] += 100.0

@@ -79,6 +79,7 @@ def contiguous_tables(draw: st.DrawFn) -> pd.DataFrame:
     )
 
 
+@pytest.mark.filterwarnings("ignore:.* recordings are left out:skaug.DataWarning")
 @settings(max_examples=60, deadline=None)
 @given(contiguous_tables(), st.integers(1, 12), st.integers(1, 15))
 def test_windows_on_the_grid_of_the_table_equal_the_notebooks(

@@ -1020,18 +1020,49 @@ def test_an_array_needs_its_subject_by_position() -> None:
 
 def test_columns_that_differ_from_fit_are_scikit_learns_own_error(table: pd.DataFrame) -> None:
     windower = SubjectWindower(3, target="heart_rate").fit(table)
-    for other in (
-        table.drop(columns="ECG"),
-        table.assign(EMG=0.0),
-        table.rename(columns={"ECG": "EMG"}),
-        table[["ECG", "BVP", "subject", "heart_rate"]],
-    ):
+    for other in (table.drop(columns="ECG"), table.rename(columns={"ECG": "EMG"})):
         for held in (other, pl.from_pandas(other)):
-            with pytest.raises(ValueError, match="feature names should match"):
+            with pytest.raises(
+                ValueError, match=r"feature names should match[\s\S]*missing:\n- ECG"
+            ):
                 windower.transform(held)
-    # Where the target stands makes no difference, because it may be absent.
-    moved = table[["heart_rate", "BVP", "ECG", "subject"]]
-    assert_same_windows(windower.transform(moved), windower.transform(table))
+
+
+def test_only_what_is_used_is_required_when_predicting(table: pd.DataFrame) -> None:
+    fitted_on = table.assign(session=1, seconds=range(len(table)), note="x", weight=70.0)
+    parameters = {"features": SIGNALS, "boundaries": "session", "time": "seconds"}
+    windower = SubjectWindower(3, target="heart_rate", **parameters).fit(fitted_on)
+    needed = ["BVP", "ECG", "subject", "session", "seconds"]
+    assert windower.feature_names_in_.tolist() == needed
+    assert windower.n_features_in_ == 5
+    expected = windower.transform(fitted_on)
+    for columns in (needed, needed[::-1], [*needed, "weight"], fitted_on.columns[::-1]):
+        for held in (fitted_on[list(columns)], pl.from_pandas(fitted_on[list(columns)])):
+            windows = windower.transform(held.assign(more=0) if held is fitted_on else held)
+            assert_array_equal(windows.to_numpy(), expected.to_numpy())
+            assert_array_equal(windows.groups, expected.groups)
+
+
+def test_a_table_without_subjects_counts_as_one_recording_when_predicting(
+    table: pd.DataFrame,
+) -> None:
+    windower = SubjectWindower(3, target="heart_rate").fit(table)
+    alone = table[table["subject"] == "A"].drop(columns="subject")
+    with pytest.warns(
+        DataWarning, match="no column of subjects 'subject': the table counts as one"
+    ):
+        windows = windower.transform(alone)
+    assert windows.groups is None
+    assert_array_equal(windows.to_numpy(), cut(table).to_numpy()[:2])
+    with pytest.raises(ValueError, match="There is no column 'subject' for subject"):
+        SubjectWindower(3, target="heart_rate").fit(alone)
+
+
+def test_an_array_of_another_width_is_refused(table: pd.DataFrame) -> None:
+    numbers = table.assign(subject=pd.factorize(table["subject"])[0])
+    windower = SubjectWindower(3, target="heart_rate").fit(numbers)
+    with pytest.raises(ValueError, match="array of 2 columns, but the table in fit had 4"):
+        windower.transform(numbers[SIGNALS].to_numpy())
 
 
 def test_a_column_that_turned_into_text_is_refused(table: pd.DataFrame) -> None:

@@ -124,7 +124,7 @@ def load_ppg_dalia(
     around it, as in :func:`~skaug.datasets.simulate_ppg`, and the mean of the column over a window is
     centered on that window. The first label also applies to the 3 s before, the last one to the 3 s
     after, up to the end of its window. In the 8 s that begin at second 2k, the middle row holds label
-    ``k`` itself: ``target_agg=lambda rows: rows[:, rows.shape[1] // 2]``.
+    ``k`` itself: ``target_agg="center"``.
 
     *Copies* are in a folder named after their format and sampling rate, inside `path` or next to the
     zip, one parquet file per subject. Each records the size and the modification time of its source

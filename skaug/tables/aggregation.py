@@ -14,8 +14,8 @@ from skaug.tables.columns import as_column, is_text, plain_array
 
 Aggregation = str | Callable[[NDArray], Any]
 
-AGGREGATIONS = ("mean", "median", "first", "last", "max", "mode")
-TEXT_AGGREGATIONS = ("mode", "first", "last")
+AGGREGATIONS = ("mean", "median", "first", "center", "last", "max", "mode")
+TEXT_AGGREGATIONS = ("mode", "first", "center", "last")
 
 # Up to this many classes the mode is counted class by class, beyond by sorting each window.
 _COUNTED_CLASSES = 64
@@ -87,6 +87,8 @@ def _aggregate_array(
 ) -> NDArray:
     if how == "first":
         return values[starts]
+    if how == "center":
+        return values[starts + size // 2]
     if how == "last":
         return values[starts + size - 1]
     if how in ("mean", "median") and values.dtype.kind not in "biuf":

@@ -85,7 +85,7 @@ class Recordings:
                 rows_before = pd.Series(lengths).groupby(codes).cumsum().to_numpy() - lengths
         self._subject_firsts, self._subject_codes = firsts, codes
         self._rows_before = rows_before  # of the same subject, in the runs before
-        breaks = [firsts, *(self._breaks(table.column(name)) for name in boundaries)]
+        breaks = [firsts, *(self.changes(table.column(name)) for name in boundaries)]
         self.breaks = np.unique(np.concatenate(breaks))
         self.wide_gaps = gaps = np.empty(0, dtype=np.intp)
         if time is not None:
@@ -104,11 +104,11 @@ class Recordings:
                 f"{firsts[codes < 0][0]}: fill it in or drop these rows."
             )
 
-    def _breaks(self, column: pd.Series) -> NDArray[np.intp]:
+    def changes(self, column: pd.Series) -> NDArray[np.intp]:
         """Return the sorted rows at which the value of a column changes."""
         if self.order is None:
             return runs(column)[0]
-        return changes(self.sorted(encode(column)[0])) + 1
+        return np.concatenate([[0], changes(self.sorted(encode(column)[0])) + 1])
 
     def sorted(self, values: NDArray) -> NDArray:
         """Return values of the rows of the table in sorted order."""

@@ -87,11 +87,6 @@ class Table:
         dtypes = self.frame.head(0).to_pandas().dtypes
         return [name for name in self.names if dtypes[name].kind in "iuf"]
 
-    def header(self, without: str | None) -> pd.DataFrame:
-        """Return the columns without rows, for scikit-learn to compare between fit and transform."""
-        names = [name for name in self.names if name != without]
-        return pd.DataFrame(np.empty((0, len(names))), columns=names)
-
     def column(self, name: str) -> pd.Series:
         """Return a column as a pandas Series that counts rows from 0."""
         return self.frame[name].to_pandas().reset_index(drop=True)
