@@ -47,7 +47,7 @@ pytestmark = [
     pytest.mark.usefixtures("cluster"),
     # Of fits that are sent in batches. As an error in joblib's event loop it leaves them waiting for ever.
     pytest.mark.filterwarnings("ignore:Sending large graph:UserWarning"),
-    pytest.mark.filterwarnings("ignore:.* recordings are left out:skaug.DataWarning"),
+    pytest.mark.filterwarnings("ignore:.* (are left out|windows contain a gap):skaug.DataWarning"),
 ]
 
 
