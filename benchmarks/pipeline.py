@@ -66,14 +66,14 @@ def main() -> None:
 
 def search_rows(table: pd.DataFrame) -> None:
     pipe = make_pipeline(SubjectWindower(features=TWO, target=TARGET), *steps())
-    grid = {"subjectwindower__window_size": SIZES, "synthefyaugmenter__n_synthetic": RATIOS}
+    grid = {"subjectwindower__window_size": SIZES, "synthefyaugmenter__ratio": RATIOS}
     search(pipe, grid, window_scorer("neg_mean_absolute_error")).fit(table)
 
 
 def search_windows(table: pd.DataFrame) -> None:
     for size in SIZES:
         windows = SubjectWindower(size, features=TWO, target=TARGET).fit_transform(table)
-        grid = {"synthefyaugmenter__n_synthetic": RATIOS}
+        grid = {"synthefyaugmenter__ratio": RATIOS}
         search(make_pipeline(*steps()), grid, "neg_mean_absolute_error").fit(windows, windows.y)
 
 

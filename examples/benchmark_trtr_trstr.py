@@ -25,7 +25,7 @@ parser.add_argument("--subject", default="subject")
 parser.add_argument("--window-size", type=int, default=512)
 parser.add_argument("--sampling-rate", type=float, default=64.0)
 parser.add_argument(
-    "--n-synthetic", type=float, default=1.0, help="ratio to the number of real windows"
+    "--ratio", type=float, default=1.0, help="number of synthetic windows per real one"
 )
 options = parser.parse_args()
 
@@ -49,7 +49,7 @@ models = {
 }
 for name, model in models.items():
     pipe = make_pipeline(
-        SynthefyAugmenter(n_synthetic=options.n_synthetic),
+        SynthefyAugmenter(ratio=options.ratio),
         WindowSpectrum(low=0.5, high=4.0, sampling_rate=options.sampling_rate),
         StandardScaler(),
         model,

@@ -25,7 +25,7 @@ search = GridSearchCV(
     pipe,
     {
         "subjectwindower__window_size": [256, 512, 1024],
-        "synthefyaugmenter__n_synthetic": [0.0, 0.5, 1.0],
+        "synthefyaugmenter__ratio": [0.0, 0.5, 1.0],
     },
     cv=SubjectKFold(3),
     scoring=row_scorer("neg_mean_absolute_error"),
@@ -35,7 +35,7 @@ search.fit(recordings)
 results = pd.DataFrame(search.cv_results_)
 table = results.pivot_table(
     index="param_subjectwindower__window_size",
-    columns="param_synthefyaugmenter__n_synthetic",
+    columns="param_synthefyaugmenter__ratio",
     values="mean_test_score",
 )
 print("MAE of heart_rate per row, in bpm:")

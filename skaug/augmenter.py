@@ -38,11 +38,13 @@ class SynthefyAugmenter(WindowStep):
     synthesizer : Synthesizer, optional
         Where synthetic windows come from. The default is `SurrogateSynthesizer`, which needs no network
         and costs nothing.
-    n_synthetic : float or int, default=1.0
-        How many synthetic windows to add. A float is the ratio to the real windows, applied subject by
-        subject; an int is a number of windows, spread over the subjects in proportion to theirs. A
-        request for more windows than there are conditions draws from the same conditions again. A
-        window that occurs several times, as in a bootstrap sample, counts once.
+    ratio : float, default=1.0
+        Number of synthetic windows per real window, 0 or more, applied subject by subject. Above 1,
+        further windows are drawn from the same conditions. A window that occurs several times, as in a
+        bootstrap sample, counts once.
+    n_synthetic : int, optional
+        Number of synthetic windows in all, in place of `ratio`. They are spread over the subjects in
+        proportion to their windows. If there are fewer conditions, further windows are drawn from them.
     train_on : {"real+synthetic", "real", "synthetic"}, default="real+synthetic"
         What the next steps are fitted on. In this order, these are the protocols TRSTR, TRTR (nothing
         is synthesized) and TSTR.
@@ -54,7 +56,7 @@ class SynthefyAugmenter(WindowStep):
         "divide", number)``. Each dict adds one synthetic window per chosen condition, so two dicts
         double the number. If the target is edited, the label follows.
     random_state : int, default=0
-        Seed of the choice of conditions. A larger request contains the smaller one, and the choice
+        Seed of the choice of conditions. A larger amount contains the smaller one, and the choice
         within a subject does not depend on the other subjects.
     first_draw : int, default=0
         The number of the first draw from each condition. Another number gives other synthetic windows
@@ -97,7 +99,8 @@ class SynthefyAugmenter(WindowStep):
         self,
         synthesizer: Synthesizer | None = None,
         *,
-        n_synthetic: float | int = 1.0,
+        ratio: float = 1.0,
+        n_synthetic: int | None = None,
         train_on: str = "real+synthetic",
         subjects: Sequence[Any] | None = None,
         variations: Sequence[Variation] | None = None,
@@ -105,6 +108,7 @@ class SynthefyAugmenter(WindowStep):
         first_draw: int = 0,
     ) -> None:
         self.synthesizer = synthesizer
+        self.ratio = ratio
         self.n_synthetic = n_synthetic
         self.train_on = train_on
         self.subjects = subjects
@@ -212,19 +216,16 @@ class SynthefyAugmenter(WindowStep):
         self.synthesis_seconds_ = time.perf_counter() - began
         self.n_synthetic_ = len(self.synthetic_windows_)
         if self.train_on == "synthetic" and self.n_synthetic_ == 0:
+            name = "ratio" if self.n_synthetic is None else "n_synthetic"
             raise ValueError(
-                f"train_on='synthetic' with n_synthetic={self.n_synthetic!r} makes no synthetic window of "
-                f"{self.n_real_} real ones, which leaves nothing to fit: use a larger n_synthetic."
+                f"train_on='synthetic' with {name}={getattr(self, name)!r} makes no synthetic window of "
+                f"{self.n_real_} real ones, which leaves nothing to fit: use a larger {name}."
             )
         return real
 
     def _check_parameters(self) -> None:
         require_choice("train_on", self.train_on, TRAIN_ON)
-        if not is_finite_number(self.n_synthetic) or self.n_synthetic < 0:
-            raise ValueError(
-                f"n_synthetic={self.n_synthetic!r} must be a ratio to the real windows (a float such as 0.5) "
-                "or a number of windows (an int such as 10), not below zero."
-            )
+        self._check_amount()
         if self.subjects is not None:
             require_list("subjects", self.subjects)
         require_random_state(
@@ -232,6 +233,27 @@ class SynthefyAugmenter(WindowStep):
             "every fold must choose the same conditions, so that a paid window serves all of them",
         )
         require_whole_number("first_draw", self.first_draw, 0)
+
+    def _check_amount(self) -> None:
+        """Raise unless `ratio` and `n_synthetic` say how many windows to synthesize."""
+        if not is_finite_number(self.ratio) or self.ratio < 0:
+            raise ValueError(
+                f"ratio={self.ratio!r} must be a number, 0 or more: the number of synthetic windows per "
+                "real one."
+            )
+        if self.n_synthetic is None:
+            return
+        require_whole_number(
+            "n_synthetic",
+            self.n_synthetic,
+            0,
+            "it counts synthetic windows in all. For a number per real window, use ratio",
+        )
+        if self.ratio != 1.0:
+            raise ValueError(
+                f"ratio={self.ratio!r} cannot be used beside n_synthetic={self.n_synthetic!r}: pass one of "
+                "them. A search over ratio needs n_synthetic=None."
+            )
 
     def _synthesize(self, real: Windows) -> Windows:
         synthesizer = SurrogateSynthesizer() if self.synthesizer is None else self.synthesizer
@@ -242,7 +264,7 @@ class SynthefyAugmenter(WindowStep):
                 "synthesizer that is conditioned on them."
             )
         check_variations(self.variations, real)
-        if self.n_synthetic == 0:
+        if (self.ratio if self.n_synthetic is None else self.n_synthetic) == 0:
             return real[:0]
         fitted: Synthesizer = clone(synthesizer).fit(real)
         conditions = self._conditions(real, fitted)
@@ -261,7 +283,9 @@ class SynthefyAugmenter(WindowStep):
                 f"{type(synthesizer).__name__} cannot be conditioned on any window of the subjects to fit "
                 "on: no condition is left."
             )
-        windows, draws = choose_conditions(candidates, self.n_synthetic, int(self.random_state))
+        windows, draws = choose_conditions(
+            candidates, float(self.ratio), self.n_synthetic, int(self.random_state)
+        )
         conditions = candidates[windows]._drawn(draws + int(self.first_draw))
         if self.variations is None or len(conditions) == 0:
             return conditions
@@ -277,7 +301,7 @@ class SynthefySampler(BaseEstimator):
 
     Parameters
     ----------
-    synthesizer, n_synthetic, train_on, subjects, variations, random_state
+    synthesizer, ratio, n_synthetic, train_on, subjects, variations, random_state
         As in `SynthefyAugmenter`.
 
     Attributes
@@ -304,13 +328,15 @@ class SynthefySampler(BaseEstimator):
         self,
         synthesizer: Synthesizer | None = None,
         *,
-        n_synthetic: float | int = 1.0,
+        ratio: float = 1.0,
+        n_synthetic: int | None = None,
         train_on: str = "real+synthetic",
         subjects: Sequence[Any] | None = None,
         variations: Sequence[Variation] | None = None,
         random_state: int = 0,
     ) -> None:
         self.synthesizer = synthesizer
+        self.ratio = ratio
         self.n_synthetic = n_synthetic
         self.train_on = train_on
         self.subjects = subjects

@@ -80,7 +80,7 @@ class Pipeline(sklearn_pipeline.Pipeline):
     >>> recordings = simulate_ppg(n_subjects=4, minutes=2)
     >>> pipe = make_pipeline(
     ...     SubjectWindower(window_size=512, features=["BVP", "ECG"], target="heart_rate"),
-    ...     SynthefyAugmenter(n_synthetic=0.5),
+    ...     SynthefyAugmenter(ratio=0.5),
     ...     WindowSpectrum(low=0.5, high=4, sampling_rate=64),
     ...     Ridge(),
     ... )

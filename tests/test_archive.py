@@ -104,11 +104,15 @@ def windower(**parameters: Any) -> SubjectWindower:
 
 
 def augmented(
-    archive: AgentArchive, table: pd.DataFrame, n: Any = 10, **parameters: Any
+    archive: AgentArchive,
+    table: pd.DataFrame,
+    n: int | None = 10,
+    ratio: float = 1.0,
+    **parameters: Any,
 ) -> Windows:
     """The synthetic windows added to those of the recordings."""
     return (
-        SynthefyAugmenter(archive, n_synthetic=n)
+        SynthefyAugmenter(archive, ratio=ratio, n_synthetic=n)
         .fit(windower(**parameters).fit_transform(table))
         .synthetic_windows_
     )
@@ -695,8 +699,8 @@ def test_a_larger_request_contains_the_smaller_one_subject_by_subject(
     archive = AgentArchive(zipped(path, table))
     X = notebook_windows(table)[0]
     before: list[np.ndarray] = []
-    for n in (1, 4, 9, 0.5, 1.0):
-        synthetic = augmented(archive, recordings, n)
+    for n, ratio in ((1, 1.0), (4, 1.0), (9, 1.0), (None, 0.5), (None, 1.0)):
+        synthetic = augmented(archive, recordings, n, ratio)
         windows = list(synthetic.to_numpy())
         for earlier in before:
             assert any(np.array_equal(earlier, window) for window in windows)
@@ -710,7 +714,7 @@ def test_a_larger_request_contains_the_smaller_one_subject_by_subject(
 def test_a_ratio_counts_only_subjects_in_the_archive(
     path: Path, recordings: pd.DataFrame, of_s1: pd.DataFrame
 ) -> None:
-    synthetic = augmented(AgentArchive(zipped(path, of_s1), subject="S1"), recordings, 0.5)
+    synthetic = augmented(AgentArchive(zipped(path, of_s1), subject="S1"), recordings, None, 0.5)
     assert len(synthetic) == 6  # of the 12 windows of S1
 
 
@@ -776,9 +780,9 @@ def test_a_search_works_if_every_fold_trains_on_the_subject(
     assert np.isfinite(search.fit(recordings).cv_results_["mean_test_score"]).all()
 
 
-@pytest.mark.parametrize(("n", "n_requested"), [(11, 11), (100, 100), (1.0, 12)])
+@pytest.mark.parametrize(("n", "n_requested"), [(11, 11), (100, 100), (None, 12)])
 def test_requesting_more_windows_than_the_archive_holds_is_an_error(
-    path: Path, recordings: pd.DataFrame, of_s1: pd.DataFrame, n: Any, n_requested: int
+    path: Path, recordings: pd.DataFrame, of_s1: pd.DataFrame, n: int | None, n_requested: int
 ) -> None:
     archive = AgentArchive(zipped(path, of_s1), subject="S1")
     with pytest.raises(

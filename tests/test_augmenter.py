@@ -72,9 +72,9 @@ def windows_of(**counts: int) -> Windows:
     return Windows.from_arrays(X, y=60.0 + np.arange(n), groups=groups)
 
 
-def requests(windows: Windows, n_synthetic: Any, **parameters: Any) -> list[tuple[Any, int, int]]:
+def requests(windows: Windows, **parameters: Any) -> list[tuple[Any, int, int]]:
     """The subject, first row and draw of every requested window, in order."""
-    augmenter = SynthefyAugmenter(Negative(), n_synthetic=n_synthetic, **parameters)
+    augmenter = SynthefyAugmenter(Negative(), **parameters)
     origins = augmenter.fit(windows).synthetic_windows_.origins
     return list(origins.itertuples(index=False, name=None))
 
@@ -114,11 +114,11 @@ def test_train_on_real_synthesizes_nothing() -> None:
     assert len(augmenter.synthetic_windows_) == 0
 
 
-@pytest.mark.parametrize("n_synthetic", [0, 0.0])
-def test_n_synthetic_of_zero_synthesizes_nothing(n_synthetic: float) -> None:
+@pytest.mark.parametrize("amount", [{"ratio": 0}, {"ratio": 0.0}, {"n_synthetic": 0}])
+def test_an_amount_of_zero_synthesizes_nothing(amount: dict[str, float]) -> None:
     log: list[Any] = []
     windows = windows_of(A=3, B=2)
-    augmented = SynthefyAugmenter(Negative(log), n_synthetic=n_synthetic).fit_transform(windows)
+    augmented = SynthefyAugmenter(Negative(log), **amount).fit_transform(windows)
     assert log == []
     assert_array_equal(augmented.to_numpy(), windows.to_numpy())
     assert np.asarray(augmented).shape == windows.shape
@@ -135,7 +135,7 @@ def test_the_numbers_of_windows_are_attributes() -> None:
 def test_the_synthesizer_is_fitted_to_the_training_windows_and_called_once() -> None:
     log: list[Any] = []
     windows = windows_of(A=3, B=2)
-    SynthefyAugmenter(Negative(log), n_synthetic=0.5).fit(windows)
+    SynthefyAugmenter(Negative(log), ratio=0.5).fit(windows)
     assert [what for what, _ in log] == ["fit", "synthesize"]
     assert_array_equal(log[0][1].to_numpy(), windows.to_numpy())
     assert not log[1][1].is_synthetic.any()
@@ -166,7 +166,7 @@ def test_the_default_is_one_surrogate_per_window(windows: Windows) -> None:
 @given(SUBJECTS, RATIOS)
 @settings(deadline=None)
 def test_a_ratio_is_applied_subject_by_subject(counts: dict[str, int], ratio: float) -> None:
-    n_requests = Counter(subject for subject, _, _ in requests(windows_of(**counts), ratio))
+    n_requests = Counter(subject for subject, _, _ in requests(windows_of(**counts), ratio=ratio))
     for subject, n in counts.items():
         # rounded to the nearest number, halves up; rounding of the ratio itself may decide a half
         assert abs(n_requests[subject] - ratio * n) <= 0.5 + 1e-9
@@ -175,7 +175,9 @@ def test_a_ratio_is_applied_subject_by_subject(counts: dict[str, int], ratio: fl
 @given(SUBJECTS, st.integers(0, 60))
 @settings(deadline=None)
 def test_a_count_is_spread_in_proportion(counts: dict[str, int], n_synthetic: int) -> None:
-    n_requests = Counter(subject for subject, _, _ in requests(windows_of(**counts), n_synthetic))
+    n_requests = Counter(
+        subject for subject, _, _ in requests(windows_of(**counts), n_synthetic=n_synthetic)
+    )
     assert n_requests.total() == n_synthetic
     share = n_synthetic / sum(counts.values())
     for subject, n in counts.items():
@@ -188,7 +190,7 @@ def test_a_count_is_spread_in_proportion(counts: dict[str, int], n_synthetic: in
 def test_every_window_is_a_condition_once_before_one_is_a_condition_again(
     counts: dict[str, int], n_synthetic: int
 ) -> None:
-    requested = requests(windows_of(**counts), n_synthetic)
+    requested = requests(windows_of(**counts), n_synthetic=n_synthetic)
     assert len(set(requested)) == len(requested)
     for subject, n in counts.items():
         own = [(first_row, draw) for name, first_row, draw in requested if name == subject]
@@ -203,28 +205,34 @@ def test_every_window_is_a_condition_once_before_one_is_a_condition_again(
     ("ratio", "expected"), [(0.499, 0), (0.5, 1), (1.499, 1), (1.5, 2), (2.499, 2), (2.5, 3)]
 )
 def test_halves_are_rounded_up(ratio: float, expected: int) -> None:
-    assert len(requests(windows_of(A=1), ratio)) == expected
+    assert len(requests(windows_of(A=1), ratio=ratio)) == expected
 
 
 @pytest.mark.parametrize(
-    ("n_synthetic", "expected"),
+    ("ratio", "expected"),
     [
-        (1, 1),
+        (1, 9),
         (1.0, 9),
-        (np.int64(1), 1),
+        (np.int64(1), 9),
         (np.float32(1), 9),
         (0.5, 5),
         (Fraction(1, 3), 3),
+        (2, 18),
         (2.5, 23),
     ],
 )
-def test_whole_numbers_count_and_floats_are_ratios(n_synthetic: Any, expected: int) -> None:
+def test_a_ratio_may_be_any_kind_of_number(ratio: Any, expected: int) -> None:
     """The half of three, four and two windows is 1.5, 2 and 1, of which a half is rounded up."""
-    assert len(requests(windows_of(A=3, B=4, C=2), n_synthetic)) == expected
+    assert len(requests(windows_of(A=3, B=4, C=2), ratio=ratio)) == expected
+
+
+@pytest.mark.parametrize("n_synthetic", [1, np.int64(1)])
+def test_n_synthetic_counts_windows_in_all(n_synthetic: Any) -> None:
+    assert len(requests(windows_of(A=3, B=4, C=2), n_synthetic=n_synthetic)) == 1
 
 
 def test_a_huge_request_repeats_the_conditions() -> None:
-    requested = requests(windows_of(A=3, B=2), 100_000)
+    requested = requests(windows_of(A=3, B=2), n_synthetic=100_000)
     assert Counter((subject, row) for subject, row, _ in requested) == Counter(
         {(subject, SIZE * i): 20_000 for subject, n in (("A", 3), ("B", 2)) for i in range(n)}
     )
@@ -233,10 +241,10 @@ def test_a_huge_request_repeats_the_conditions() -> None:
 
 def test_a_ratio_too_small_for_a_window_adds_none() -> None:
     windows = windows_of(A=3, B=2)
-    assert requests(windows, 0.1) == []
-    assert SynthefyAugmenter(n_synthetic=0.1).fit_transform(windows).shape == windows.shape
-    with pytest.raises(ValueError, match=r"n_synthetic=0\.1 makes no synthetic window of 5 real"):
-        SynthefyAugmenter(n_synthetic=0.1, train_on="synthetic").fit(windows)
+    assert requests(windows, ratio=0.1) == []
+    assert SynthefyAugmenter(ratio=0.1).fit_transform(windows).shape == windows.shape
+    with pytest.raises(ValueError, match=r"ratio=0\.1 makes no synthetic window of 5 real"):
+        SynthefyAugmenter(ratio=0.1, train_on="synthetic").fit(windows)
 
 
 # The order of the requests
@@ -248,8 +256,8 @@ def test_a_larger_count_begins_with_the_smaller_count(
     counts: dict[str, int], few: int, more: int, seed: int
 ) -> None:
     windows = windows_of(**counts)
-    larger = requests(windows, few + more, random_state=seed)
-    assert requests(windows, few, random_state=seed) == larger[:few]
+    larger = requests(windows, n_synthetic=few + more, random_state=seed)
+    assert requests(windows, n_synthetic=few, random_state=seed) == larger[:few]
 
 
 @given(SUBJECTS, RATIOS, RATIOS)
@@ -258,7 +266,7 @@ def test_a_larger_ratio_begins_with_the_smaller_ratio(
     counts: dict[str, int], one: float, other: float
 ) -> None:
     windows = windows_of(**counts)
-    smaller, larger = (requests(windows, ratio) for ratio in sorted((one, other)))
+    smaller, larger = (requests(windows, ratio=ratio) for ratio in sorted((one, other)))
     assert larger[: len(smaller)] == smaller
 
 
@@ -266,8 +274,8 @@ def test_a_larger_ratio_begins_with_the_smaller_ratio(
 @settings(deadline=None)
 def test_counts_and_ratios_choose_in_the_same_order(counts: dict[str, int], ratio: float) -> None:
     windows = windows_of(**counts)
-    requested = requests(windows, ratio)
-    assert requests(windows, len(requested)) == requested
+    requested = requests(windows, ratio=ratio)
+    assert requests(windows, n_synthetic=len(requested)) == requested
 
 
 @given(SUBJECTS, RATIOS, st.data())
@@ -280,9 +288,13 @@ def test_folds_that_share_a_subject_request_the_same_windows(
     others = data.draw(st.sets(st.sampled_from(sorted(counts))))
     fold = windows[np.isin(windows.groups, [subject, *others])]
     alone = windows[windows.groups == subject]
-    expected = [requested for requested in requests(windows, ratio) if requested[0] == subject]
-    assert [requested for requested in requests(fold, ratio) if requested[0] == subject] == expected
-    assert requests(alone, ratio) == expected
+    expected = [
+        requested for requested in requests(windows, ratio=ratio) if requested[0] == subject
+    ]
+    assert [
+        requested for requested in requests(fold, ratio=ratio) if requested[0] == subject
+    ] == expected
+    assert requests(alone, ratio=ratio) == expected
 
 
 @given(SUBJECTS, st.integers(1, 30), st.randoms(use_true_random=False))
@@ -293,32 +305,38 @@ def test_the_order_of_the_windows_does_not_matter(
     windows = windows_of(**counts)
     order = list(range(len(windows)))
     random.shuffle(order)
-    expected = requests(windows, n_synthetic)
-    assert requests(windows[order], n_synthetic) == expected
+    expected = requests(windows, n_synthetic=n_synthetic)
+    assert requests(windows[order], n_synthetic=n_synthetic) == expected
     names = sorted(counts, key=lambda _: random.random())
-    assert requests(windows_of(**{name: counts[name] for name in names}), n_synthetic) == expected
+    assert (
+        requests(windows_of(**{name: counts[name] for name in names}), n_synthetic=n_synthetic)
+        == expected
+    )
 
 
 def test_another_seed_chooses_other_windows() -> None:
     windows = windows_of(A=30, B=30)
-    requested = {tuple(requests(windows, 6, random_state=seed)) for seed in range(20)}
+    requested = {tuple(requests(windows, n_synthetic=6, random_state=seed)) for seed in range(20)}
     assert len(requested) == 20  # there are 30 · 29 · 28 ordered choices per subject
 
 
 def test_subjects_spelled_alike_stay_apart() -> None:
     groups = np.array([1, "1", 1, "1"], dtype=object)
     windows = Windows.from_arrays(np.zeros((4, SIZE, 1)), groups=groups)
-    requested = requests(windows, 1.0)
+    requested = requests(windows)
     assert sorted(requested, key=str) == sorted(
         [(1, 0, 0), (1, SIZE, 0), ("1", 0, 0), ("1", SIZE, 0)], key=str
     )
-    assert Counter(type(subject) for subject, _, _ in requests(windows, 0.5)) == {int: 1, str: 1}
+    assert Counter(type(subject) for subject, _, _ in requests(windows, ratio=0.5)) == {
+        int: 1,
+        str: 1,
+    }
 
 
 @pytest.mark.parametrize("groups", [None, ["A"] * 4, [7] * 4])
 def test_one_subject_or_none_at_all_is_enough(groups: Any) -> None:
     windows = Windows.from_arrays(np.ones((4, SIZE, 1)), groups=groups)
-    requested = requests(windows, 6)
+    requested = requests(windows, n_synthetic=6)
     assert len(set(requested)) == 6
     assert {subject for subject, _, _ in requested} == {None if groups is None else groups[0]}
 
@@ -328,7 +346,7 @@ def test_windows_of_a_bootstrap_sample_count_once() -> None:
     sample = resample(windows, n_samples=30, random_state=0)
     once = windows[np.unique(sample.y.astype(int) - 60)]
     assert len(once) < 30
-    assert requests(sample, 1.0) == requests(once, 1.0)
+    assert requests(sample) == requests(once)
     augmented = SynthefyAugmenter().fit_transform(sample)
     assert len(augmented) == 30 + len(once)
 
@@ -338,9 +356,9 @@ def test_windows_of_a_bootstrap_sample_count_once() -> None:
 
 def test_conditions_are_of_the_chosen_subjects() -> None:
     windows = windows_of(A=3, B=2, C=4)
-    everybody = requests(windows, 1.0)
+    everybody = requests(windows)
     for subjects in (["C", "A"], ("A", "C"), np.array(["A", "C"]), {"A", "C"}, ["A", "C", "Z"]):
-        requested = requests(windows, 1.0, subjects=subjects)
+        requested = requests(windows, subjects=subjects)
         assert requested == [request for request in everybody if request[0] != "B"]
     augmented = SynthefyAugmenter(subjects=["B"]).fit_transform(windows)
     assert not augmented[:9].is_synthetic.any()
@@ -349,20 +367,20 @@ def test_conditions_are_of_the_chosen_subjects() -> None:
 
 def test_numbered_subjects_are_chosen_by_number() -> None:
     windows = Windows.from_arrays(np.ones((4, SIZE, 1)), groups=[1, 1, 2, 3])
-    assert {subject for subject, _, _ in requests(windows, 1.0, subjects=[1, 3])} == {1, 3}
+    assert {subject for subject, _, _ in requests(windows, subjects=[1, 3])} == {1, 3}
     with pytest.raises(ValueError, match=r"None of subjects=\['1'\].* of 1, 2, 3"):
-        requests(windows, 1.0, subjects=["1"])
+        requests(windows, subjects=["1"])
 
 
 @pytest.mark.parametrize("subjects", [["Z"], [], ["a"], [None]])
 def test_choosing_only_absent_subjects_is_an_error(subjects: list[Any]) -> None:
     with pytest.raises(ValueError, match=r"None of subjects=.* of A, B: no condition is left"):
-        requests(windows_of(A=3, B=2), 1.0, subjects=subjects)
+        requests(windows_of(A=3, B=2), subjects=subjects)
 
 
 def test_choosing_subjects_of_windows_without_subjects_is_an_error() -> None:
     with pytest.raises(ValueError, match="the windows have no subjects"):
-        requests(Windows.from_arrays(np.ones((4, SIZE, 1))), 1.0, subjects=["A"])
+        requests(Windows.from_arrays(np.ones((4, SIZE, 1))), subjects=["A"])
 
 
 # Labels
@@ -514,17 +532,26 @@ def test_nothing_left_to_fit_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"n_synthetic": -1}, "n_synthetic=-1 must be"),
-        ({"n_synthetic": -0.5}, "not below zero"),
-        ({"n_synthetic": np.nan}, "n_synthetic=nan"),
+        ({"ratio": -1}, "ratio=-1 must be a number, 0 or more"),
+        ({"ratio": -0.5}, "ratio=-0.5"),
+        ({"ratio": np.nan}, "ratio=nan"),
+        ({"ratio": np.inf}, "ratio=inf"),
+        ({"ratio": "all"}, "ratio='all'"),
+        ({"ratio": None}, "ratio=None"),
+        ({"ratio": True}, "ratio=True"),
+        ({"ratio": [1]}, r"ratio=\[1\]"),
+        ({"n_synthetic": -1}, "n_synthetic=-1 must be a whole number, 0 or more"),
+        ({"n_synthetic": 0.5}, "n_synthetic=0.5 must be a whole number.* use ratio"),
+        ({"n_synthetic": 2.0}, "n_synthetic=2.0 must be a whole number.* use ratio"),
         ({"n_synthetic": np.inf}, "n_synthetic=inf"),
         ({"n_synthetic": "all"}, "n_synthetic='all'"),
-        ({"n_synthetic": None}, "n_synthetic=None"),
         ({"n_synthetic": True}, "n_synthetic=True"),
-        ({"n_synthetic": [1]}, r"n_synthetic=\[1\]"),
+        ({"ratio": 0.5, "n_synthetic": 4}, "ratio=0.5 .*beside n_synthetic=4: pass one of them"),
+        ({"ratio": -1, "train_on": "real"}, "ratio=-1"),
+        ({"train_on": "synthetic", "ratio": 0}, "use a larger ratio"),
         ({"train_on": "both"}, "train_on='both' is unknown.*'real', 'synthetic'"),
         ({"train_on": None}, "train_on=None"),
-        ({"train_on": "synthetic", "n_synthetic": 0}, "leaves nothing to fit"),
+        ({"train_on": "synthetic", "n_synthetic": 0}, "use a larger n_synthetic"),
         ({"subjects": "A"}, r"subjects='A' must be a list: \['A'\]"),
         ({"subjects": 1}, r"subjects=1 must be a list: \[1\]"),
         ({"random_state": None}, "random_state=None must be a whole number, 0 or more: every fold"),
@@ -599,7 +626,7 @@ def test_fitting_changes_no_parameter() -> None:
 
 def test_fitting_again_returns_the_same_windows() -> None:
     windows, other = windows_of(A=3, B=2), windows_of(C=4)
-    augmenter = SynthefyAugmenter(n_synthetic=1.5)
+    augmenter = SynthefyAugmenter(ratio=1.5)
     first = joblib.hash(augmenter.fit_transform(windows))
     assert joblib.hash(augmenter.fit_transform(windows)) == first
     augmenter.fit(other)
@@ -631,7 +658,7 @@ def test_set_output_leaves_windows_as_they_are() -> None:
 def test_a_search_varies_the_number_and_what_to_train_on(windows: Windows) -> None:
     pipe = make_pipeline(SynthefyAugmenter(), WindowStatistics(), Ridge())
     grid = {
-        "synthefyaugmenter__n_synthetic": [0, 0.5, 20],
+        "synthefyaugmenter__ratio": [0, 0.5, 1],
         "synthefyaugmenter__train_on": ["real", "real+synthetic"],
     }
     search = GridSearchCV(pipe, grid, cv=SubjectKFold(2), scoring="neg_mean_absolute_error")

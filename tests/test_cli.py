@@ -249,7 +249,7 @@ def test_compare_prints_and_writes_the_scores_of_python(
     windower = SubjectWindower(256, 128, features=["BVP", "ECG"], target="heart_rate")
     expected = compare_protocols(
         make_pipeline(
-            SynthefyAugmenter(n_synthetic=0.5),
+            SynthefyAugmenter(ratio=0.5),
             WindowSpectrum(0.5, 4, 32),
             StandardScaler(),
             Ridge(),
@@ -354,7 +354,7 @@ def test_a_count_is_not_a_ratio(table: Path, capsys: pytest.CaptureFixture[str])
     shown = capsys.readouterr().out
     assert rows_of(shown)["TSTR"][0] == 10
     assert "difference" not in shown
-    assert main([*options, "--protocol", "TSTR", "--n-synthetic", "1.0"]) == 0
+    assert main([*options, "--protocol", "TSTR", "--ratio", "1"]) == 0
     windows_a_subject = (60 * 32 - 256) // 128 + 1
     assert rows_of(capsys.readouterr().out)["TSTR"][0] == 5 * windows_a_subject
 
@@ -501,8 +501,15 @@ def test_an_error_names_options_of_the_command(
         ("compare", "--max-gap", "0", "'0' must be above 0"),
         ("compare", "--sampling-rate", "0", "'0' must be a number above 0"),
         ("compare", "--high", "nan", "'nan' must be a number above 0"),
-        ("compare", "--n-synthetic", "x", "'x' must be a ratio such as 0.5 or a count such as 10"),
-        ("compare", "--n-synthetic", "-1", "'-1' must be a ratio"),
+        ("compare", "--ratio", "x", "'x' must be a number, 0 or more"),
+        ("compare", "--ratio", "-0.5", "'-0.5' must be a number, 0 or more"),
+        ("compare", "--n-synthetic", "-1", "'-1' must be a whole number, 0 or more"),
+        (
+            "compare",
+            "--n-synthetic",
+            "0.5",
+            "'0.5' must be a whole number, 0 or more; for a number ",
+        ),
         ("compare", "--repeats", "0", "'0' must be a whole number, 1 or more"),
         ("compare", "--rope", "inf", "'inf' must be a number above 0"),
         ("compare", "--seed", "-1", "'-1' must be a whole number, 0 or more"),

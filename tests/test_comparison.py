@@ -306,4 +306,4 @@ def test_the_verdict_mentions_doubts(real: np.ndarray) -> None:
     assert "subjects are on both sides" in shared.verdict()
     none = comparison_of({"TRTR": real, "TRSTR": real})
     none.scores["n_synthetic"] = 0
-    assert none.verdict() == "No synthetic windows were added: use a larger n_synthetic."
+    assert none.verdict() == "No synthetic windows were added: use a larger ratio."

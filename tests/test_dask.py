@@ -341,7 +341,7 @@ def test_a_model_is_fitted_partition_by_partition(table: pd.DataFrame) -> None:
 def test_partitions_are_augmented_with_the_windows_that_the_whole_table_is(
     table: pd.DataFrame,
 ) -> None:
-    augmenter = SynthefyAugmenter(n_synthetic=0.5)
+    augmenter = SynthefyAugmenter(ratio=0.5)
     lazy = windower_of().fit_transform(frame_of(table, PARTS))
     parts = dask.compute(*map(dask.delayed(augmenter.fit_transform), lazy.partitions))
     given = Windows.concatenate([part[part.is_synthetic] for part in parts])
@@ -396,7 +396,7 @@ def test_folds_and_grid_points_on_the_cluster_score_as_in_this_process(
     pipe, cv = pipeline_of(), SubjectKFold(3)
     pipe.steps.insert(2, ("noted", FunctionTransformer(noted)))
     here = cross_validate(pipe, windows, windows.y, cv=cv, scoring=MAE)["test_score"]
-    grid = {"ridge__alpha": [0.1, 10.0], "synthefyaugmenter__n_synthetic": [0.5, 1.0]}
+    grid = {"ridge__alpha": [0.1, 10.0], "synthefyaugmenter__ratio": [0.5, 1.0]}
     search = GridSearchCV(pipe, grid, cv=cv, scoring=MAE, error_score="raise")
     search_here = search.fit(windows, windows.y).cv_results_["mean_test_score"]
     (tmp_path / str(os.getpid())).unlink()
@@ -435,7 +435,7 @@ def test_folds_and_grid_points_on_the_cluster_pay_for_each_window_once(
         api = SynthefyAPI("me", "ppg", "job", base_url=service.base_url, store=tmp_path)
         search = GridSearchCV(
             pipeline_of(api),
-            {"ridge__alpha": [0.1, 10.0], "synthefyaugmenter__n_synthetic": [0.5, 1.0]},
+            {"ridge__alpha": [0.1, 10.0], "synthefyaugmenter__ratio": [0.5, 1.0]},
             cv=LeaveOneSubjectOut(),
             scoring=MAE,
             error_score="raise",

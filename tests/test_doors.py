@@ -149,7 +149,7 @@ def test_two_processes_give_the_scores_of_one(case: Case) -> None:
 def test_a_grid_search_tunes_every_step(case: Case, windows: Windows) -> None:
     grid = {
         "synthefyaugmenter__train_on": ["real", "real+synthetic"],
-        "synthefyaugmenter__n_synthetic": [1.0, 5],
+        "synthefyaugmenter__ratio": [1.0, 0.5],
         case.alpha: [1.0, 100.0],
     }
     if case.samples == "rows":
@@ -164,7 +164,7 @@ def test_a_grid_search_tunes_every_step(case: Case, windows: Windows) -> None:
                 results["param_synthefyaugmenter__train_on"]
                 == ("real+synthetic" if synthetic else "real")
             )
-            & (results["param_synthefyaugmenter__n_synthetic"] == 1.0)
+            & (results["param_synthefyaugmenter__ratio"] == 1.0)
             & (results[f"param_{case.alpha}"] == alpha)
         ]
         if case.samples == "rows":

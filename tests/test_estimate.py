@@ -81,7 +81,9 @@ def windower() -> SubjectWindower:
 def pipeline_of(
     api: SynthefyAPI, *, door: str = "skaug", head: bool = True, **parameters: Any
 ) -> Pipeline:
-    augmenter = SynthefyAugmenter(api, **{"n_synthetic": 0.5, **parameters})
+    if "n_synthetic" not in parameters:
+        parameters.setdefault("ratio", 0.5)
+    augmenter = SynthefyAugmenter(api, **parameters)
     steps = [("window", windower())] * head + [
         ("augment", augmenter),
         ("flatten", WindowFlattener()),
@@ -162,7 +164,7 @@ def test_splits_are_those_of_cross_validation(
 
 def test_splits_may_be_a_list(server: FaultServer, api: SynthefyAPI, table: pd.DataFrame) -> None:
     cv = list(LeaveOneSubjectOut().split(table))[:2]
-    estimate = check(server, pipeline_of(api, n_synthetic=1.0), table, cv=cv)
+    estimate = check(server, pipeline_of(api, ratio=1.0), table, cv=cv)
     assert estimate.distinct == N_SUBJECTS * N_WINDOWS
 
 
@@ -186,16 +188,16 @@ def test_further_draws_and_variations_count(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
 ) -> None:
     variations = [{"heart_rate": ("add", 10)}, {"heart_rate": ("add", 20)}]
-    pipe = pipeline_of(api, n_synthetic=2.0, variations=variations)
+    pipe = pipeline_of(api, ratio=2.0, variations=variations)
     assert check(server, pipe, table).new == 4 * N_SUBJECTS * N_WINDOWS
 
 
 def test_a_stored_window_is_not_new(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
 ) -> None:
-    run(pipeline_of(api, n_synthetic=0.5), table)
+    run(pipeline_of(api, ratio=0.5), table)
     paid = len(server.requests)
-    estimate = check(server, pipeline_of(api, n_synthetic=1.0), table)
+    estimate = check(server, pipeline_of(api, ratio=1.0), table)
     assert (estimate.stored, estimate.new) == (paid, N_SUBJECTS * N_WINDOWS - paid)
 
 
@@ -211,7 +213,7 @@ def test_a_damaged_window_is_new(
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"train_on": "real"}, {"n_synthetic": 0}, {"synthesizer": SurrogateSynthesizer()}],
+    [{"train_on": "real"}, {"ratio": 0}, {"synthesizer": SurrogateSynthesizer()}],
 )
 def test_no_request_costs_nothing(
     api: SynthefyAPI, table: pd.DataFrame, parameters: dict[str, Any]
@@ -249,7 +251,7 @@ def test_a_grid_pays_for_its_largest_candidate(
     alpha = "ridge__alpha" if door == "skaug" else "ridge__estimator__alpha"
     search = GridSearchCV(
         pipeline_of(api, door=door, head=head),
-        {"augment__n_synthetic": [0.2, 0.5, 1.0], alpha: [1.0, 10.0]},
+        {"augment__ratio": [0.2, 0.5, 1.0], alpha: [1.0, 10.0]},
         cv=SubjectKFold(2),
         scoring=MAE,
         refit=refit,
@@ -316,7 +318,7 @@ def test_the_refit_is_counted_for_the_candidate_that_requests_most(
 ) -> None:
     # A single split: two subjects are left for the refit, and the scores decide which candidate wins.
     cv = [tuple(np.flatnonzero(table["subject"].isin(who)) for who in (["S1", "S2"], ["S3", "S4"]))]
-    grid = {"augment__n_synthetic": [0.5, 1.0], "augment__random_state": [0, 1]}
+    grid = {"augment__ratio": [0.5, 1.0], "augment__random_state": [0, 1]}
     search = GridSearchCV(pipeline_of(api), grid, cv=cv, scoring=MAE, refit=_Winners(winner))
     estimate = check(server, search, table, at_most=True)
     assert (
@@ -349,7 +351,7 @@ def test_a_randomized_search_is_predicted_from_its_seed(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, seed: Any
 ) -> None:
     search = RandomizedSearchCV(
-        pipeline_of(api),
+        pipeline_of(api, n_synthetic=1),
         {"augment__n_synthetic": list(range(1, 25)), "ridge__alpha": [1, 2]},
         n_iter=3,
         cv=SubjectKFold(2),
@@ -371,7 +373,10 @@ def test_a_search_within_folds_is_predicted(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
 ) -> None:
     search = GridSearchCV(
-        pipeline_of(api), {"augment__n_synthetic": [1, 4]}, cv=SubjectKFold(2), scoring=MAE
+        pipeline_of(api, n_synthetic=1),
+        {"augment__n_synthetic": [1, 4]},
+        cv=SubjectKFold(2),
+        scoring=MAE,
     )
     estimate = check(server, search, table, cv=SubjectKFold(2), at_most=True)
     # Two outer folds; in each of them two inner ones of 1 + 4 windows, and a refit of 4.
@@ -392,14 +397,14 @@ def test_searches_and_transformed_targets_may_be_nested(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
 ) -> None:
     scaled = TransformedTargetRegressor(
-        pipeline_of(api, head=False), func=np.log, inverse_func=np.exp
+        pipeline_of(api, head=False, n_synthetic=1), func=np.log, inverse_func=np.exp
     )
     windows = windower().fit_transform(table)
     grid = {"regressor__augment__n_synthetic": [2, 8]}
     search = GridSearchCV(scaled, grid, cv=SubjectKFold(2), scoring="neg_mean_absolute_error")
     check(server, search, windows, windows.y, at_most=True)
     within = GridSearchCV(
-        pipeline_of(api, head=False),
+        pipeline_of(api, head=False, n_synthetic=1),
         {"augment__n_synthetic": [2, 8]},
         cv=SubjectKFold(2),
         scoring=MAE,
@@ -578,7 +583,7 @@ def test_the_estimator_is_not_changed(
 ) -> None:
     cache = tmp_path / "cache"
     pipe = pipeline_of(api).set_params(memory=str(cache))
-    grid = {"augment__n_synthetic": [0.5, 1.0], "ridge__alpha": [1, 10]}
+    grid = {"augment__ratio": [0.5, 1.0], "ridge__alpha": [1, 10]}
     search = GridSearchCV(pipe, grid, cv=SubjectKFold(2), scoring=MAE)
     before = repr(search.get_params())
     first, second = estimate_calls(search, table), estimate_calls(search, table)
@@ -601,7 +606,7 @@ def test_a_lambda_may_be_a_parameter(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
 ) -> None:
     pipe = pipeline_of(api).set_params(window__target_agg=lambda block: block.max(axis=1))
-    grid = {"augment__n_synthetic": [0.5, 1.0]}
+    grid = {"augment__ratio": [0.5, 1.0]}
     check(server, GridSearchCV(pipe, grid, cv=SubjectKFold(2), scoring=MAE), table)
 
 

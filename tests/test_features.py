@@ -50,7 +50,7 @@ def twelve() -> Windows:
 
 @pytest.fixture
 def augmented(twelve: Windows) -> Windows:
-    return SynthefyAugmenter(n_synthetic=0.5).fit_transform(twelve)
+    return SynthefyAugmenter(ratio=0.5).fit_transform(twelve)
 
 
 @pytest.fixture

@@ -30,8 +30,8 @@ def test_imbalanced_learns_pipeline_scores_like_ours(
 ) -> None:
     imblearn = pytest.importorskip("imblearn.pipeline")
     windower = SubjectWindower(256, 128, features=["BVP", "ECG"], target="heart_rate")
-    theirs = imblearn.make_pipeline(SynthefySampler(n_synthetic=0.5), spectrum(), Ridge())
-    ours = skaug.make_pipeline(SynthefyAugmenter(n_synthetic=0.5), spectrum(), Ridge())
+    theirs = imblearn.make_pipeline(SynthefySampler(ratio=0.5), spectrum(), Ridge())
+    ours = skaug.make_pipeline(SynthefyAugmenter(ratio=0.5), spectrum(), Ridge())
     expected = cross_val_score(
         ours, windows, windows.y, cv=SubjectKFold(3), scoring="neg_mean_absolute_error"
     )
@@ -40,7 +40,7 @@ def test_imbalanced_learns_pipeline_scores_like_ours(
     )
     assert_allclose(scores, expected)
     of_rows = cross_val_score(
-        imblearn.make_pipeline(windower, SynthefySampler(n_synthetic=0.5), spectrum(), Ridge()),
+        imblearn.make_pipeline(windower, SynthefySampler(ratio=0.5), spectrum(), Ridge()),
         recordings,
         recordings["heart_rate"],
         cv=SubjectKFold(3),

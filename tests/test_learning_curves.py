@@ -16,8 +16,8 @@ from skaug.model_selection import SubjectKFold
 from skaug.synthesis import Synthesizer
 
 
-def pipeline(synthesizer: Synthesizer | None = None, n_synthetic: float = 1.0) -> Any:
-    augmenter = SynthefyAugmenter(synthesizer, n_synthetic=n_synthetic)
+def pipeline(synthesizer: Synthesizer | None = None, **amount: Any) -> Any:
+    augmenter = SynthefyAugmenter(synthesizer, **amount)
     return make_pipeline(augmenter, WindowSpectrum(0.5, 4.0, 32), Ridge())
 
 
@@ -28,7 +28,7 @@ def test_each_ratio_has_the_scores_of_a_comparison_with_that_ratio(windows: Wind
     assert curve.scores["ratio"].unique().tolist() == [0, 0.5, 2]
     for ratio in (0.5, 2.0):
         scores = compare_protocols(
-            pipeline(n_synthetic=ratio), windows, cv=SubjectKFold(3), progress=False
+            pipeline(ratio=ratio), windows, cv=SubjectKFold(3), progress=False
         ).scores.set_index("protocol")
         at = curve.scores.set_index("ratio")
         assert_array_equal(at.loc[ratio, "score"], scores.loc["TRSTR", "score"])
@@ -118,6 +118,14 @@ def test_two_processes_give_the_scores_of_one(windows: Windows) -> None:
         for n in (1, 2)
     )
     assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("varied", [{"ratios": (1,)}, {"n_subjects": (2, 4)}])
+def test_a_number_of_windows_in_all_has_no_learning_curve(
+    windows: Windows, varied: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match=r"n_synthetic=10 is a number in all.* n_synthetic=None"):
+        learning_curve(pipeline(n_synthetic=10), windows, **varied, progress=False)
 
 
 @pytest.mark.parametrize(

@@ -80,14 +80,14 @@ def api_of(server: FaultServer, store: WindowStore, **options: Any) -> SynthefyA
 def search_of(api: SynthefyAPI, **options: Any) -> GridSearchCV:
     """A search over five folds and four grid points, the largest of which needs all the windows."""
     pipe = make_pipeline(SynthefyAugmenter(api), WindowFlattener(), Ridge())
-    grid = {"synthefyaugmenter__n_synthetic": [0.5, 1.0], "ridge__alpha": [1.0, 10.0]}
+    grid = {"synthefyaugmenter__ratio": [0.5, 1.0], "ridge__alpha": [1.0, 10.0]}
     return GridSearchCV(
         pipe, grid, cv=LeaveOneSubjectOut(), scoring=MAE, error_score="raise", **options
     )
 
 
-def buy(api: SynthefyAPI, windows: Windows, n: Any = 1.0, **parameters: Any) -> np.ndarray:
-    augmenter = SynthefyAugmenter(api, n_synthetic=n, **parameters)
+def buy(api: SynthefyAPI, windows: Windows, **parameters: Any) -> np.ndarray:
+    augmenter = SynthefyAugmenter(api, **parameters)
     return augmenter.fit(windows).synthetic_windows_.to_numpy()
 
 
@@ -134,7 +134,7 @@ def test_cross_validation_pays_for_distinct_windows_and_a_larger_request_for_the
     table = recordings()
     cut = SubjectWindower(SIZE, features=["BVP", "ECG"], target="heart_rate")
     for ratio, paid in ((0.5, ALL // 2), (0.5, ALL // 2), (1.0, ALL), (0.25, ALL)):
-        augmenter = SynthefyAugmenter(api_of(server, store), n_synthetic=ratio)
+        augmenter = SynthefyAugmenter(api_of(server, store), ratio=ratio)
         pipe = make_pipeline(cut, augmenter, WindowFlattener(), Ridge())
         cross_validate(pipe, table, cv=SubjectKFold(5), scoring=MAE, error_score="raise")
         assert len(server.requests) == paid

@@ -42,9 +42,9 @@ from skaug.synthesis import SynthefyAPI, Synthesizer
 MAE = "neg_mean_absolute_error"
 
 
-def pipeline(*first: Any, n_synthetic: float | int = 1.0) -> Any:
+def pipeline(*first: Any, **amount: Any) -> Any:
     spectrum = WindowSpectrum(0.5, 4.0, 32)
-    augmenter = SynthefyAugmenter(n_synthetic=n_synthetic)
+    augmenter = SynthefyAugmenter(**amount)
     return make_pipeline(*first, augmenter, spectrum, StandardScaler(), Ridge())
 
 
@@ -349,7 +349,7 @@ def test_passed_labels_are_those_of_synthetic_test_windows(windows: Windows) -> 
 
 def test_the_control_repeats_as_many_real_windows(windows: Windows) -> None:
     comparison = compare_protocols(
-        pipeline(n_synthetic=0.5), windows, protocols=["TRSTR", "TRRTR"], progress=False
+        pipeline(ratio=0.5), windows, protocols=["TRSTR", "TRRTR"], progress=False
     )
     synthetic, repeated = (of for _, of in comparison.scores.groupby("protocol", sort=False))
     assert_array_equal(
@@ -357,7 +357,7 @@ def test_the_control_repeats_as_many_real_windows(windows: Windows) -> None:
     )
     assert (repeated["n_synthetic"] == 0).all()
 
-    doubled = pipeline(n_synthetic=1.0)
+    doubled = pipeline(ratio=1.0)
     weighted = compare_protocols(doubled, windows, protocols=["TRRTR"], progress=False).scores
     for subject, score in zip(weighted["subject"], weighted["score"], strict=True):
         train = windows[windows.groups != subject]
@@ -372,7 +372,7 @@ def test_only_windows_that_may_be_conditions_are_duplicated(windows: Windows) ->
         def can_condition(self, windows: Windows) -> np.ndarray:
             return windows.groups == "S1"
 
-    estimator = pipeline(n_synthetic=2.0).set_params(synthefyaugmenter__synthesizer=OfOne())
+    estimator = pipeline(ratio=2.0).set_params(synthefyaugmenter__synthesizer=OfOne())
     counts = compare_protocols(
         estimator,
         windows,
@@ -385,10 +385,10 @@ def test_only_windows_that_may_be_conditions_are_duplicated(windows: Windows) ->
     assert counts.loc["TRRTR", "n_real"] - counts.loc["TRTR", "n_real"] == added
 
 
-@pytest.mark.parametrize("n_synthetic", [0.5, 1.0, 1.5, 7])
-def test_repeats_use_further_draws(windows: Windows, n_synthetic: float | int) -> None:
+@pytest.mark.parametrize("amount", [{"ratio": x} for x in (0.5, 1.0, 1.5)] + [{"n_synthetic": 7}])
+def test_repeats_use_further_draws(windows: Windows, amount: dict[str, float]) -> None:
     Recorder.seen.clear()
-    estimator = pipeline(n_synthetic=n_synthetic)
+    estimator = pipeline(**amount)
     estimator.set_params(synthefyaugmenter__synthesizer=Recorder())
     compare_protocols(
         estimator, windows, protocols=["TSTR"], cv=SubjectKFold(2), n_repeats=3, progress=False
@@ -509,6 +509,7 @@ def test_labels_and_groups_of_another_length_are_refused(
     "name",
     [
         "synthefyaugmenter__train_on",
+        "synthefyaugmenter__ratio",
         "synthefyaugmenter__n_synthetic",
         "synthefyaugmenter__synthesizer__random_state",
         "synthefyaugmenter",
@@ -532,7 +533,7 @@ def test_a_class_that_is_never_predicted_is_a_score(windows: Windows) -> None:
             return conditions.synthesized(conditions.to_numpy(), np.full(len(conditions), "slow"))
 
     classifier = make_pipeline(
-        SynthefyAugmenter(AllSlow(), n_synthetic=5.0),
+        SynthefyAugmenter(AllSlow(), ratio=5.0),
         WindowSpectrum(0.5, 4, 32),
         RandomForestClassifier(5, random_state=0),
     )
@@ -574,7 +575,7 @@ def test_a_subject_that_lacks_a_class_has_no_log_loss(windows: Windows) -> None:
 def test_tests_on_synthetic_windows_need_window_scores_and_a_ratio(windows: Windows) -> None:
     with pytest.raises(ValueError, match="do not lie on rows"):
         compare_protocols(pipeline(), windows, protocols=["TRTS"], scoring=row_scorer(MAE))
-    with pytest.raises(ValueError, match=r"n_synthetic=10 .*pass a ratio"):
+    with pytest.raises(ValueError, match=r"n_synthetic=10 .*use ratio=1\.0"):
         compare_protocols(pipeline(n_synthetic=10), windows, protocols=["TRTS"])
 
 
@@ -605,7 +606,7 @@ def test_the_control_counts_variations(recordings: pd.DataFrame) -> None:
     windows = SubjectWindower(256, 128, features=["BVP"], target="heart_rate").fit_transform(
         recordings
     )
-    estimator = pipeline(n_synthetic=0.1).set_params(
+    estimator = pipeline(ratio=0.1).set_params(
         synthefyaugmenter__synthesizer=Varied(),
         synthefyaugmenter__variations=[{"heart_rate": ("add", x)} for x in (1, 2, 3)],
     )

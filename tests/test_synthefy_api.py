@@ -73,10 +73,12 @@ def store(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
-def pipeline_of(api: SynthefyAPI, n_synthetic: Any = 4, **options: Any) -> Any:
+def pipeline_of(
+    api: SynthefyAPI, n_synthetic: int | None = 4, ratio: float = 1.0, **options: Any
+) -> Any:
     return make_pipeline(
         SubjectWindower(SIZE, features=list(CHANNELS), target="heart_rate"),
-        SynthefyAugmenter(api, n_synthetic=n_synthetic),
+        SynthefyAugmenter(api, ratio=ratio, n_synthetic=n_synthetic),
         WindowFlattener(),
         Ridge(),
         **options,
@@ -676,7 +678,7 @@ def test_cross_validation_in_parallel_pays_every_window_once(backend: str, store
     get_reusable_executor().shutdown(wait=True)  # workers of another test have no API key
     with FaultServer() as server:
         api = api_of(server, store)
-        pipe = pipeline_of(api, 0.5)
+        pipe = pipeline_of(api, None, 0.5)
         estimate = estimate_calls(pipe, table, cv=SubjectKFold(4))
         with joblib.parallel_config(backend=backend, n_jobs=2):
             together = cross_validate(pipe, table, cv=SubjectKFold(4))

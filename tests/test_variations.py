@@ -179,7 +179,7 @@ def test_real_windows_are_not_edited() -> None:
 
 def test_overlapping_windows_are_edited_once() -> None:
     windows = SubjectWindower(SIZE, 1, features=["BVP"], target="heart_rate").fit_transform(table())
-    synthetic = varied({"AGE": ("add", 1)}, windows=windows, n_synthetic=2.0)
+    synthetic = varied({"AGE": ("add", 1)}, windows=windows, ratio=2.0)
     assert len(synthetic) == 2 * len(windows)
     assert_array_equal(synthetic.context["AGE"], recorded_for(synthetic)["AGE"] + 1)
 
@@ -330,8 +330,8 @@ def test_without_labels_only_the_context_is_edited() -> None:
     ],
 )
 def test_an_invalid_edit_is_refused(variations: Any, error: type[Exception], message: str) -> None:
-    for n_synthetic in (1.0, 0):
-        augmenter = SynthefyAugmenter(Obedient(), n_synthetic=n_synthetic, variations=variations)
+    for ratio in (1.0, 0):
+        augmenter = SynthefyAugmenter(Obedient(), ratio=ratio, variations=variations)
         with pytest.raises(error, match=message):
             augmenter.fit(cut())
 

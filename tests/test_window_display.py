@@ -25,7 +25,7 @@ def pyplot() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def synthetic(windows: Windows) -> Windows:
-    return SynthefyAugmenter(n_synthetic=0.5).fit(windows).synthetic_windows_
+    return SynthefyAugmenter(ratio=0.5).fit(windows).synthetic_windows_
 
 
 def test_each_synthetic_window_is_drawn_over_its_own_origin(
@@ -112,7 +112,7 @@ def test_windows_of_arrays_are_drawn_over_unrelated_windows(windows: Windows, py
 def test_two_synthetic_windows_of_one_origin_are_both_drawn_over_it(
     windows: Windows, pyplot: Any
 ) -> None:
-    twice = SynthefyAugmenter(n_synthetic=2.0).fit(windows[:2]).synthetic_windows_
+    twice = SynthefyAugmenter(ratio=2.0).fit(windows[:2]).synthetic_windows_
     display = show(windows[:2], twice, n_windows=4)
     assert (
         sorted(display.titles)[::2] == sorted(display.titles)[1::2] == sorted(set(display.titles))

@@ -14,7 +14,7 @@ from skaug.cli.comparisons import DEFAULT_PROTOCOLS, print_comparison, print_win
 from skaug.cli.cutting import add_cutting, windower_of
 from skaug.cli.messages import say
 from skaug.cli.models import REGRESSORS, pipeline_of
-from skaug.cli.option_types import n_jobs, number, ratio_or_count, whole_number
+from skaug.cli.option_types import n_jobs, number, number_of_windows, whole_number
 from skaug.cli.outputs import check_output, write_csv
 from skaug.cli.pages import add_report, check_report, write_report
 from skaug.cli.tables import read_table
@@ -89,13 +89,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=f"a protocol to compare; repeat for more (default: {', '.join(DEFAULT_PROTOCOLS)}). TRTS "
         "is tested on synthetic windows; TRRTR adds repeated real windows in place of synthetic ones",
     )
-    comparison.add_argument(
-        "--n-synthetic",
-        type=ratio_or_count,
+    amount = comparison.add_mutually_exclusive_group()
+    amount.add_argument(
+        "--ratio",
+        type=number(least=0),
         default=1.0,
+        help="number of synthetic windows per real one, for each subject (default: 1.0)",
+    )
+    amount.add_argument(
+        "--n-synthetic",
+        type=number_of_windows,
         metavar="N",
-        help="number of synthetic windows: a ratio to the real ones such as 0.5, or a count such as 10 "
-        "(default: 1.0)",
+        help="number of synthetic windows in all, in place of --ratio",
     )
     comparison.add_argument(
         "--repeats",
@@ -144,8 +149,9 @@ def run(options: argparse.Namespace) -> None:
         SurrogateSynthesizer(random_state=options.seed),
         _representation(options),
         options.model,
-        options.n_synthetic,
-        options.seed,
+        ratio=options.ratio,
+        n_synthetic=options.n_synthetic,
+        seed=options.seed,
     )
     comparison = compare_protocols(
         pipeline,

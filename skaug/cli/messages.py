@@ -22,6 +22,7 @@ _OPTIONS = {
     "low": "--low",
     "high": "--high",
     "sampling_rate": "--sampling-rate",
+    "ratio": "--ratio",
     "n_synthetic": "--n-synthetic",
     "random_state": "--seed",
     "n_repeats": "--repeats",

@@ -25,12 +25,14 @@ def pipeline_of(
     synthesizer: Synthesizer | None,
     representation: Any,
     model: str = "ridge",
-    n_synthetic: float | int = 1.0,
+    *,
+    ratio: float = 1.0,
+    n_synthetic: int | None = None,
     seed: int = 0,
 ) -> Pipeline:
     """Build the pipeline from windows to predictions."""
     return make_pipeline(
-        SynthefyAugmenter(synthesizer, n_synthetic=n_synthetic, random_state=seed),
+        SynthefyAugmenter(synthesizer, ratio=ratio, n_synthetic=n_synthetic, random_state=seed),
         representation,
         StandardScaler(),
         REGRESSORS[model](),

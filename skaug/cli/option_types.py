@@ -36,14 +36,14 @@ def number(*, least: float = -math.inf, above: float = -math.inf) -> Callable[[s
     return parse
 
 
-def ratio_or_count(text: str) -> float | int:
-    """Parse a ratio such as 0.5 or a count such as 10."""
-    value = int(text) if text.isdecimal() else _float(text)
-    if not 0 <= value < math.inf:
+def number_of_windows(text: str) -> int:
+    """Parse a number of synthetic windows in all."""
+    try:
+        return whole_number(0)(text)
+    except argparse.ArgumentTypeError as error:
         raise argparse.ArgumentTypeError(
-            f"{text!r} must be a ratio such as 0.5 or a count such as 10"
-        )
-    return value
+            f"{error}; for a number per real window, use --ratio"
+        ) from None
 
 
 def gap(text: str) -> float | str:

@@ -46,9 +46,11 @@ def write_report(
     n_jobs: int = 1,
 ) -> None:
     """Write the page, with a learning curve and the quality of the synthetic windows."""
-    curve = learning_curve(pipeline, windows, n_jobs=n_jobs, progress=True)
+    (name, augmenter), *_ = pipeline.steps
+    by_ratio = clone(pipeline).set_params(**{f"{name}__n_synthetic": None})
+    curve = learning_curve(by_ratio, windows, n_jobs=n_jobs, progress=True)
     held_out, rest = _divide(windows)
-    synthetic = clone(pipeline.steps[0][1]).fit(rest).synthetic_windows_
+    synthetic = clone(augmenter).fit(rest).synthetic_windows_
     parts: dict[str, Any] = {"learning_curve": curve, "sampling_rate": sampling_rate}
     try:
         parts["quality"] = synthetic_quality(

@@ -238,7 +238,7 @@ class ProtocolComparison:
         row = metric.shown_summary(of_metric).loc[protocol]
         trained = self.scores[self.scores["protocol"] == protocol]
         if protocol == "TRSTR" and not trained["n_synthetic"].any():
-            return "No synthetic windows were added: use a larger n_synthetic."
+            return "No synthetic windows were added: use a larger ratio."
         return in_words(protocol, metric, row, has_shared_subjects=self.details["shared_subjects"])
 
     def plot(self, metric: str | None = None, *, axes: Any = None) -> ProtocolComparisonDisplay:

@@ -17,6 +17,7 @@ from skaug._checks import (
     require_choice,
     require_random_state,
 )
+from skaug.augmenter import SynthefyAugmenter
 from skaug.evaluation.cross_validation import Trial, run_trials
 from skaug.evaluation.displays.learning_curve import LearningCurveDisplay
 from skaug.evaluation.folds import Samples
@@ -133,7 +134,7 @@ def learning_curve(
     Parameters
     ----------
     estimator : pipeline
-        As for `compare_protocols`.
+        As for `compare_protocols`. Its augmenter must have ``n_synthetic=None``.
     X : DataFrame or Windows
         Recordings or windows.
     y : array-like, optional
@@ -155,8 +156,8 @@ def learning_curve(
     Raises
     ------
     ValueError
-        If a ratio is negative, a fold has fewer training subjects than `n_subjects` requires, or as
-        `compare_protocols` does.
+        If the augmenter has `n_synthetic`, a ratio is negative, a fold has fewer training subjects than
+        `n_subjects` requires, or as `compare_protocols` does.
 
     See Also
     --------
@@ -180,6 +181,7 @@ def learning_curve(
     [0.0, 14.0]
     """
     path = augmenter_path(estimator)
+    _check_augmenter(estimator.get_params(deep=True)[path])
     scorers = named_scorers(scoring)
     require_random_state(random_state)
     samples = Samples.of(estimator, X, y, groups)
@@ -193,6 +195,14 @@ def learning_curve(
     return LearningCurve(scores.sort_values(keys, kind="stable", ignore_index=True))
 
 
+def _check_augmenter(augmenter: SynthefyAugmenter) -> None:
+    if augmenter.n_synthetic is not None:
+        raise ValueError(
+            f"A learning curve adds synthetic windows in proportion to the real ones, but n_synthetic="
+            f"{augmenter.n_synthetic!r} is a number in all: use ratio and n_synthetic=None."
+        )
+
+
 def _by_ratio(
     estimator: Any, path: str, ratios: Sequence[float], folds: list[tuple[NDArray, NDArray]]
 ) -> Iterator[Trial]:
@@ -203,7 +213,7 @@ def _by_ratio(
     for fold, (train, test) in enumerate(folds):
         for ratio in dict.fromkeys(map(float, ratios)):
             protocol = "TRSTR" if ratio else "TRTR"
-            varied = clone(estimator).set_params(**{f"{path}__n_synthetic": ratio})
+            varied = clone(estimator).set_params(**{f"{path}__ratio": ratio})
             labels = {"ratio": ratio, "protocol": protocol, "fold": fold}
             yield Trial(labels, under_protocol(varied, path, protocol), train, test)
 

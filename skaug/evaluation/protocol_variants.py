@@ -80,7 +80,7 @@ def _check_search(search: Any, path: str) -> None:
             if f"{path}__".startswith(f"{name}__") or name.startswith(f"{path}__"):
                 raise ValueError(
                     f"The search varies {name!r}, but the protocols set the parameters of the augmenter: "
-                    "leave it out of the search. To vary n_synthetic, use learning_curve."
+                    "leave it out of the search. To vary ratio, use learning_curve."
                 )
 
 
@@ -105,7 +105,9 @@ def under_protocol(estimator: Any, path: str, protocol: str, repeat: int = 0) ->
     """
     estimator = clone(estimator)
     augmenter: SynthefyAugmenter = estimator.get_params(deep=True)[path]
-    draws_per_repeat = max(1, math.ceil(augmenter.n_synthetic))
+    augmenter._check_amount()
+    amount = augmenter.ratio if augmenter.n_synthetic is None else augmenter.n_synthetic
+    draws_per_repeat = max(1, math.ceil(amount))
     augmenter.set_params(
         first_draw=augmenter.first_draw + repeat * draws_per_repeat,
         train_on=_TRAIN_ON[protocol],

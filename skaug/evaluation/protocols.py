@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from skaug._checks import (
-    is_whole_number,
     require_list,
     require_random_state,
     require_whole_number,
@@ -218,7 +217,7 @@ def _check_parameters(
 
 
 def _check_synthetic_tests(
-    protocols: list[str], scorers: Mapping[str, Any], n_synthetic: float | int
+    protocols: list[str], scorers: Mapping[str, Any], n_synthetic: int | None
 ) -> None:
     if "TRTS" not in protocols:
         return
@@ -228,10 +227,10 @@ def _check_synthetic_tests(
             "TRTS is tested on synthetic windows, which do not lie on rows of the table: leave out TRTS, "
             f"or score {by_row[0]!r} with window_scorer."
         )
-    if is_whole_number(n_synthetic):
+    if n_synthetic is not None:
         raise ValueError(
             f"TRTS makes synthetic windows for each test subject, but n_synthetic={n_synthetic} is a total "
-            "over subjects: pass a ratio, such as n_synthetic=1.0."
+            "over subjects: use ratio=1.0 and n_synthetic=None."
         )
 
 

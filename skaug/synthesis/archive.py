@@ -168,7 +168,7 @@ class AgentArchive(Synthesizer):
                 of_subject = f" of subject {subject!r}" if subject else ""
                 raise ValueError(
                     f"The archive {str(self.path)!r} holds {len(in_archive)} windows{of_subject}, fewer "
-                    f"than the {len(in_conditions)} requested: pass a smaller n_synthetic, as a number."
+                    f"than the {len(in_conditions)} requested: use a smaller ratio or n_synthetic."
                 )
             chosen[in_conditions] = in_archive[: len(in_conditions)]
         size = conditions.window_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skaug._checks import is_whole_number
 from skaug._random import combine, text_key
 from skaug.tables.aggregation import aggregate
 from skaug.tables.columns import is_text, plain_array
@@ -84,7 +84,7 @@ def labels_from_context(
 
 
 def choose_conditions(
-    candidates: Windows, n_synthetic: float | int, random_state: int
+    candidates: Windows, ratio: float, n_synthetic: int | None, random_state: int
 ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
     """Choose the windows to condition synthetic ones on.
 
@@ -97,8 +97,10 @@ def choose_conditions(
     ----------
     candidates : Windows
         Windows of distinct origins.
-    n_synthetic : float or int
-        Ratio or number.
+    ratio : float
+        Number of requests per candidate, applied subject by subject. Ignored if `n_synthetic` is given.
+    n_synthetic : int, or None
+        Number of requests in all.
     random_state : int
         Seed of the order.
 
@@ -118,15 +120,13 @@ def choose_conditions(
     rank = np.arange(len(order)) - np.repeat(firsts, sizes)
     size = np.repeat(sizes, sizes)
 
-    is_count = is_whole_number(n_synthetic)
-    n_rounds = int(np.ceil(n_synthetic / len(order) if is_count else n_synthetic)) + 1
+    n_rounds = math.ceil(ratio if n_synthetic is None else n_synthetic / len(order)) + 1
     nth = (rank + np.arange(n_rounds)[:, None] * size).ravel()
     reached_at = (nth + 0.5) / np.tile(size, n_rounds)
     requests = np.lexsort((np.tile(of_subject, n_rounds), reached_at))
-    if is_count:
-        requests = requests[: int(n_synthetic)]
-    else:
-        requests = requests[: np.searchsorted(reached_at[requests], n_synthetic, side="right")]
+    if n_synthetic is None:
+        n_synthetic = int(np.searchsorted(reached_at[requests], ratio, side="right"))
+    requests = requests[:n_synthetic]
     return order[requests % len(order)], (requests // len(order)).astype(np.int64)
 
 

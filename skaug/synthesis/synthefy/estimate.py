@@ -114,7 +114,7 @@ def estimate_calls(
     >>> from skaug.synthesis import SynthefyAPI, estimate_calls
     >>> pipe = make_pipeline(
     ...     SubjectWindower(features=["BVP"], target="heart_rate"),
-    ...     SynthefyAugmenter(SynthefyAPI("user-1", "ppg_hr", "job-1"), n_synthetic=0.5),
+    ...     SynthefyAugmenter(SynthefyAPI("user-1", "ppg_hr", "job-1"), ratio=0.5),
     ...     WindowFlattener(),
     ...     Ridge(),
     ... )
