@@ -6,13 +6,22 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold, train_test_split
 
-from skaug import DataWarning, SubjectWindower, Windows
+from skaug import (
+    DataWarning,
+    SubjectWindower,
+    SynthefyAugmenter,
+    Windows,
+    WindowStatistics,
+    make_pipeline,
+)
 
 SIGNALS = ["BVP", "ECG"]
 
@@ -180,3 +189,92 @@ def test_a_warning_points_at_the_line_of_the_caller(table: pd.DataFrame) -> None
     with pytest.warns(DataWarning) as caught:
         cut(table[::-1])
     assert caught[0].filename == __file__
+
+
+# Arrays of windows ------------------------------------------------------------------------------
+
+
+def test_axes_that_seem_swapped_are_noticed() -> None:
+    X = np.random.default_rng(0).normal(size=(6, 3, 20))
+    with pytest.warns(DataWarning, match="20 features of 3 samples each.*channels_first=True"):
+        as_it_is = Windows.from_arrays(X)
+    assert as_it_is.shape == (6, 3, 20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        turned = Windows.from_arrays(X, channels_first=True)
+        assert_array_equal(turned.to_numpy(), X.transpose(0, 2, 1))
+        assert Windows.from_arrays(X, channels_first=False).shape == (6, 3, 20)
+        Windows.from_arrays(X.transpose(0, 2, 1))
+        Windows.from_arrays(np.zeros((2, 4, 4)))
+
+
+def test_arrays_that_are_passed_to_pipelines_are_looked_at_too() -> None:
+    X, y = np.random.default_rng(0).normal(size=(6, 8, 20)), np.arange(6.0)
+    pipe = make_pipeline(SynthefyAugmenter(), WindowStatistics(), Ridge())
+    with pytest.warns(DataWarning, match="channels_first"):
+        pipe.fit(X, y)
+
+
+def test_windows_of_many_channels_that_were_cut_are_right(table: pd.DataFrame) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_pipeline(SynthefyAugmenter(), WindowStatistics(), Ridge()).fit(
+            SubjectWindower(
+                4, features=[f"c{i}" for i in range(9)], target="heart_rate"
+            ).fit_transform(table.assign(**{f"c{i}": table["BVP"] * i for i in range(9)}))
+        )
+
+
+def test_windows_of_different_lengths_are_refused() -> None:
+    with pytest.raises(ValueError, match="differ in length or in the number of channels"):
+        Windows.from_arrays([np.zeros((4, 1)), np.zeros((5, 1))])
+
+
+# Sessions that were cut one by one --------------------------------------------------------------
+
+
+def session(seed: int, n: int = 4, groups: Any = "AABB") -> Windows:
+    X = np.random.default_rng(seed).normal(size=(n, 8, 1))
+    y = seed * 10 + np.arange(n)
+    return Windows.from_arrays(X, y=y, groups=None if groups is None else list(groups))
+
+
+@pytest.mark.parametrize("groups", ["AABB", None])
+def test_sessions_that_are_joined_count_on(groups: Any) -> None:
+    joined = Windows.concatenate([session(seed, groups=groups) for seed in (0, 1, 2)])
+    first_rows = joined.origins["first_row"].tolist()
+    if groups is None:
+        assert first_rows == list(range(0, 96, 8))
+    else:
+        assert first_rows == [0, 8, 0, 8, 16, 24, 16, 24, 32, 40, 32, 40]
+    synthetic = SynthefyAugmenter().fit(joined).synthetic_windows_
+    assert sorted(synthetic.y) == sorted(joined.y), "each window is a condition"
+
+
+def test_synthetic_windows_count_on_with_their_session() -> None:
+    one, two = (SynthefyAugmenter().fit_transform(session(seed)) for seed in (0, 1))
+    joined = Windows.concatenate([one, two])
+    assert joined[joined.is_synthetic].origins["first_row"].tolist()[4:] == [
+        row + 16 for row in two[two.is_synthetic].origins["first_row"]
+    ]
+
+
+def test_parts_of_the_same_windows_keep_their_origins() -> None:
+    whole = session(0)
+    augmented = SynthefyAugmenter().fit_transform(whole)
+    halves = Windows.concatenate([whole[:2], whole[2:]])
+    assert_array_equal(halves.origins["first_row"], whole.origins["first_row"])
+    assert joblib.hash(halves) == joblib.hash(whole)
+    bootstrap = Windows.concatenate([whole[[0, 0, 1]], whole[[1, 3]]])
+    assert_array_equal(bootstrap.origins["first_row"], [0, 0, 8, 8, 8])
+    again = Windows.concatenate([whole, augmented[augmented.is_synthetic]])
+    assert_array_equal(again.origins["first_row"], augmented.origins["first_row"])
+
+
+def test_missing_samples_do_not_make_another_session() -> None:
+    X = np.zeros((2, 4, 1))
+    X[0, 1] = np.nan
+    windows = Windows.from_arrays(X)
+    copied = Windows.from_arrays(X.copy())
+    joined = Windows.concatenate([windows, copied])
+    assert joined.origins["first_row"].tolist() == [0, 4, 0, 4]

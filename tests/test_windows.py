@@ -221,8 +221,8 @@ def test_repr_says_how_many_of_what() -> None:
     assert repr(windows[:2]) == "Windows(2 of 3 x 2: x0, x1; 1 subject, labeled)"
     assert repr(made(1)) == "Windows(1 of 3 x 2: x0, x1; no labels)"
     assert repr(augmented(windows)).endswith("; 2 subjects, labeled, 4 synthetic)")
-    wide = Windows.from_arrays(np.zeros((1, 2, 6)), feature_names=range(6))
-    assert repr(wide) == "Windows(1 of 2 x 6: 0, 1, 2, 3, ...; no labels)"
+    wide = Windows.from_arrays(np.zeros((1, 7, 6)), feature_names=range(6))
+    assert repr(wide) == "Windows(1 of 7 x 6: 0, 1, 2, 3, ...; no labels)"
 
 
 def test_html_counts_the_windows_of_each_subject() -> None:

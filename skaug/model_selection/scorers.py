@@ -199,7 +199,9 @@ def scored_windows(estimator: Any, X: Any, y: Any) -> Provenance:
     else:
         cutting = cutting_of(estimator)
         provenance = (
-            Windows.from_arrays(X, y).provenance if cutting is None else cutting.labels(X, y)
+            Windows.from_arrays(X, y, channels_first=False).provenance
+            if cutting is None
+            else cutting.labels(X, y)
         )
     require_labels(provenance.y)
     return provenance

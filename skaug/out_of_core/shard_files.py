@@ -205,7 +205,9 @@ def windows_of(batch: pa.RecordBatch, parameters: dict[str, Any], names: list[st
         else None
         for name in _OWN_COLUMNS
     }
-    windows = Windows.from_arrays(values, known["y"], known["subject"], feature_names=names)
+    windows = Windows.from_arrays(
+        values, known["y"], known["subject"], feature_names=names, channels_first=False
+    )
     provenance = replace(
         windows.provenance,
         first_row=batch.column("first_row").to_numpy(),

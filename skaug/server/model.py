@@ -126,7 +126,9 @@ class LocalModel:
     def _surrogates(
         self, sent: Mapping[str, NDArray[np.float64]]
     ) -> dict[str, NDArray[np.float64]]:
-        window = Windows.from_arrays(np.stack(list(sent.values()), axis=1)[None])
+        window = Windows.from_arrays(
+            np.stack(list(sent.values()), axis=1)[None], channels_first=False
+        )
         synthesizer = SurrogateSynthesizer(random_state=int(self._rng.integers(2**63)))
         surrogate = synthesizer.synthesize(window).to_numpy()[0]
         return dict(zip(sent, surrogate.T, strict=True))

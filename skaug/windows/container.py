@@ -12,11 +12,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from skaug._arrays import blocks_of, covered_rows, in_halves, plain_layout, window_views
+from skaug._warnings import warn
 from skaug.tables.columns import as_context, encode
 from skaug.windows.base import WindowArray
 from skaug.windows.joining import covered_context, join_contexts, join_rows
 from skaug.windows.pickling import pack_frame, unpack_frame
 from skaug.windows.provenance import REAL, Provenance, concatenate_provenance
+from skaug.windows.sessions import count_sessions_on
 from skaug.windows.values import default_names, one_per_window, plain_values
 
 # Bytes of samples to work on at a time: few enough that results stay in the cache, and lie in memory that was
@@ -99,6 +101,7 @@ class Windows(WindowArray):
         groups: ArrayLike | None = None,
         *,
         feature_names: Sequence[str] | None = None,
+        channels_first: bool | None = None,
     ) -> Windows:
         """Make windows from a 3-D array.
 
@@ -112,6 +115,9 @@ class Windows(WindowArray):
             The subject of each window.
         feature_names : sequence of str, optional
             The channels; ``x0``, ``x1``, ... by default.
+        channels_first : bool, optional
+            Whether `X` has the shape (n_windows, n_features, window_size). By default it has not, and a
+            warning says so where there are more features than samples.
 
         Returns
         -------
@@ -125,9 +131,23 @@ class Windows(WindowArray):
             channels have one name.
         TypeError
             If `X` holds synthetic windows.
+
+        Warns
+        -----
+        DataWarning
+            If there are more features than samples, and `channels_first` is None.
         """
-        values = np.ascontiguousarray(plain_values(X))
+        values = plain_values(X)
+        if channels_first:
+            values = values.transpose(0, 2, 1)
+        values = np.ascontiguousarray(values)
         n_windows, window_size, n_features = values.shape
+        if channels_first is None and n_features > window_size:
+            warn(
+                f"These windows have {n_features} features of {window_size} samples each. If the array is "
+                "(n_windows, channels, time), pass channels_first=True to Windows.from_arrays; if it is "
+                "right as it is, channels_first=False."
+            )
         if feature_names is None:
             feature_names = default_names(n_features)
         feature_names = [str(name) for name in feature_names]
@@ -173,6 +193,9 @@ class Windows(WindowArray):
     def concatenate(parts: Sequence[Windows]) -> Windows:
         """Join windows of the same size and channels, in the order given.
 
+        Origins stay, with one exception: recorded windows of equal subject and first row but different
+        samples come from sessions that were cut one by one, and the later ones count on.
+
         Parameters
         ----------
         parts : sequence of Windows
@@ -203,9 +226,13 @@ class Windows(WindowArray):
                     f"Windows of {part.window_size} samples of {', '.join(part.feature_names)} cannot "
                     f"join windows of {first.window_size} samples of {', '.join(first.feature_names)}."
                 )
-        provenance = concatenate_provenance([part.provenance for part in parts])
         filled = [part for part in parts if len(part)] or [first]
         size = first.window_size
+        known = [part.provenance for part in filled]
+        if len(filled) > 1:
+            samples = [lambda which, part=part: part._take(which).to_numpy() for part in filled]
+            known = count_sessions_on(known, samples, size)
+        provenance = concatenate_provenance(known)
         contexts = [(part._context, part._context_starts) for part in filled]
         context, context_starts = join_contexts(contexts, size)
         if all(part._signals is first._signals for part in filled) and context is first._context:

@@ -16,7 +16,15 @@ def plain_values(X: Any) -> NDArray:
     ValueError
         If it is not 3-D, has no samples or no features, or is not numeric.
     """
-    values = np.asarray(X)
+    try:
+        values = np.asarray(X)
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
+        raise ValueError(
+            "The windows differ in length or in the number of channels: cut or pad them to one shape, "
+            "(n_windows, window_size, n_features)."
+        ) from error
     if values.ndim != 3:
         raise ValueError(
             f"Windows are 3-D, (n_windows, window_size, n_features), got {values.ndim}-D of shape "

@@ -83,7 +83,9 @@ class Sample:
 
     def replaced(self, values: NDArray) -> Sample:
         """Return windows of the same subjects with other samples."""
-        windows = Windows.from_arrays(values, feature_names=self.windows.feature_names)
+        windows = Windows.from_arrays(
+            values, feature_names=self.windows.feature_names, channels_first=False
+        )
         return Sample(windows, self._embedding, self.groups)
 
     def draw(self, n: int, seed: int) -> Sample:
