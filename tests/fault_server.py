@@ -56,12 +56,17 @@ class Exchange:
         self.number = server.enter(request)
         self._is_under_way = True
 
+    @property
+    def has_id(self) -> bool:
+        return "x-request-id" in self.request.headers
+
     def send(self, data: bytes) -> None:
         self.leave()
         self.connection.sendall(data)
 
     def answer(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
-        fields = {"Content-Length": str(len(body)), **(headers or {})}
+        echoed = {"X-Request-ID": self.request.headers["x-request-id"]} if self.has_id else {}
+        fields = {"Content-Length": str(len(body)), **echoed, **(headers or {})}
         lines = [f"HTTP/1.1 {status} So", *(f"{name}: {value}" for name, value in fields.items())]
         self.send("\r\n".join([*lines, "", ""]).encode() + body)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import email.utils
 import gzip
+import importlib.util
 import inspect
 import json
 import logging
@@ -18,7 +19,10 @@ import tracemalloc
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import anyio
+import httpx
 import numpy as np
 import pytest
 from fault_server import (
@@ -315,6 +319,54 @@ def test_an_answer_just_below_the_cap_is_read(store: Path) -> None:
         assert type(failure_of(api_of(server, store))) is BadResponse
 
 
+# Answers to other requests
+
+
+def answer_with(content: bytes, request_id: str | None = None) -> bytes:
+    """The bytes of an answer."""
+    header = "" if request_id is None else f"X-Request-ID: {request_id}\r\n"
+    return f"HTTP/1.1 200 OK\r\n{header}Content-Length: {len(content)}\r\n\r\n".encode() + content
+
+
+STRAY = json.dumps(answer_of({name: [-777.0] * SIZE for name in ("BVP", "ECG")})).encode()
+
+
+@pytest.mark.parametrize("stray_id", [None, "another"])
+@pytest.mark.parametrize("apart", [False, True], ids=["at once", "later"])
+@pytest.mark.parametrize("echoes", [True, False], ids=["echoed id", "no id"])
+def test_bytes_behind_an_answer_do_not_become_the_next_answer(
+    echoes: bool, apart: bool, stray_id: str | None, store: Path
+) -> None:
+    def step(exchange: Exchange) -> None:
+        content = json.dumps(answer_of(samples(exchange.number, SIZE))).encode()
+        own_id = exchange.request.headers["x-request-id"] if echoes else None
+        stray = answer_with(STRAY, stray_id) if exchange.number == 1 else b""
+        if apart:
+            exchange.send(answer_with(content, own_id))
+            exchange.send(stray)
+        else:
+            exchange.send(answer_with(content, own_id) + stray)
+
+    with FaultServer(step) as server:
+        bought = buy(api_of(server, store), 4).to_numpy()
+        assert_array_equal(bought[:, 0, 0], [1, 2, 3, 4])
+        assert len(server.requests) == 4
+        assert server.n_connections == 2  # one for the first request, another for the rest
+
+
+@pytest.mark.parametrize("code", [200, 500])
+def test_an_answer_with_another_id_is_refused(code: int, store: Path) -> None:
+    step = status(code, GOOD, X_Request_ID="another")
+    with FaultServer(step, window()) as server:
+        error = failure_of(api_of(server, store, max_retries=2))
+        assert (type(error), error.status, error.attempts) == (BadResponse, code, 1)
+        assert "another request" in str(error)
+        assert len(WindowStore(store)) == 0
+        server.steps = (step, step, window())
+        with pytest.raises(BudgetExceeded):  # it may have been billed
+            buy(api_of(server, store, max_new_windows=1), 2)
+
+
 # Refusals
 
 
@@ -323,6 +375,7 @@ def test_a_rejected_key_ends_the_fit_at_once(code: int, store: Path) -> None:
     with FaultServer(status(code, b'{"detail": "Invalid API key"}')) as server:
         error = failure_of(api_of(server, store, max_retries=2, max_concurrency=3), 5)
     assert type(error) is AuthenticationError
+    assert "the API key in SYNTHEFY_API_KEY" in str(error)
     assert len(server.requests) == 1
     assert (error.status, error.attempts) == (code, 1)
 
@@ -356,9 +409,20 @@ def test_redirects_are_never_followed(code: int, store: Path) -> None:
     assert len(server.requests) == len(to_itself.requests) == 1
 
 
-def test_a_redirect_to_an_invalid_address_is_an_error_of_ours(store: Path) -> None:
-    with FaultServer(status(307, Location="https://[::1")) as server:
-        failure_of(api_of(server, store))
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://[::1",
+        "http://x.com:abc",
+        "https://xn--",
+        "javascript:1",
+        "https://x/" + "a" * 70_000,
+    ],
+)
+def test_a_redirect_to_an_invalid_address_is_a_rejected_request(location: str, store: Path) -> None:
+    with FaultServer(status(307, Location=location)) as server:
+        error = failure_of(api_of(server, store))
+    assert type(error) is RequestRejected
     assert len(server.requests) == 1
 
 
@@ -660,6 +724,40 @@ def test_an_impossible_host_name_is_an_error_without_the_key(store: Path) -> Non
     assert_harmless(caught.value)
 
 
+@pytest.mark.parametrize("is_sent", [False, True])
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnicodeError("label too long"),
+        OverflowError("port must be 0-65535"),
+        ExceptionGroup("several", [OSError("one"), OSError("other")]),
+        RuntimeError("unexpected"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_any_other_error_of_an_exchange_is_an_error_of_ours(
+    error: Exception, is_sent: bool
+) -> None:
+    async def handler(request: httpx.Request) -> httpx.Response:
+        if is_sent:
+            sent = SimpleNamespace(method=b"POST")
+            await request.extensions["trace"](
+                "http11.send_request_headers.started", {"request": sent}
+            )
+        raise error
+
+    async def post() -> None:
+        service = client.Service("https://service.invalid/x", "SYNTHEFY_API_KEY", 5.0, 2, 1)
+        async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as http:
+            await client.Client(http, service, is_stopped=lambda: False).post(b"{}")
+
+    with pytest.raises(OutcomeUnknown if is_sent else ConnectionFailed) as caught:
+        anyio.run(post)
+    assert caught.value.attempts == 1
+    for link in chain_of(caught.value):
+        assert isinstance(link, SynthefyError)
+
+
 def test_a_connection_that_the_server_closed_meanwhile_is_opened_again(store: Path) -> None:
     def answers_and_closes(exchange: Exchange) -> None:
         window()(exchange)
@@ -696,6 +794,19 @@ def test_ssl_cert_file_is_read_as_by_httpx(
     assert type(error) is ConnectionFailed
 
 
+@pytest.mark.parametrize("content", [None, b"not a certificate"])
+def test_an_unreadable_certificate_file_is_a_failed_connection(
+    content: bytes | None, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "cert.pem"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    with pytest.raises(ConnectionFailed, match="correct or unset SSL_CERT_FILE") as caught:
+        buy(api_of("https://service.invalid", store))
+    assert_harmless(caught.value)
+
+
 def test_no_parameter_switches_verification_off() -> None:
     names = set(inspect.signature(SynthefyAPI).parameters)
     assert not [name for name in names if re.search("verify|ssl|tls|cert|insecure|trust", name)]
@@ -712,6 +823,27 @@ def with_proxy(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
         monkeypatch.setenv(name.lower(), url)
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "remedy"),
+    [
+        ("socks5://127.0.0.1:9", r'pip install "httpx\[socks\]"'),
+        ("nonsense://x", "correct or unset"),
+        ("http://me:secret@[::1", "correct or unset"),
+        ("http://127.0.0.1:9", "check base_url, the proxy in HTTPS_PROXY"),
+    ],
+)
+def test_an_unusable_proxy_is_a_failed_connection(
+    proxy: str, remedy: str, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "socks" in remedy and importlib.util.find_spec("socksio"):
+        pytest.skip("proxies of this kind can be used")
+    with_proxy(monkeypatch, proxy)
+    with pytest.raises(ConnectionFailed, match=remedy) as caught:
+        buy(api_of("https://service.invalid", store))
+    assert_harmless(caught.value)
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 import httpx
 
-from skaug.synthesis.synthefy.connection import read_key
+from skaug.synthesis.synthefy.connection import read_key, uses_proxy
 from skaug.synthesis.synthefy.errors import (
     AuthenticationError,
     BadResponse,
@@ -149,15 +149,16 @@ class Client:
         try:
             with anyio.fail_after(self.service.timeout):
                 return await self._send(body, request_id, sending)
-        except BadResponse as error:
-            return _Failure(error)
+        except SynthefyError as error:
+            return _Failure(error.with_traceback(None))  # its frames hold the request
         except TimeoutError:
-            why = "no connection in time"
+            why, is_safe = "no connection in time", True
             unknown = OutcomeUnknown(
                 f"The service did not answer within {self.service.timeout:g} s. Wait longer with "
                 "SynthefyAPI(timeout=...): a worker computes one window at a time, and requests queue for it."
             )
-        except (httpx.TransportError, httpx.StreamError) as failure:
+        except Exception as failure:  # such as UnicodeError, for a name that no host can have
+            is_safe = isinstance(failure, httpx.TransportError)
             why = str(failure) or type(failure).__name__
             unknown = OutcomeUnknown(
                 f"The connection broke before the answer was complete ({type(failure).__name__}). Call fit "
@@ -165,11 +166,12 @@ class Client:
             )
         if sending.begun:
             return _Failure(unknown)
+        proxy = ", the proxy in HTTPS_PROXY or ALL_PROXY" if uses_proxy(self.service.url) else ""
         refused = ConnectionFailed(
-            f"No connection to {httpx.URL(self.service.url).host} ({why}): check base_url and the network. "
-            "Nothing was billed."
+            f"No connection to {httpx.URL(self.service.url).host} ({why}): check base_url{proxy} and the "
+            "network. Nothing was billed."
         )
-        return _Failure(refused, is_safe=True)
+        return _Failure(refused, is_safe)
 
     async def _send(self, body: bytes, request_id: str, sending: _Sending) -> bytes | _Failure:
         request = self.http.build_request(
@@ -186,12 +188,28 @@ class Client:
         )
         response = await self.http.send(request, stream=True)
         try:
-            if response.status_code == 200:
-                return await _read(response)
-            return _failure(response)  # its body is not read: it may echo what was sent
+            if response.headers.get("X-Request-ID", request_id) != request_id:
+                raise BadResponse(
+                    "The answer belongs to another request, by its X-Request-ID: call fit again. If this "
+                    "happens again, check base_url, and proxies on the way.",
+                    status=response.status_code,
+                )
+            if response.status_code != 200:
+                return self._failure(response)  # its body is not read: it may echo what was sent
+            content = await _read(response)
+            if _may_hold_more(response):  # which the next request would take for its answer
+                await response.extensions["network_stream"].aclose()
+            return content
         finally:
             with anyio.CancelScope(shield=True):
                 await response.aclose()
+
+    def _failure(self, response: httpx.Response) -> _Failure:
+        error = _error(response.status_code, self.service.api_key_env)
+        error.status = response.status_code
+        if error.status in (429, 500, 503):
+            return _Failure(error, is_safe=True, retry_after=_retry_after(response.headers))
+        return _Failure(error)
 
 
 @dataclass(frozen=True)
@@ -226,7 +244,7 @@ async def _read(response: httpx.Response) -> bytes:
         )
     unpack = zlib.decompressobj(wbits=47) if encoding in ("gzip", "deflate") else None
     content, n_received, is_damaged = bytearray(), 0, False
-    async for chunk in response.aiter_raw():
+    async for chunk in response.stream:  # type: ignore[union-attr]
         n_received += len(chunk)
         try:
             content += (
@@ -250,19 +268,26 @@ async def _read(response: httpx.Response) -> bytes:
     return bytes(content)
 
 
-def _failure(response: httpx.Response) -> _Failure:
-    error = _error(response.status_code)
-    error.status = response.status_code
-    if error.status in (429, 500, 503):
-        return _Failure(error, is_safe=True, retry_after=_retry_after(response.headers))
-    return _Failure(error)
+def _may_hold_more(response: httpx.Response) -> bool:
+    """Whether bytes follow an answer that was read, on its connection.
+
+    What the system holds back, the pool of connections notices. What was received together with the end
+    of the answer is in the parser, to which there is no public way. Where its place has changed, every
+    connection is closed after its answer, at the cost of a handshake.
+    """
+    part: Any = response.stream
+    while part is not None and not hasattr(part, "trailing_data"):
+        names = ("_stream", "_httpcore_stream", "_connection", "_h11_state")
+        part = next((getattr(part, name) for name in names if hasattr(part, name)), None)
+    return part is None or bool(part.trailing_data[0])
 
 
-def _error(status: int) -> SynthefyError:
+def _error(status: int, api_key_env: str) -> SynthefyError:
     """Return the error for a status other than 200."""
     if status in (401, 403):
         return AuthenticationError(
-            "The service rejected the API key: check the key, and that it may use this training job."
+            f"The service rejected the API key in {api_key_env}: check the key, and that it may use this "
+            "training job."
         )
     if status == 429:
         return RateLimited("The service asked for fewer requests: try later.")

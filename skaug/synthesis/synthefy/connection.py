@@ -6,10 +6,11 @@ import ipaddress
 import os
 import re
 import ssl
+import urllib.request
 
 import httpx
 
-from skaug.synthesis.synthefy.errors import AuthenticationError
+from skaug.synthesis.synthefy.errors import AuthenticationError, ConnectionFailed
 
 DEFAULT_URL = "https://prod.synthefy.com"
 _CONNECT_SECONDS = 30.0
@@ -33,10 +34,13 @@ def stream_url(base_url: str, user_id: str, dataset_name: str, training_job_id: 
             )
     try:
         url = httpx.URL(base_url)
-    except (httpx.InvalidURL, TypeError) as error:
+        host = url.host  # which may raise, too
+    except (httpx.InvalidURL, TypeError, ValueError) as error:
         raise ValueError(f"base_url={base_url!r} is not an address: {error}.") from None
-    if url.userinfo or not url.host or "?" in str(url) or "#" in str(url):
+    if url.userinfo or not host or "?" in str(url) or "#" in str(url):
         raise ValueError(f"The base_url must be a plain address such as {DEFAULT_URL!r}.")
+    if url.port is not None and not 0 < url.port < 65536:
+        raise ValueError(f"base_url={base_url!r} must have a port between 1 and 65535.")
     if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url)):
         raise ValueError(
             f"base_url={base_url!r} must begin with https://, because the API key is sent along (http:// is "
@@ -58,23 +62,57 @@ def connect(url: str, max_concurrency: int, timeout: float) -> httpx.AsyncClient
 
     Proxies are read from the environment, except for an address on this machine: there, the proxy would
     see the key unencrypted.
+
+    Raises
+    ------
+    ConnectionFailed
+        If certificates or proxies of the environment cannot be used.
     """
     # Shorter than the deadline of an exchange, for TCP and for TLS: where that deadline cancels a TLS
     # handshake, httpcore does not close the connection.
     longest = min(_CONNECT_SECONDS, timeout / 2)
-    return httpx.AsyncClient(
-        timeout=httpx.Timeout(None, connect=longest),
-        limits=httpx.Limits(max_connections=max_concurrency),
-        trust_env=not is_loopback(httpx.URL(url)),
-        verify=_certificates(url),
-        follow_redirects=False,
+    certificates = _certificates(url)
+    try:
+        return httpx.AsyncClient(
+            timeout=httpx.Timeout(None, connect=longest),
+            limits=httpx.Limits(max_connections=max_concurrency),
+            trust_env=not is_loopback(httpx.URL(url)),
+            verify=certificates,
+            follow_redirects=False,
+            event_hooks={"response": [_drop_location]},
+        )
+    except ImportError:
+        remedy = 'install what it needs with pip install "httpx[socks]", or unset the variable'
+    except (httpx.InvalidURL, ValueError):
+        remedy = "correct or unset the variable"
+    # Without the error of httpx, which shows the address of the proxy, and its password.
+    raise ConnectionFailed(
+        "The proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY cannot be used: "
+        f"{remedy}. Nothing was sent."
     )
+
+
+async def _drop_location(response: httpx.Response) -> None:
+    """Forget where a redirect leads: httpx parses it even if it is not followed, and may fail."""
+    response.headers.pop("Location", None)
+
+
+def uses_proxy(url: str) -> bool:
+    """Whether requests to an address go through a proxy of the environment."""
+    proxies = urllib.request.getproxies()
+    return not is_loopback(httpx.URL(url)) and bool({"https", "all"} & proxies.keys())
 
 
 def _certificates(url: str) -> ssl.SSLContext:
     if url.startswith("http:"):  # on this machine: no certificate is needed, nor read from disk
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return httpx.create_ssl_context()  # reads SSL_CERT_FILE even if proxies are not read
+    try:
+        return httpx.create_ssl_context()  # reads SSL_CERT_FILE even if proxies are not read
+    except OSError as error:  # ssl.SSLError is one
+        raise ConnectionFailed(
+            f"Certificates cannot be read ({error.strerror or error}): correct or unset SSL_CERT_FILE and "
+            "SSL_CERT_DIR. Nothing was sent."
+        ) from None
 
 
 def read_key(variable: str) -> str:
