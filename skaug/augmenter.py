@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Sequence
 from typing import Any, Self
@@ -69,7 +70,10 @@ class SynthefyAugmenter(WindowStep):
     n_synthetic_ : int
         Number of synthetic windows made.
     synthetic_windows_ : Windows of shape (n_synthetic_, window_size, n_features)
-        The synthetic windows.
+        The synthetic windows. They stay in the process that made them: pickles of a fitted augmenter, and so
+        of a model, hold no samples and no context of people, but counts and origins.
+    synthetic_origins_ : DataFrame of n_synthetic_ rows
+        ``subject``, ``first_row`` and ``draw`` of each synthetic window.
     synthesizer_ : Synthesizer or None
         The fitted synthesizer; None if no synthetic window was needed.
     synthesis_seconds_ : float
@@ -215,6 +219,7 @@ class SynthefyAugmenter(WindowStep):
             self.synthetic_windows_ = self._synthesize(real)
         self.synthesis_seconds_ = time.perf_counter() - began
         self.n_synthetic_ = len(self.synthetic_windows_)
+        self.synthetic_origins_ = self.synthetic_windows_.origins
         if self.train_on == "synthetic" and self.n_synthetic_ == 0:
             name = "ratio" if self.n_synthetic is None else "n_synthetic"
             raise ValueError(
@@ -222,6 +227,34 @@ class SynthefyAugmenter(WindowStep):
                 f"{self.n_real_} real ones, which leaves nothing to fit: use a larger {name}."
             )
         return real
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "synthetic_windows_" and "n_synthetic_" in self.__dict__:
+            raise AttributeError(
+                "These synthetic windows were not pickled with the augmenter, because fitted models hold no "
+                "people. Fit it again, or keep synthetic_windows_ by itself before it leaves the process."
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        state.pop("synthetic_windows_", None)
+        for name in ("synthesizer", "synthesizer_"):
+            if isinstance(state.get(name), Synthesizer):
+                state[name] = clone(state[name])
+        return state
+
+    def __copy__(self) -> Self:
+        return self._copied(dict(self.__dict__))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self._copied(copy.deepcopy(self.__dict__, memo))
+
+    def _copied(self, attributes: dict[str, Any]) -> Self:
+        """Return a copy in this process, which keeps everything."""
+        new = type(self).__new__(type(self))
+        new.__dict__.update(attributes)
+        return new
 
     def _check_parameters(self) -> None:
         require_choice("train_on", self.train_on, TRAIN_ON)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from collections import Counter
 from fractions import Fraction
@@ -9,11 +10,13 @@ from typing import Any
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from pandas.testing import assert_frame_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
@@ -21,6 +24,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils import resample
 
 from skaug import (
+    SubjectWindower,
     SynthefyAugmenter,
     WindowFlattener,
     WindowRegressor,
@@ -637,13 +641,39 @@ def test_fitting_again_returns_the_same_windows() -> None:
     assert (augmenter.n_synthetic_, augmenter.synthesizer_) == (0, None)
 
 
-def test_a_pickled_augmenter_keeps_its_synthetic_windows() -> None:
-    windows = windows_of(A=3, B=2)
-    augmenter = SynthefyAugmenter().fit(windows)
-    thawed = pickle.loads(pickle.dumps(augmenter))
-    assert joblib.hash(thawed.synthetic_windows_) == joblib.hash(augmenter.synthetic_windows_)
+class Remembering(SurrogateSynthesizer):
+    """A synthesizer that keeps what it was fitted on."""
+
+    def fit(self, windows: Windows) -> Remembering:
+        self.windows_ = windows
+        return self
+
+
+def test_a_pickled_augmenter_holds_no_people() -> None:
+    table = pd.DataFrame(
+        {"BVP": np.arange(60.0), "subject": list("AAABBB") * 10, "weight": 123456.789}
+    ).sort_values("subject", ignore_index=True)
+    windows = SubjectWindower(10, features=["BVP"]).fit_transform(table)
+    augmenter = SynthefyAugmenter(Remembering()).fit(windows)
+    pickled = pickle.dumps(augmenter)
+    assert np.float64(123456.789).tobytes() not in pickled
+    assert windows.to_numpy()[0].tobytes() not in pickled
+    thawed = pickle.loads(pickled)
     assert thawed.transform(windows) is windows
-    assert thawed.n_synthetic_ == 5
+    assert (thawed.n_real_, thawed.n_synthetic_) == (6, 6)
+    assert_frame_equal(thawed.synthetic_origins_, augmenter.synthetic_windows_.origins)
+    assert not hasattr(thawed.synthesizer_, "windows_")
+    with pytest.raises(AttributeError, match=r"not pickled with the augmenter.*Fit it again"):
+        _ = thawed.synthetic_windows_
+    with pytest.raises(AttributeError, match="has no attribute 'synthetic_windows_'"):
+        _ = SynthefyAugmenter().synthetic_windows_
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_in_this_process_keeps_the_synthetic_windows(copied: Any) -> None:
+    augmenter = SynthefyAugmenter().fit(windows_of(A=3, B=2))
+    same = copied(augmenter)
+    assert joblib.hash(same.synthetic_windows_) == joblib.hash(augmenter.synthetic_windows_)
 
 
 def test_set_output_leaves_windows_as_they_are() -> None:

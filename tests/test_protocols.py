@@ -628,6 +628,7 @@ class Varied(Synthesizer):
         return conditions.synthesized(conditions.to_numpy())
 
 
+@pytest.mark.filterwarnings("ignore:.* recordings are left out:skaug.DataWarning")
 def test_a_subject_with_too_short_a_recording_is_left_out_with_a_warning(
     recordings: pd.DataFrame,
 ) -> None:
