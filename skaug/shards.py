@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 from collections.abc import Collection, Iterator
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 try:
     from dask.utils import parse_bytes
@@ -19,8 +17,9 @@ try:
 except ImportError as error:
     raise ImportError('Shards are cut on Dask: pip install "skaug[dask]"') from error
 
-from skaug.out_of_core.shard_files import ROWS_AT_ONCE, windows_of
-from skaug.out_of_core.shard_job import MANIFEST, ShardJob
+from skaug.out_of_core.manifest import read_manifest
+from skaug.out_of_core.shard_files import ROWS_AT_ONCE, read_batches, windows_of
+from skaug.out_of_core.shard_job import ShardJob
 from skaug.windower import SubjectWindower
 from skaug.windows.container import Windows
 
@@ -39,9 +38,10 @@ def write_shards(
 
     A shard has one row per window: ``subject``, ``first_row`` (counted among the rows of the subject),
     ``y`` where there is a target, and one list of `window_size` samples per channel. It is written to a
-    temporary file, flushed to the disk and renamed, so that it is there whole or not at all. The same call
-    continues a run that was stopped: it keeps shards of the same parameters whose file has not changed
-    since. ``manifest.json`` is written once all shards are there.
+    temporary file, flushed to the disk and renamed, so that it is there whole or not at all. Its checksum is
+    verified whenever it is read. The same call continues a run that was stopped: it keeps shards that
+    are undamaged, of the same parameters, and made from files that have not changed since.
+    ``manifest.json`` is written once all shards are there.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def write_shards(
     dict
         The manifest: ``format``, ``parameters``, ``versions`` (a list: a run may have been continued
         with others), ``rows``, ``windows``, ``subjects`` (for each: subject, rows, windows, file) and
-        ``shards`` (for each: file, source, rows, windows).
+        ``shards`` (for each: file, source, rows, windows, sha256).
 
     Raises
     ------
@@ -141,35 +141,6 @@ def cut_on_cluster(
         raise ValueError(str(error)) from error
 
 
-def read_manifest(folder: str | Path) -> dict[str, Any]:
-    """Read the manifest of the shards in a folder.
-
-    Parameters
-    ----------
-    folder : str or Path
-        As given to `write_shards`.
-
-    Returns
-    -------
-    dict
-        As `write_shards` does.
-
-    Raises
-    ------
-    OSError
-        If the shards were not finished.
-    """
-    path = Path(folder) / MANIFEST
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {str(folder)!r}: check the path.")
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"There is no {str(path)!r}: the shards are not finished. Run skaug windows again: it "
-            "continues where it stopped."
-        )
-    return json.loads(path.read_text())
-
-
 def read_shards(
     folder: str | Path, *, subjects: Collection[Any] | None = None, n_rows: int = ROWS_AT_ONCE
 ) -> Iterator[Windows]:
@@ -193,9 +164,10 @@ def read_shards(
     Raises
     ------
     OSError
-        If the shards were not finished.
+        If the shards were not finished, or one of them is missing.
     ValueError
-        If a subject is in none of them, or `subjects` is not a list.
+        If a subject is in none of them, `subjects` is not a list, the manifest or a shard is damaged, or a
+        shard is not the one in the manifest.
 
     Examples
     --------
@@ -221,7 +193,7 @@ def read_shards(
     manifest = read_manifest(folder)
     if isinstance(subjects, str):
         raise ValueError(f"subjects={subjects!r} must be a list: [{subjects!r}].")
-    names, size = manifest["parameters"]["features"], manifest["parameters"]["window_size"]
+    parameters = manifest["parameters"]
     wanted = None if subjects is None else set(subjects)
     unknown = (wanted or set()) - {held["subject"] for held in manifest["subjects"]}
     if unknown:
@@ -229,14 +201,14 @@ def read_shards(
     held = [
         held["file"] for held in manifest["subjects"] if wanted is None or held["subject"] in wanted
     ]
+    n_windows = max(1, n_rows // parameters["window_size"])
     for name in dict.fromkeys(held):
-        with pq.ParquetFile(Path(folder) / name) as file:
-            for batch in file.iter_batches(max(1, n_rows // size)):
-                windows = windows_of(batch, manifest["parameters"], names)
-                if wanted is not None:
-                    windows = windows[np.isin(windows.groups, list(wanted))]  # type: ignore[arg-type]
-                if len(windows):
-                    yield windows
+        for batch in read_batches(Path(folder) / name, n_windows, manifest):
+            windows = windows_of(batch, parameters)
+            if wanted is not None:
+                windows = windows[np.isin(windows.groups, list(wanted))]  # type: ignore[arg-type]
+            if len(windows):
+                yield windows
 
 
 def _check_size(memory: str) -> None:

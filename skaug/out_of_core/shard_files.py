@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -19,18 +22,18 @@ from skaug._errors import prefix_errors
 from skaug._files import whole_file
 from skaug._versions import versions
 from skaug.cutting import Cutting
+from skaug.out_of_core.manifest import FORMAT
 from skaug.out_of_core.parts import one_window
 from skaug.tables.columns import encode
 from skaug.tables.table import Table
 from skaug.windows.container import Windows
-
-FORMAT = 1
 
 #: Samples per channel in a row group: what a reader has to hold at a time.
 ROWS_AT_ONCE = 1 << 18
 
 _OWN_COLUMNS = ("subject", "first_row", "y")
 _KEY = b"skaug"
+_CHECKSUM = b"skaug_sha256"
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ def write_shard(source: Source, shard: Path, recipe: Recipe) -> dict[str, Any]:
     -------
     dict
         The metadata of the shard: ``format``, ``parameters``, ``versions``, ``source``, ``rows``,
-        ``windows`` and ``subjects`` (for each: subject, rows, windows).
+        ``windows`` and ``subjects`` (for each: subject, rows, windows); and ``sha256`` of the file.
 
     Raises
     ------
@@ -165,15 +168,14 @@ def write_shard(source: Source, shard: Path, recipe: Recipe) -> dict[str, Any]:
         "windows": 0 if windows is None else len(windows),
         "subjects": held,
     }
-    schema = recipe.shard.with_metadata({_KEY: json.dumps(metadata)})
-    with (
-        whole_file(shard) as place,
-        pq.ParquetWriter(place, schema, compression="zstd", use_dictionary=["subject"]) as file,
-    ):
+    text = json.dumps(metadata).encode()
+    schema = recipe.shard.with_metadata({_KEY: text, _CHECKSUM: hashlib.sha256(text).hexdigest()})
+    options = {"compression": "zstd", "use_dictionary": ["subject"], "write_page_checksum": True}
+    with whole_file(shard) as place, pq.ParquetWriter(place, schema, **options) as file:
         if windows is not None:
             for _, block in windows.blocks(ROWS_AT_ONCE):
                 file.write_batch(_batch(block, schema))
-    return metadata
+    return metadata | {"sha256": _sha256(shard)}
 
 
 def read_metadata(path: Path) -> dict[str, Any] | None:
@@ -183,19 +185,86 @@ def read_metadata(path: Path) -> dict[str, Any] | None:
     ------
     ValueError
         If the file is something else.
+    OSError
+        If it cannot be read.
     """
     try:
-        metadata = pq.read_schema(path).metadata or {}
-    except (pa.ArrowInvalid, OSError):
+        with _damage_named(path):
+            schema = pq.read_schema(path)
+            known = schema.metadata or {}
+            if _KEY in known:
+                return _metadata(schema)
+    except DamagedShardError:
         return None
-    if _KEY not in metadata:
-        raise ValueError(f"{str(path)!r} is not a shard of windows: choose another folder.")
-    return json.loads(metadata[_KEY])
+    raise ValueError(f"{str(path)!r} is not a shard of windows: choose another folder.")
 
 
-def windows_of(batch: pa.RecordBatch, parameters: dict[str, Any], names: list[str]) -> Windows:
+def sha256_if_whole(source: Source, shard: Path, recipe: Recipe) -> str | None:
+    """Return the SHA-256 of a shard that holds what its metadata says; None if it is damaged.
+
+    All of it is read.
+    """
+    try:
+        with _damage_named(shard), _open(shard) as file:
+            schema, metadata = file.schema_arrow, _metadata(file.schema_arrow)
+            n_windows = max(1, ROWS_AT_ONCE // recipe.cutting.window_size)
+            n_read = sum(len(batch) for batch in file.iter_batches(n_windows))
+    except DamagedShardError:
+        return None
+    is_whole = schema.equals(recipe.shard) and n_read == metadata["windows"]
+    return _sha256(shard) if is_whole else None
+
+
+def read_batches(path: Path, n_windows: int, manifest: dict[str, Any]) -> Iterator[pa.RecordBatch]:
+    """Read the rows of a shard, and verify its checksums.
+
+    Parameters
+    ----------
+    path : Path
+        The shard.
+    n_windows : int
+        How many rows to yield at a time, at most.
+    manifest : dict
+        The manifest, which must describe the shard.
+
+    Yields
+    ------
+    RecordBatch
+
+    Raises
+    ------
+    ValueError
+        If the shard is damaged, or is not the one in the manifest.
+    OSError
+        If it cannot be read.
+    """
+    expected, sha256 = _entry(manifest, path.name)
+    with contextlib.ExitStack() as stack:
+        with _damage_named(path):
+            file = stack.enter_context(_open(path))
+            metadata = _metadata(file.schema_arrow)
+            found = {name: metadata[name] for name in expected}
+        if found != expected or file.metadata.num_rows != expected["windows"]:
+            raise ValueError(
+                f"{str(path)!r} is not the shard in the manifest, which was made from "
+                f"{expected['source']['path']!r}: run skaug windows again, which makes it anew."
+            )
+        with _damage_named(path):
+            # The checksums of pages do not cover the headers of pages and the footer.
+            if _sha256(path) != sha256:
+                raise ValueError("the file does not have its checksum")
+            batches = file.iter_batches(n_windows)
+        while True:
+            with _damage_named(path):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+
+
+def windows_of(batch: pa.RecordBatch, parameters: dict[str, Any]) -> Windows:
     """Return the windows that are stored in rows of a shard."""
-    size = parameters["window_size"]
+    names, size = parameters["features"], parameters["window_size"]
     values = np.stack(
         [batch.column(name).flatten().to_numpy().reshape(-1, size) for name in names], axis=-1
     )
@@ -238,6 +307,57 @@ def _plain(subject: Any) -> Any:
     """Return a subject as a value that JSON can hold."""
     subject = subject.item() if isinstance(subject, np.generic) else subject
     return subject if isinstance(subject, str | int | float | None) else str(subject)
+
+
+class DamagedShardError(ValueError):
+    """A shard was changed after it had been written."""
+
+
+@contextlib.contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """Turn the errors of a reader that meets damage into one that names the shard."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"There is no {str(path)!r}, which is in the manifest: run skaug windows again, which makes it "
+            "anew."
+        ) from None
+    except (pa.ArrowException, ValueError, KeyError, TypeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the disk, not of the bytes
+        raise DamagedShardError(
+            f"The shard {str(path)!r} is damaged: run skaug windows again, which makes it anew."
+        ) from error
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    return pq.ParquetFile(path, page_checksum_verification=True)
+
+
+def _metadata(schema: pa.Schema) -> dict[str, Any]:
+    text, checksum = schema.metadata[_KEY], schema.metadata[_CHECKSUM]
+    if checksum.decode() != hashlib.sha256(text).hexdigest():
+        raise ValueError("the metadata of the shard does not have its checksum")
+    return json.loads(text)
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _entry(manifest: dict[str, Any], name: str) -> tuple[dict[str, Any], str]:
+    """Return the metadata that a manifest records of a shard, and its checksum."""
+    (shard,) = [shard for shard in manifest["shards"] if shard["file"] == name]
+    subjects = [
+        {key: held[key] for key in ("subject", "rows", "windows")}
+        for held in manifest["subjects"]
+        if held["file"] == name
+    ]
+    recorded = {key: shard[key] for key in ("source", "rows", "windows")}
+    recorded |= {"parameters": manifest["parameters"], "subjects": subjects}
+    return recorded, shard["sha256"]
 
 
 def _batch(windows: Windows, schema: pa.Schema) -> pa.RecordBatch:

@@ -20,21 +20,20 @@ from tqdm import tqdm
 
 from skaug._files import file_lock, whole_file
 from skaug.cutting import NoWindowsError
+from skaug.out_of_core.manifest import FORMAT, MANIFEST, read_manifest, shard_name, shard_number
 from skaug.out_of_core.parts import require_independent_parts, require_whole_subjects
 from skaug.out_of_core.shard_files import (
-    FORMAT,
     Recipe,
     Source,
     made_up_row,
     parameters_of,
     read_metadata,
+    sha256_if_whole,
     shard_schema,
     subjects_in,
     write_shard,
 )
 from skaug.windower import SubjectWindower
-
-MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -88,6 +87,13 @@ class ShardJob:
         self.folder.mkdir(parents=True, exist_ok=True)
         with _alone_in(self.folder):
             done = self.finished()
+            sha256 = self.run(client, sha256_if_whole, list(done), "checking shards", progress)
+            recorded = self.recorded_sha256()
+            done = {
+                i: done[i] | {"sha256": now}
+                for i, now in sha256.items()
+                if now is not None and recorded.get(i, now) == now
+            }
             missing = [i for i in range(len(self.sources)) if i not in done]
             subjects = {i: [held["subject"] for held in done[i]["subjects"]] for i in done}
             subjects |= self.run(client, subjects_in, missing, "looking for subjects", progress)
@@ -101,12 +107,15 @@ class ShardJob:
 
     def shard(self, i: int) -> Path:
         """Return the path of the shard of a file."""
-        return self.folder / f"shard-{i:06d}.parquet"
+        return self.folder / shard_name(i)
 
     def finished(self) -> dict[int, dict[str, Any]]:
-        """Return the metadata of the shards that need not be made again."""
+        """Return the metadata of the shards that need not be made again, unless they are damaged."""
         done = {}
         for path in sorted(self.folder.glob("shard-*.parquet")):
+            i = shard_number(path.name)
+            if i is None:
+                continue
             metadata = read_metadata(path)
             if metadata is None:
                 continue
@@ -119,7 +128,6 @@ class ShardJob:
                     f"{str(self.folder)!r} holds shards of {what}{now}: choose another folder, or empty "
                     "this one."
                 )
-            i = int(path.stem.removeprefix("shard-"))
             if i >= len(self.sources):
                 raise ValueError(
                     f"{str(path)!r} was made of {metadata['source']['path']!r}, but {str(self.table)!r} "
@@ -128,6 +136,15 @@ class ShardJob:
             if metadata["source"] == self.sources[i].state():
                 done[i] = metadata
         return done
+
+    def recorded_sha256(self) -> dict[int, str]:
+        """Return the checksum of each shard in the manifest, if there is one that can be read."""
+        try:
+            manifest = read_manifest(self.folder)
+        except (OSError, ValueError):  # the shards are checked without it, and it is written anew
+            return {}
+        recorded = {shard_number(shard["file"]): shard["sha256"] for shard in manifest["shards"]}
+        return {i: sha256 for i, sha256 in recorded.items() if i is not None}
 
     def run(
         self,
@@ -201,7 +218,7 @@ class ShardJob:
             "shards": [
                 {
                     "file": self.shard(i).name,
-                    **{name: shard[name] for name in ("source", "rows", "windows")},
+                    **{name: shard[name] for name in ("source", "rows", "windows", "sha256")},
                 }
                 for i, shard in enumerate(shards)
             ],
