@@ -55,8 +55,8 @@ def entry(store: WindowStore, key: str) -> Path:
     return path
 
 
-def with_checksum(array: bytes) -> bytes:
-    return b"skaug window 1\n" + hashlib.sha256(array).digest() + array
+def with_checksum(key: str, array: bytes) -> bytes:
+    return b"skaug window 1\n" + hashlib.sha256(key.encode() + array).digest() + array
 
 
 def child(program: str, *arguments: Any, **options: Any) -> subprocess.Popen[str]:
@@ -238,6 +238,12 @@ def test_prune_removes_older_entries(
     assert store.prune(older_than) == 0
 
 
+@pytest.mark.parametrize("older_than", [np.nan, np.inf, True, "1"])
+def test_the_age_to_prune_must_be_a_number(store: WindowStore, older_than: Any) -> None:
+    with pytest.raises(ValueError, match=f"older_than={older_than!r} must be a timedelta"):
+        store.prune(older_than)
+
+
 def test_prune_removes_files_that_killed_processes_left(
     store: WindowStore, window: np.ndarray
 ) -> None:
@@ -371,19 +377,60 @@ def test_a_damaged_entry_is_put_aside_and_can_be_written_again(
         b"\0" * 15,
         struct.pack("<2Q", 64, 2),
         struct.pack("<2Q", 2**63, 2**63) + b"\0" * 1024,
+        struct.pack("<2Q", 0, 2**63),
+        struct.pack("<2Q", 0, 0),
         struct.pack("<2Q", 64, 3) + b"\0" * 1024,
         struct.pack("<2q", -64, -2) + b"\0" * 1024,
         pickle.dumps([["no window"]]),
     ],
-    ids=["nothing", "half a shape", "no samples", "too much", "too few", "negative", "a pickle"],
+    ids=[
+        "nothing",
+        "half a shape",
+        "no samples",
+        "too much",
+        "no rows",
+        "nothing at all",
+        "too few",
+        "negative",
+        "a pickle",
+    ],
 )
 def test_an_entry_that_is_not_a_window_is_damaged_in_spite_of_its_checksum(
     store: WindowStore, window: np.ndarray, array: bytes
 ) -> None:
     store.put(key_of(0), window)
-    entry(store, key_of(0)).write_bytes(with_checksum(array))
+    entry(store, key_of(0)).write_bytes(with_checksum(key_of(0), array))
     assert store.get(key_of(0)) is None
     assert len(store) == 0
+
+
+def test_the_entry_of_another_key_is_damage(store: WindowStore, window: np.ndarray) -> None:
+    store.put(key_of(0), window)
+    store.put(key_of(1), -window)
+    entry(store, key_of(0)).write_bytes(entry(store, key_of(1)).read_bytes())
+    assert store.get(key_of(0)) is None
+    assert_array_equal(store.get(key_of(1)), -window)
+    assert len(files(store, "damaged/*")) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="makes a FIFO")
+@pytest.mark.parametrize("make", [os.mkdir, getattr(os, "mkfifo", None)], ids=["folder", "FIFO"])
+def test_an_entry_that_is_not_a_file_is_an_error(
+    store: WindowStore, window: np.ndarray, make: Callable[[Path], None]
+) -> None:
+    store.put(key_of(0), window)
+    path = entry(store, key_of(0))
+    path.unlink()
+    make(path)
+    with pytest.raises(OSError, match=r"is not a file: remove it from the window store"):
+        store.get(key_of(0))
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (4, 0), (0, 2), (1, 4, 2)], ids=str)
+def test_only_a_window_can_be_written(store: WindowStore, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=rf"got the shape {re.escape(str(shape))}"):
+        store.put(key_of(0), np.zeros(shape))
+    assert not store.folder.exists()
 
 
 def test_an_entry_that_was_replaced_meanwhile_is_not_put_aside(
@@ -445,6 +492,14 @@ def test_a_folder_without_room_for_locks_is_an_error(store: WindowStore) -> None
     (store.folder / "locks").write_text("no folder")
     with pytest.raises(OSError, match="cannot be written"):
         store.check_writable()
+
+
+def test_the_folder_of_an_entry_can_be_checked(store: WindowStore) -> None:
+    store.check_writable(key_of(0))
+    (store.folder / key_of(1)[:2]).write_text("not a folder")
+    store.check_writable(key_of(0))
+    with pytest.raises(OSError, match="cannot be written"):
+        store.check_writable(key_of(1))
 
 
 def test_a_check_leaves_only_folders(store: WindowStore) -> None:

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from pathlib import Path
@@ -503,6 +504,20 @@ def test_a_window_that_cannot_be_stored_ends_the_fit(store: Path) -> None:
     assert not isinstance(caught.value, SynthefyError)
 
 
+def test_the_folder_of_an_entry_is_checked_before_its_request(store: Path) -> None:
+    conditions = windows()[:2]._drawn([0, 0])
+    with FaultServer() as server:
+        api = api_of(server, store)
+        folders = [store / key[:2] for key in api.keys(conditions)]
+        assert folders[0] != folders[1]
+        store.mkdir()
+        folders[1].write_text("not a folder")
+        with pytest.raises(OSError, match=r"cannot be written .*free some space"):
+            api.synthesize(conditions)
+        assert len(server.requests) == 1
+    assert len(WindowStore(store)) == 1
+
+
 def test_windows_under_way_when_a_fit_ends_are_stored(store: Path) -> None:
     # Three at a time: one is refused while two are computed. The fit waits for these.
     def refuses_the_third(exchange: Exchange) -> None:
@@ -623,6 +638,22 @@ def test_waiting_for_another_process_ends_with_the_fit(store: Path) -> None:
         ):
             api.synthesize(conditions)
     assert len(server.requests) == 2
+
+
+def test_a_long_wait_for_another_process_is_logged(
+    store: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    conditions = windows()[:1]._drawn([0])
+    with FaultServer() as server:
+        api = api_of(server, store)
+        lock = WindowStore(store).lock(api.keys(conditions)[0])
+        lock.acquire()
+        threading.Timer(6, lock.release).start()
+        with caplog.at_level(logging.WARNING, logger="skaug"):
+            api.synthesize(conditions)
+    assert [record.getMessage() for record in caplog.records] == [
+        "Waiting for other processes that are buying windows of this fit: 1 left."
+    ]
 
 
 def test_a_window_that_another_process_bought_meanwhile_is_not_requested(store: Path) -> None:

@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 
 import anyio
 import anyio.from_thread
@@ -33,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 _MAX_FAILURES_IN_A_ROW = 3
 _LOCK_POLL_SECONDS = 0.05
+_SILENT_WAIT_SECONDS = 5.0
 
 # Addresses at which a fit of this process ended with failures in a row. A search goes on to its next
 # fit nevertheless (scikit-learn's error_score=nan): that fit may try a single request.
@@ -64,6 +66,7 @@ class Purchase:
     n_paid: int = field(default=0, init=False)
     n_in_a_row: int = field(default=0, init=False)
     n_locked_in_a_row: int = field(default=0, init=False)
+    locked_since: float = field(default=inf, init=False)
     is_stopped: bool = field(default=False, init=False)
     fatal: Exception | None = field(default=None, init=False)
 
@@ -142,14 +145,13 @@ class Purchase:
                 lock.acquire(blocking=False)
             except Timeout:
                 queue.append((key, position))
-                self.n_locked_in_a_row += 1
-                if self.n_locked_in_a_row >= len(queue):
-                    await anyio.sleep(_LOCK_POLL_SECONDS)
+                await self._wait_for_locks(len(queue))
                 return
             self.n_locked_in_a_row = 0
             try:
                 window = self.store.get(key)  # another process may have paid meanwhile
                 if window is None:
+                    self.store.check_writable(key)
                     window = await self._request(client, self.requests.body(position))
                     # In a thread: flushing to the disk must not hold up the other requests.
                     await anyio.to_thread.run_sync(self._put, key, window)
@@ -165,6 +167,19 @@ class Purchase:
             self.bought[key] = window
             self.n_in_a_row = 0
             bar.update()
+
+    async def _wait_for_locks(self, n_left: int) -> None:
+        """Wait if other processes are buying all that is left."""
+        self.n_locked_in_a_row += 1
+        if self.n_locked_in_a_row == 1:
+            self.locked_since = anyio.current_time()
+        if self.n_locked_in_a_row >= n_left:
+            await anyio.sleep(_LOCK_POLL_SECONDS)
+        if anyio.current_time() - self.locked_since > _SILENT_WAIT_SECONDS:
+            self.locked_since = inf  # said once
+            logger.warning(
+                "Waiting for other processes that are buying windows of this fit: %d left.", n_left
+            )
 
     async def _request(self, client: Client, body: bytes) -> NDArray:
         most = self.max_new_windows

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import stat
 import struct
 import tempfile
 import time
@@ -18,6 +19,7 @@ import platformdirs
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from skaug._checks import is_finite_number
 from skaug._files import file_lock, make_private_folder, whole_file
 
 logger = logging.getLogger(__name__)
@@ -31,8 +33,9 @@ class WindowStore:
 
     The key of an entry is the SHA-256 of format version, address, exact request and number of the draw.
     An entry is written to a temporary file, flushed to disk and renamed, so that it is complete or absent,
-    even after a crash; a checksum reveals damage. A lock per entry, which the system releases when a
-    process dies, keeps two processes from paying for one window.
+    even after a crash; a checksum of key and samples reveals damage, and the entry of another key. A lock
+    per entry, which the system releases when a process dies, keeps two processes from paying for one
+    window.
 
     Parameters
     ----------
@@ -103,11 +106,16 @@ class WindowStore:
         -------
         ndarray of shape (window_size, n_features), or None
             None if there is no entry, or a damaged one, which is put aside: request the window again.
+
+        Raises
+        ------
+        OSError
+            If the entry cannot be read, or is not a file.
         """
-        try:
-            window = _unpack(self._path(key).read_bytes())
-        except (FileNotFoundError, NotADirectoryError):
+        content = self._read(key)
+        if content is None:
             return None
+        window = _unpack(key, content)
         if window is None:
             self._put_aside(key)
         return window
@@ -124,10 +132,12 @@ class WindowStore:
 
         Raises
         ------
+        ValueError
+            If `window` is not 2-D, or empty.
         OSError
-            If it cannot be written. Nothing half-written is left.
+            If it cannot be written. No incomplete file is left.
         """
-        path, content = self._path(key), _pack(window)
+        path, content = self._path(key), _pack(key, window)
         make_private_folder(path.parent)
         with whole_file(path, mode=0o600) as file:
             file.write(content)
@@ -154,19 +164,25 @@ class WindowStore:
         with self._unwritable():
             return self._lock(name)
 
-    def check_writable(self) -> None:
+    def check_writable(self, key: str | None = None) -> None:
         """Raise unless entries can be locked and written. Call this before anything is paid for.
+
+        Parameters
+        ----------
+        key : str, optional
+            A result of `key`. The folder of its entry is checked in place of the folder of the store.
 
         Raises
         ------
         OSError
             Names the folder and the remedy.
         """
+        folder = self.folder if key is None else self._path(key).parent
         with self._unwritable():
-            make_private_folder(self.folder)
+            make_private_folder(folder)
             with contextlib.suppress(Timeout), self._lock("check").acquire(blocking=False):
                 pass
-            with tempfile.TemporaryFile(dir=self.folder) as file:
+            with tempfile.TemporaryFile(dir=folder) as file:
                 file.write(b"\0" * 65536)
                 file.flush()
                 os.fsync(file.fileno())
@@ -180,7 +196,7 @@ class WindowStore:
     @property
     def nbytes(self) -> int:
         """Size of the entries on disk, in bytes."""
-        return sum(stat.st_size for _, stat in self._files("??/*.window"))
+        return sum(status.st_size for _, status in self._files("??/*.window"))
 
     def prune(self, older_than: timedelta | float) -> int:
         """Remove old entries, and files that killed processes left.
@@ -194,19 +210,26 @@ class WindowStore:
         -------
         int
             Number of entries removed.
+
+        Raises
+        ------
+        ValueError
+            If the age is not finite.
         """
-        age = older_than if isinstance(older_than, timedelta) else timedelta(days=older_than)
-        before = time.time() - age.total_seconds()
+        days = older_than / timedelta(days=1) if isinstance(older_than, timedelta) else older_than
+        if not is_finite_number(days):
+            raise ValueError(f"older_than={older_than!r} must be a timedelta or a number of days.")
+        before = time.time() - 86_400 * days
         removed = 0
-        for path, stat in self._files("??/*.window"):
-            if stat.st_mtime < before:
+        for path, status in self._files("??/*.window"):
+            if status.st_mtime < before:
                 path.unlink(missing_ok=True)
                 removed += 1
-        for path, stat in [*self._files("??/.*.part"), *self._files("damaged/*")]:
-            if stat.st_mtime < min(before, time.time() - 3600):  # younger ones may be in use
+        for path, status in [*self._files("??/.*.part"), *self._files("damaged/*")]:
+            if status.st_mtime < min(before, time.time() - 3600):  # younger ones may be in use
                 path.unlink(missing_ok=True)
-        for path, stat in self._files("locks/*.lock"):
-            if stat.st_mtime < before:  # when it was made: the lock may be held now
+        for path, status in self._files("locks/*.lock"):
+            if status.st_mtime < before:  # when it was made: the lock may be held now
                 with contextlib.suppress(OSError), self._lock(path.stem).acquire(blocking=False):
                     path.unlink()
         return removed
@@ -220,6 +243,15 @@ class WindowStore:
                 f"{key!r} is not a key of an entry: make one with WindowStore.key(...)."
             )
         return self.folder / key[:2] / f"{key}.window"
+
+    def _read(self, key: str) -> bytes | None:
+        path = self._path(key)
+        try:
+            if not stat.S_ISREG(path.stat().st_mode):  # such as a FIFO, which would block
+                raise OSError(f"{str(path)!r} is not a file: remove it from the window store.")
+            return path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def _files(self, pattern: str) -> Iterator[tuple[Path, os.stat_result]]:
         for path in list(self.folder.glob(pattern)):
@@ -248,28 +280,34 @@ class WindowStore:
         path, folder = self._path(key), self.folder / "damaged"
         # OSError: the lock is held, or the folder is read-only. Then the entry stays, and is ignored.
         with contextlib.suppress(OSError), self.lock(key).acquire(blocking=False):
-            if _unpack(path.read_bytes()) is None:
+            if _unpack(key, path.read_bytes()) is None:
                 make_private_folder(folder)
                 aside = folder / f"{path.name}.{time.time_ns()}"
                 os.replace(path, aside)
                 logger.warning("A stored window is damaged and was put aside: %s", aside)
 
 
-def _pack(window: NDArray[np.float64]) -> bytes:
+def _pack(key: str, window: NDArray[np.float64]) -> bytes:
     values = np.ascontiguousarray(window, dtype="<f8")
+    if values.ndim != 2 or values.size == 0:
+        raise ValueError(
+            f"A window is an array of shape (window_size, n_features), got the shape {np.shape(window)}."
+        )
     content = struct.pack("<2Q", *values.shape) + values.tobytes()
-    return _MAGIC + hashlib.sha256(content).digest() + content
+    return _MAGIC + hashlib.sha256(key.encode() + content).digest() + content
 
 
-def _unpack(content: bytes) -> NDArray[np.float64] | None:
+def _unpack(key: str, content: bytes) -> NDArray[np.float64] | None:
     # Not numpy's .npy format: it parses its header with `ast`, which Python 3.11 cannot do in two threads
     # at once (SystemError, python/cpython#106905).
     start = len(_MAGIC) + 32
     digest, rest = content[len(_MAGIC) : start], content[start:]
-    if not content.startswith(_MAGIC) or hashlib.sha256(rest).digest() != digest or len(rest) < 16:
+    if not content.startswith(_MAGIC) or len(rest) < 16:
+        return None
+    if hashlib.sha256(key.encode() + rest).digest() != digest:
         return None
     n_rows, n_features = struct.unpack_from("<2Q", rest)
-    if len(rest) != 16 + 8 * n_rows * n_features:
+    if not n_rows * n_features or len(rest) != 16 + 8 * n_rows * n_features:
         return None
     values = np.frombuffer(rest, dtype="<f8", offset=16).reshape(n_rows, n_features)
     return values.astype(np.float64)
