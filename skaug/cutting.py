@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skaug._warnings import warn
-from skaug.tables.aggregation import Aggregation, aggregate
+from skaug.tables.aggregation import Aggregation, aggregate, refuse_classes
 from skaug.tables.columns import all_finite, as_column, is_missing, is_text, plain_array
 from skaug.tables.recordings import Recordings
 from skaug.tables.row_order import warn_of_row_order
@@ -322,10 +322,13 @@ class Cutting:
         if y is None:
             if self.target is None or self.target not in table.names:
                 return None, label
-            return recordings.sorted(_as_values(table.column(self.target))), label
+            column = table.column(self.target)
+            refuse_classes(column, self.target_agg, label)
+            return recordings.sorted(_as_values(column)), label
         y = y if hasattr(y, "__len__") else np.asarray(y)
         if np.ndim(y) == 0 or len(y) != len(table):  # type: ignore[arg-type]
             return None, label
+        refuse_classes(y, self.target_agg)
         return recordings.sorted(_as_values(y)), label
 
     def _missing_rows(

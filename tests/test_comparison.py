@@ -110,10 +110,11 @@ def test_p_values_are_adjusted_for_the_protocols_compared(
     summary = comparison_of(
         {"TRTR": real, "TRSTR": real + gain, "TSTR": real - 2 + gain, "TRTS": real, "TRRTR": real}
     ).summary()
-    judged = ["TRSTR", "TSTR", "TRRTR"]
-    rows = summary.droplevel("metric").loc[judged]
+    rows = summary.droplevel("metric").loc[["TRSTR", "TSTR"]]
     assert_allclose(rows["p_holm"], holm(rows["p_value"]))
-    assert rows.loc["TRRTR", "p_value"] == 1
+    control = summary.loc[("TRRTR", MAE)]
+    assert (control["verdict"], control["p_value"]) == ("control", 1)
+    assert pd.isna(control["p_holm"])
     trts = summary.loc[("TRTS", MAE)]
     assert trts["verdict"] == "not judged: tested on synthetic windows"
     assert pd.isna(trts["p_value"])
@@ -190,11 +191,144 @@ def test_the_verdict_is_a_sentence(
     assert repr(comparison) == "ProtocolComparison(TRTR, TRSTR; 8 subjects)"
 
 
+SPREAD = np.array([0.2, -0.2, 0.1, -0.1, 0.3, -0.3, 0.25, -0.25])
+
+
+@pytest.mark.parametrize(
+    ("naive", "verdict", "sentence"),
+    [
+        (-2.0, "helped", "Adding synthetic windows helped: MAE"),
+        (
+            0.5 + 8 * SPREAD,
+            "better than TRTR, not shown to beat predicting the mean",
+            "Adding synthetic windows: better than TRTR, not shown to beat predicting the mean: MAE",
+        ),
+        (
+            1.5,
+            "the model trained on real windows is worse than predicting the mean; compare again with a "
+            "regularized model",
+            "The model trained on real windows is worse than predicting the mean (MAE 5.15 against 3.65); "
+            "compare again with a regularized model. Adding synthetic windows: MAE",
+        ),
+    ],
+)
+def test_helped_is_said_only_of_what_beats_the_baselines(
+    real: np.ndarray, naive: Any, verdict: str, sentence: str
+) -> None:
+    # The first naive baseline is far behind, the second one between TRTR and TRSTR on average.
+    scores = {"TRTR": real, "TRSTR": real + 1 + SPREAD / 10}
+    second = real + naive - (1.0 if np.ndim(naive) else 0.0)
+    comparison = comparison_of(scores | {"naive": second})
+    row = comparison.summary().loc[("TRSTR", MAE)]
+    assert row["p_holm"] < 0.05
+    assert row["verdict"] == verdict
+    assert comparison.verdict().startswith(sentence)
+    assert ("helped" in str(comparison).lower()) == (verdict == "helped")
+
+
+def test_baselines_of_the_user_must_be_beaten_too(real: np.ndarray) -> None:
+    scores = {"TRTR": real, "TRSTR": real + 1, "naive": real - 3, "spectral peak": real + 2}
+    comparison = comparison_of(scores)
+    assert comparison.baselines == ["naive", "spectral peak"]
+    assert comparison.protocols == list(comparison.by_subject()) == ["TRTR", "TRSTR"]
+    verdict = "the model trained on real windows is worse than the baseline 'spectral peak'"
+    assert comparison.summary().loc[("TRSTR", MAE), "verdict"] == verdict
+
+
+def test_a_weak_model_is_said_of_every_verdict(real: np.ndarray) -> None:
+    comparison = comparison_of({"TRTR": real, "TRSTR": real - 1, "naive": real + 1})
+    assert comparison.summary().loc[("TRSTR", MAE), "verdict"] == "harmed"
+    assert "is worse than predicting the mean" in comparison.verdict()
+
+
+def test_baselines_do_not_decide_which_subjects_are_compared(real: np.ndarray) -> None:
+    naive = real - 2
+    naive[:2] = np.nan
+    without = comparison_of({"TRTR": real, "TRSTR": real + 1 + SPREAD})
+    comparison = comparison_of({"TRTR": real, "TRSTR": real + 1 + SPREAD, "naive": naive})
+    rows = ["TRTR", "TRSTR"]
+    pd.testing.assert_frame_equal(comparison.summary().loc[rows], without.summary().loc[rows])
+    assert comparison.summary().loc[("naive", MAE), "n_subjects"] == 6
+    assert comparison.left_out() == []
+
+
+@pytest.mark.parametrize(
+    ("control", "gain", "sentence"),
+    [
+        (
+            "TRPTR",
+            1.2,
+            "TRPTR (synthetic windows with permuted labels) does as well: the effect is regul",
+        ),
+        ("TRRTR", 1.2, "TRRTR (repeated real windows) does as well: more windows alone"),
+        ("TRPTR", 0.9, "TRSTR is not shown to beat the control TRPTR"),
+        ("TRPTR", 0.0, None),
+    ],
+)
+def test_a_control_that_does_as_well_is_explained(
+    real: np.ndarray, control: str, gain: float, sentence: str | None
+) -> None:
+    comparison = comparison_of({"TRTR": real, "TRSTR": real + 1, control: real + gain + 2 * SPREAD})
+    if sentence is None:
+        assert "control" not in comparison.verdict()
+    else:
+        assert sentence in comparison.verdict()
+
+
+def test_controls_do_not_make_a_verdict_impossible() -> None:
+    real = np.arange(6.0)
+    scores = {"TRTR": real, "TRSTR": real + 1, "TRRTR": real, "TRPTR": real}
+    assert comparison_of(scores).summary().loc[("TRSTR", MAE), "verdict"] == "helped"
+
+
+def test_what_is_printed_has_the_table_and_the_verdict(real: np.ndarray) -> None:
+    gains = np.array([1, 1, 1, 1, 1, -1, 0, 0])
+    comparison = comparison_of(
+        {"TRTR": real, "TRSTR": real + gains, "TRRTR": real + 1, "naive": real - 3}
+    )
+    text = str(comparison)
+    assert "better 5, worse 1, equal 2" in text
+    assert "better 5, worse 1, equal 2 of 8 subjects" in comparison.verdict()
+    assert text.endswith(comparison.verdict())
+    assert [line.split()[0] for line in text.splitlines()[:5]] == [
+        *("protocol", "TRTR", "TRSTR", "TRRTR", "naive")
+    ]
+    assert "of controls, unadjusted" in text
+
+
+def test_a_p_value_is_never_printed_as_zero() -> None:
+    real = np.linspace(0, 1, 16)
+    comparison = comparison_of({"TRTR": real, "TRSTR": real + 1})
+    assert comparison.summary()["p_holm"].iloc[1] < 0.0005
+    assert "< 0.001" in str(comparison)
+    assert "0.000" not in str(comparison)
+
+
+def test_signs_of_scorers_decide_which_way_is_better(real: np.ndarray) -> None:
+    name = "mean_absolute_error"
+    scores = {"TRTR": real, "TRSTR": real + 1 + SPREAD, "naive": real - 2}
+    ours = comparison_of(scores, metric=name, signs={name: -1})
+    theirs = comparison_of(scores)
+    assert ours.verdict() == theirs.verdict()
+    assert str(ours) == str(theirs)
+
+
+def test_undefined_scores_of_classifiers_name_metrics_that_are_defined(real: np.ndarray) -> None:
+    partly = real.copy()
+    partly[3] = np.nan
+    comparison = comparison_of(
+        {"TRTR": partly, "TRSTR": partly + 1}, metric="roc_auc", naive={"roc_auc": "prior"}
+    )
+    assert "ROC AUC is defined for 7 of 8 subjects" in comparison.verdict()
+    for name in ("neg_log_loss", "neg_brier_score", "accuracy"):
+        assert name in comparison.verdict()
+
+
 def test_the_verdict_on_a_score_that_should_be_large(real: np.ndarray) -> None:
     comparison = comparison_of({"TRTR": real, "TSTR": real + 1}, metric="r2")
     assert comparison.verdict().startswith(
         "Training on synthetic windows alone helped: R² +1 on average (95 % interval +1 to +1), better "
-        "for 8 of 8 subjects"
+        "8, worse 0 of 8 subjects"
     )
 
 
@@ -229,7 +363,7 @@ def test_a_saved_comparison_is_loaded_unchanged(
 def test_a_newer_format_is_refused(tmp_path: Path, real: np.ndarray) -> None:
     comparison_of({"TRTR": real}).save(tmp_path)
     path = tmp_path / "comparison.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 3}))
     with pytest.raises(ValueError, match="cannot read"):
         ProtocolComparison.load(tmp_path)
     with pytest.raises(FileNotFoundError):

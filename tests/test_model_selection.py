@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -12,7 +16,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
-from sklearn.metrics import log_loss, make_scorer, mean_absolute_error
+from sklearn.metrics import (
+    accuracy_score,
+    fbeta_score,
+    log_loss,
+    make_scorer,
+    mean_absolute_error,
+)
 from sklearn.model_selection import GridSearchCV, GroupKFold, LeaveOneGroupOut
 
 from skaug import SubjectWindower, Windows, WindowStatistics, make_pipeline
@@ -23,6 +33,7 @@ from skaug.model_selection import (
     split_by_column,
     window_scorer,
 )
+from skaug.model_selection.scorers import scorer_sign
 
 MAE = "neg_mean_absolute_error"
 
@@ -129,9 +140,38 @@ def test_window_scores_compare_windows_with_aggregated_rows(ramp: pd.DataFrame) 
     expected = -mean_absolute_error(labels, pipe.predict(ramp))
     assert window_scorer(MAE)(pipe, ramp) == pytest.approx(expected)
     assert window_scorer(MAE)(pipe, ramp, ramp["rate"]) == pytest.approx(expected)
-    assert window_scorer(mean_absolute_error)(pipe, ramp) == pytest.approx(-expected)
     error = make_scorer(mean_absolute_error, greater_is_better=False)
     assert window_scorer(error)(pipe, ramp) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("make", [window_scorer, row_scorer])
+def test_a_metric_function_is_refused_with_the_scorer_to_use(make: Callable) -> None:
+    def own(y_true: Any, y_pred: Any) -> float:
+        return 0.0
+
+    for metric, remedy in [
+        (mean_absolute_error, "'neg_mean_absolute_error'"),
+        (accuracy_score, "'accuracy'"),
+        (partial(fbeta_score, beta=2), r"make_scorer\(fbeta_score\)"),
+        (own, r"make_scorer\(own\), or make_scorer\(own, greater_is_better=False\)"),
+    ]:
+        with pytest.raises(ValueError, match=f"does not say whether greater is better.*{remedy}"):
+            make(metric)
+
+
+def test_a_callable_of_estimator_samples_and_labels_is_a_scorer(ramp: pd.DataFrame) -> None:
+    def score(estimator: Any, X: Any, y: Any = None) -> float:
+        return -np.abs(estimator.predict(X) - y).mean()
+
+    pipe = regression().fit(ramp)
+    for make in (window_scorer, row_scorer):
+        assert make(score)(pipe, ramp) == pytest.approx(make(MAE)(pipe, ramp))
+
+
+def test_the_sign_of_a_scorer_is_that_of_scikit_learn() -> None:
+    error = make_scorer(mean_absolute_error, greater_is_better=False)
+    assert [scorer_sign(s) for s in (MAE, error, window_scorer(error), row_scorer(MAE))] == [-1] * 4
+    assert [scorer_sign(s) for s in ("r2", lambda estimator, X, y: 0.0)] == [1, 1]
 
 
 def test_row_scores_lay_the_mean_of_overlapping_windows_back_onto_rows(ramp: pd.DataFrame) -> None:

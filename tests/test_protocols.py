@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +13,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import pipeline as sklearn_pipeline
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import ExtraTreesRegressor, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import (
     make_scorer,
@@ -20,21 +22,25 @@ from sklearn.metrics import (
     mean_absolute_error,
     precision_score,
     r2_score,
+    roc_auc_score,
 )
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.preprocessing import StandardScaler
 
 from skaug import (
+    DataWarning,
     SubjectWindower,
     SynthefyAugmenter,
     WindowRegressor,
     Windows,
     WindowSpectrum,
+    WindowStatistics,
     make_pipeline,
 )
 from skaug.datasets import simulate_ppg
 from skaug.evaluation import compare_protocols
 from skaug.evaluation.details import fingerprint
+from skaug.evaluation.protocol_variants import under_protocol
 from skaug.model_selection import LeaveOneSubjectOut, SubjectKFold, row_scorer, window_scorer
 from skaug.server import running
 from skaug.synthesis import SynthefyAPI, Synthesizer
@@ -74,7 +80,7 @@ def test_rows_name_the_tested_subject_and_count_training_windows(windows: Window
         protocols=("TRTR", "TRSTR", "TSTR"),
         cv=SubjectKFold(3),
         progress=False,
-    ).scores
+    ).scores.query("protocol != 'naive'")
     assert scores["protocol"].tolist() == ["TRTR"] * 6 + ["TRSTR"] * 6 + ["TSTR"] * 6
     assert scores["fold"].tolist() == [0, 0, 1, 1, 2, 2] * 3
     of_subject = pd.Series(windows.groups).value_counts()
@@ -128,7 +134,8 @@ def test_fits_from_the_cache_of_the_pipeline_take_no_negative_time(
         ).scores
         for _ in range(2)
     )
-    assert (first["synthesis_seconds"] >= 0.5).all()
+    trained = first["protocol"] == "TRSTR"
+    assert (first[trained]["synthesis_seconds"] >= 0.5).all()
     # The cached augmenter keeps the seconds of the first fit, which are not part of the second one.
     assert (again["fit_seconds"] >= 0).all()
 
@@ -201,7 +208,7 @@ def test_the_scores_of_a_subject_are_those_of_its_predictions(windows: Windows) 
         pipeline(), windows, cv=SubjectKFold(2), scoring=[MAE, "r2"], progress=False
     )
     predictions = dict(list(comparison.predictions.groupby(["protocol", "subject"])))
-    for row in comparison.scores.itertuples():
+    for row in comparison.scores.query("protocol != 'naive'").itertuples():
         of = predictions[row.protocol, row.subject]
         error = -mean_absolute_error(of["y_true"], of["y_pred"])
         fit = r2_score(of["y_true"], of["y_pred"])
@@ -226,9 +233,10 @@ def test_metrics_may_be_named_by_the_user(windows: Windows) -> None:
         pipeline(),
         windows,
         protocols=["TRTR"],
-        scoring={"mae": window_scorer(MAE), "worst": worst, "best": r2_score},
+        scoring={"mae": window_scorer(MAE), "worst": worst, "best": make_scorer(r2_score)},
         progress=False,
     ).scores
+    scores = scores[scores["protocol"] == "TRTR"]
     by_metric = {name: of["score"].to_numpy() for name, of in scores.groupby("metric")}
     assert list(by_metric) == ["best", "mae", "worst"]
     assert (by_metric["worst"] <= by_metric["mae"]).all()
@@ -252,7 +260,7 @@ def test_rows_may_be_scored(recordings: pd.DataFrame) -> None:
         cv=LeaveOneSubjectOut(),
         scoring=row_scorer(MAE),
     )
-    assert_allclose(scores["score"], expected)
+    assert_allclose(scores.query("protocol == 'TRTR'")["score"], expected)
 
 
 class Recorder(Synthesizer):
@@ -278,8 +286,9 @@ def test_synthetic_test_windows_are_made_from_the_test_subject_only(windows: Win
     comparison = compare_protocols(
         estimator, windows, protocols=["TRTS"], cv=SubjectKFold(3), progress=False
     )
+    tested = comparison.scores.query("protocol == 'TRTS'")["subject"]
     assert [who for what, who, _ in Recorder.seen if what == "synthesize"] == [
-        [subject] for subject in comparison.scores["subject"]
+        [subject] for subject in tested
     ]
     assert all(len(who) == 1 for _, who, _ in Recorder.seen)
     assert comparison.predictions["is_synthetic"].all()
@@ -351,7 +360,8 @@ def test_the_control_repeats_as_many_real_windows(windows: Windows) -> None:
     comparison = compare_protocols(
         pipeline(ratio=0.5), windows, protocols=["TRSTR", "TRRTR"], progress=False
     )
-    synthetic, repeated = (of for _, of in comparison.scores.groupby("protocol", sort=False))
+    of_protocol = dict(list(comparison.scores.groupby("protocol")))
+    synthetic, repeated = of_protocol["TRSTR"], of_protocol["TRRTR"]
     assert_array_equal(
         repeated["n_real"].to_numpy(), (synthetic["n_real"] + synthetic["n_synthetic"]).to_numpy()
     )
@@ -359,6 +369,7 @@ def test_the_control_repeats_as_many_real_windows(windows: Windows) -> None:
 
     doubled = pipeline(ratio=1.0)
     weighted = compare_protocols(doubled, windows, protocols=["TRRTR"], progress=False).scores
+    weighted = weighted[weighted["protocol"] == "TRRTR"]
     for subject, score in zip(weighted["subject"], weighted["score"], strict=True):
         train = windows[windows.groups != subject]
         twice = Windows.concatenate([train, train])
@@ -560,16 +571,174 @@ def test_classifiers_without_a_decision_function_have_an_area_under_the_curve(
     )
     real = forest.set_params(synthefyaugmenter__train_on="real")
     expected = cross_val_score(real, windows, y, cv=LeaveOneSubjectOut(), scoring="roc_auc")
-    assert_allclose(found.scores["score"], expected)
+    assert_allclose(found.scores.query("protocol == 'TRTR'")["score"], expected)
 
 
-def test_a_subject_that_lacks_a_class_has_no_log_loss(windows: Windows) -> None:
-    y = np.where(windows.groups == "S1", 0, np.arange(len(windows)) % 2)
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_subject_that_lacks_a_class_has_probability_scores(
+    windows: Windows, n_classes: int
+) -> None:
+    y = np.where(windows.groups == "S1", 0, np.arange(len(windows)) % n_classes)
+    y = np.array(["a", "b", "c"], dtype=object)[y]
     classifier = make_pipeline(
         SynthefyAugmenter(), WindowSpectrum(0.5, 4, 32), StandardScaler(), LogisticRegression()
     )
-    comparison = compare_protocols(classifier, windows, y, scoring="neg_log_loss", progress=False)
-    assert comparison.left_out() == ["S1"]
+    scoring = ["neg_log_loss", "neg_brier_score"]
+    comparison = compare_protocols(
+        classifier, windows, y, protocols=["TRTR"], scoring=scoring, progress=False
+    )
+    real = classifier.set_params(synthefyaugmenter__train_on="real")
+    is_test = windows.groups == "S1"
+    real.fit(windows[~is_test], y[~is_test])
+    chances = real.predict_proba(windows[is_test])
+    truth = real.classes_ == "a"
+    squares = ((chances - truth) ** 2).sum(axis=1).mean()
+    expected = [-np.log(chances[:, 0]).mean(), squares / (2 if n_classes == 2 else 1)]
+    for metric, error in zip(scoring, expected, strict=True):
+        assert comparison.left_out(metric) == []
+        assert comparison.by_subject(metric).loc["S1", "TRTR"] == pytest.approx(-error)
+
+
+def test_every_comparison_has_the_naive_baseline(windows: Windows) -> None:
+    comparison = compare_protocols(pipeline(), windows, n_repeats=2, progress=False)
+    assert comparison.protocols == ["TRTR", "TRSTR"]
+    assert comparison.baselines == ["naive"]
+    errors = {}
+    for subject in set(windows.groups):
+        test = windows.groups == subject
+        center = {"mean": np.mean, "median": np.median}
+        for kind, of in center.items():
+            errors.setdefault(kind, []).append(
+                np.abs(windows.y[test] - of(windows.y[~test])).mean()
+            )
+    kind = min(errors, key=lambda name: np.mean(errors[name]))
+    assert comparison.details["naive"] == {MAE: kind}
+    naive = comparison.scores.query("protocol == 'naive'")
+    assert naive.groupby("repeat")["score"].sum().to_numpy() == pytest.approx(-sum(errors[kind]))
+    assert (naive[["n_synthetic", "fit_seconds", "synthesis_seconds"]] == 0).all(axis=None)
+    row = comparison.summary().loc[("naive", MAE)]
+    assert row["verdict"] == "baseline"
+    assert row[["p_value", "p_holm", "p_wilcoxon", "p_corrected"]].isna().all()
+    assert row["mean"] == pytest.approx(-np.mean(errors[kind]))
+
+
+def test_baselines_of_tables_and_rows_are_those_of_windows(recordings: pd.DataFrame) -> None:
+    windower = SubjectWindower(256, features=["BVP"], target="heart_rate")
+    windows = windower.fit_transform(recordings)
+    ours = {"statistics": make_pipeline(WindowStatistics(), Ridge())}
+    of_windows, of_tables = (
+        compare_protocols(
+            pipe, X, protocols=["TRTR"], baselines=ours, cv=SubjectKFold(3), progress=False
+        )
+        for pipe, X in ((pipeline(), windows), (pipeline(windower), recordings))
+    )
+    assert of_tables.baselines == ["naive", "statistics"]
+    assert_allclose(of_tables.scores["score"], of_windows.scores["score"])
+    real = ours["statistics"]
+    expected = cross_val_score(real, windows, windows.y, cv=LeaveOneSubjectOut(), scoring=MAE)
+    of_rows = compare_protocols(
+        pipeline(windower),
+        recordings,
+        protocols=["TRTR"],
+        scoring={"windows": MAE, "rows": row_scorer(MAE)},
+        baselines=ours,
+        progress=False,
+    )
+    found = of_rows.scores.query("protocol == 'statistics'").pivot_table(
+        index="subject", columns="metric", values="score", sort=False
+    )
+    assert_allclose(found["windows"], expected)
+    assert len(of_rows.scores.query("protocol == 'naive' and metric == 'rows'")) == 6
+    first = recordings[recordings["subject"] == "S1"]["heart_rate"]
+    others = windows.y[windows.groups != "S1"]
+    center = {"mean": np.mean, "median": np.median}[of_rows.details["naive"]["rows"]](others)
+    covered = first.iloc[: len(first) // 256 * 256]
+    score = of_rows.scores.query("protocol == 'naive' and metric == 'rows' and subject == 'S1'")
+    assert score["score"].item() == pytest.approx(-np.abs(covered - center).mean())
+
+
+def test_a_metric_that_needs_the_samples_has_no_naive_baseline(windows: Windows) -> None:
+    def per_sample(estimator: Any, X: Any, y: Any) -> float:
+        return -float(np.abs(estimator.predict(X) - y).mean()) / X.shape[1]
+
+    comparison = compare_protocols(pipeline(), windows, scoring=per_sample, progress=False)
+    assert comparison.baselines == []
+    assert comparison.details["naive"] == {"per_sample": None}
+    assert "no naive baseline, because per sample needs the samples" in comparison.verdict()
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "accuracy",
+        "neg_log_loss",
+        "roc_auc",
+        make_scorer(roc_auc_score, response_method="decision_function"),
+    ],
+)
+def test_scorers_of_classes_probabilities_and_decisions_have_a_naive_baseline(
+    windows: Windows, metric: Any
+) -> None:
+    y = np.where(np.arange(len(windows)) % 3 == 0, "yes", "no")
+    classifier = make_pipeline(
+        SynthefyAugmenter(), WindowSpectrum(0.5, 4, 32), StandardScaler(), LogisticRegression()
+    )
+    comparison = compare_protocols(
+        classifier, windows, y, protocols=["TRTR"], scoring=metric, progress=False
+    )
+    assert list(comparison.details["naive"].values()) == ["prior"]
+    assert comparison.summary().loc["naive", "mean"].notna().all()
+
+
+@pytest.mark.parametrize("name", ["TRSTR", "naive", 3])
+def test_baselines_have_names_of_their_own(windows: Windows, name: Any) -> None:
+    with pytest.raises(ValueError, match="cannot have the name"):
+        compare_protocols(pipeline(), windows, baselines={name: DummyRegressor()})
+    with pytest.raises(ValueError, match="'mine' contains a SynthefyAugmenter"):
+        compare_protocols(pipeline(), windows, baselines={"mine": pipeline()})
+
+
+def test_more_features_than_windows_are_said_once(windows: Windows) -> None:
+    with pytest.warns(DataWarning, match="58 features for 56 training windows") as said:
+        compare_protocols(pipeline(), windows, cv=SubjectKFold(3), progress=False)
+    assert len([w for w in said if issubclass(w.category, DataWarning)]) == 1
+    trees = make_pipeline(
+        SynthefyAugmenter(), WindowSpectrum(0.5, 4, 32), ExtraTreesRegressor(3, random_state=0)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compare_protocols(trees, windows, cv=SubjectKFold(3), progress=False)
+        pipeline().fit(windows)
+
+
+def test_permuted_labels_are_those_of_the_same_windows(windows: Windows) -> None:
+    Recorder.seen.clear()
+    estimator = pipeline(ratio=0.5).set_params(synthefyaugmenter__synthesizer=Recorder())
+    fitted = {}
+    for protocol in ("TRSTR", "TRPTR"):
+        fitted[protocol] = under_protocol(
+            estimator, "synthefyaugmenter", protocol, 1, (0, 2, 1)
+        ).fit(windows)
+    assert Recorder.seen[: len(Recorder.seen) // 2] == Recorder.seen[len(Recorder.seen) // 2 :]
+    plain, permuted = (fitted[name][0].synthetic_windows_ for name in ("TRSTR", "TRPTR"))
+    assert_array_equal(plain.to_numpy(), permuted.to_numpy())
+    pd.testing.assert_frame_equal(plain.origins, permuted.origins)
+    assert sorted(plain.y) == sorted(permuted.y)
+    assert not np.array_equal(plain.y, permuted.y)
+    again = under_protocol(estimator, "synthefyaugmenter", "TRPTR", 1, (0, 2, 1)).fit(windows)
+    assert_array_equal(again[0].synthetic_windows_.y, permuted.y)
+
+
+def test_classifiers_are_scored_by_accuracy_and_regressors_by_error(windows: Windows) -> None:
+    y = np.where(np.arange(len(windows)) % 3 == 0, "yes", "no")
+    classifier = make_pipeline(
+        SynthefyAugmenter(), WindowSpectrum(0.5, 4, 32), StandardScaler(), LogisticRegression()
+    )
+    found = compare_protocols(classifier, windows, y, protocols=["TRTR"], progress=False)
+    assert found.metrics == ["accuracy", "balanced_accuracy"]
+    assert compare_protocols(
+        pipeline(), windows, protocols=["TRTR"], cv=SubjectKFold(2), progress=False
+    ).metrics == [MAE]
 
 
 def test_tests_on_synthetic_windows_need_window_scores_and_a_ratio(windows: Windows) -> None:

@@ -1147,3 +1147,26 @@ def test_a_subject_that_is_a_number_is_named_as_one() -> None:
     table = pd.DataFrame({"BVP": [1.0, 2.0], "subject": [7.0, 7.0]})
     with pytest.raises(ValueError, match=r"subject 7\.0\) has 2"):
         SubjectWindower(5, features=["BVP"]).fit_transform(table)
+
+
+@pytest.mark.parametrize(
+    "kind", ["bool", "boolean", "bool[pyarrow]", pd.CategoricalDtype([0, 1]), "text", "category"]
+)
+@pytest.mark.parametrize("how", ["mean", "median"])
+def test_classes_have_no_mean(kind: Any, how: str) -> None:
+    table = pd.DataFrame({"subject": ["A"] * 8, "x": np.arange(8.0), "y": [0, 1] * 4})
+    if kind in ("text", "category"):
+        classes = table["y"].map({0: "low", 1: "high"})
+        table["y"] = classes if kind == "text" else classes.astype("category")
+    else:
+        table["y"] = table["y"].astype(kind)
+    with pytest.raises(ValueError, match=r"'y' holds .*use target_agg='mode'"):
+        SubjectWindower(4, features=["x"], target="y", target_agg=how).fit_transform(table)
+    windows = SubjectWindower(4, features=["x"], target_agg=how).fit_transform(table)
+    if kind == "bool":
+        with pytest.raises(ValueError, match="holds booleans"):
+            windows.relabel(table["y"])
+    labels = (
+        SubjectWindower(4, features=["x"], target="y", target_agg="mode").fit_transform(table).y
+    )
+    assert len(set(labels)) == 1

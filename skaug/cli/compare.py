@@ -19,7 +19,6 @@ from skaug.cli.outputs import check_output, write_csv
 from skaug.cli.pages import add_report, check_report, write_report
 from skaug.cli.tables import read_table
 from skaug.evaluation import ProtocolComparison, compare_protocols
-from skaug.evaluation.displays.metric_names import ReadableMetric
 from skaug.evaluation.protocol_variants import PROTOCOLS
 from skaug.synthesis import SurrogateSynthesizer
 from skaug.windower import ALIGNMENTS
@@ -217,7 +216,7 @@ def _representation(options: argparse.Namespace) -> Any:
 
 
 def _write_scores(comparison: ProtocolComparison, path: Path) -> None:
-    metric = ReadableMetric(comparison.metrics[0])
+    metric = comparison.readable(comparison.metrics[0])
     scores = comparison.scores.drop(columns="metric").rename(columns={"score": metric.label})
     scores[metric.label] = metric.shown(scores[metric.label])
     write_csv(scores, path)

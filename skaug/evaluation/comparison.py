@@ -10,21 +10,23 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
+from skaug.evaluation.baselines import NAIVE, NAIVE_IN_WORDS
 from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
 from skaug.evaluation.displays.metric_names import ReadableMetric
 from skaug.evaluation.inference import PairedInference, infer
-from skaug.evaluation.protocol_variants import PROTOCOLS, TESTED_ON_SYNTHETIC
+from skaug.evaluation.protocol_variants import CONTROLS, PROTOCOLS, TESTED_ON_SYNTHETIC
 from skaug.evaluation.report import report_page
 from skaug.evaluation.scores import complete_scores, score_differences
-from skaug.evaluation.summary import summary_rows
-from skaug.evaluation.verdict import in_words
+from skaug.evaluation.summary import baseline_row, summary_rows
+from skaug.evaluation.text_table import comparison_table
+from skaug.evaluation.verdict import Baseline, control_in_words, in_words
 from skaug.windows.container import Windows
 
 if TYPE_CHECKING:
     from skaug.evaluation.learning_curves import LearningCurve
     from skaug.evaluation.quality.report import QualityReport
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, repr=False)
@@ -36,13 +38,16 @@ class ProtocolComparison:
     scores : DataFrame
         One row per protocol, repeat, fold, subject and metric: ``score`` (greater is better, as in
         scikit-learn; NaN where the metric is not defined), ``n_real`` and ``n_synthetic`` (numbers of
-        training windows), ``fit_seconds`` (without synthesis) and ``synthesis_seconds``.
+        training windows), ``fit_seconds`` (without synthesis) and ``synthesis_seconds``. Baselines have
+        such rows too: ``naive`` and those of the user.
     predictions : DataFrame
         One row per protocol, repeat, fold and window: ``subject``, ``first_row`` (within the subject's
         recording), ``is_synthetic``, ``y_true`` and ``y_pred``.
     details : dict
         How the comparison was made: parameters, versions, a fingerprint of the data, and the numbers of
-        synthetic windows requested and paid for.
+        synthetic windows requested and paid for. For each metric, ``signs`` holds -1 if its scores are
+        negative errors, and ``naive`` what the naive baseline predicts: the mean, the median or the prior
+        of the training labels; None if the metric has no such baseline.
     """
 
     scores: pd.DataFrame
@@ -52,7 +57,12 @@ class ProtocolComparison:
     @property
     def protocols(self) -> list[str]:
         """The protocols, in the order in which they were passed."""
-        return list(dict.fromkeys(self.scores["protocol"]))
+        return [name for name in dict.fromkeys(self.scores["protocol"]) if name in PROTOCOLS]
+
+    @property
+    def baselines(self) -> list[str]:
+        """The baselines: "naive", and those of the user."""
+        return [name for name in dict.fromkeys(self.scores["protocol"]) if name not in PROTOCOLS]
 
     @property
     def metrics(self) -> list[str]:
@@ -78,7 +88,9 @@ class ProtocolComparison:
         ValueError
             If the metric was not scored.
         """
-        return complete_scores(self._of_metric(metric), "protocol")[self.protocols]
+        scores = self._of_metric(metric)
+        is_protocol = scores["protocol"].isin(self.protocols)
+        return complete_scores(scores[is_protocol], "protocol")[self.protocols]
 
     def left_out(self, metric: str | None = None) -> list[str]:
         """List the subjects for which the metric is not defined under some protocol.
@@ -157,7 +169,9 @@ class ProtocolComparison:
             )
         # Repeats draw other synthetic windows on the same folds. They are averaged first, because the
         # correction of Nadeau and Bengio must count each fold once.
-        by_fold = complete_scores(self._of_metric(metric), "protocol", per="fold")
+        scores = self._of_metric(metric)
+        scores = scores[scores["protocol"].isin(self.protocols)]
+        by_fold = complete_scores(scores, "protocol", per="fold")
         folds = score_differences(by_fold, [protocol], reference)[protocol]
         is_several = len(folds) > 1
         rope = self.details["rope"]
@@ -192,10 +206,12 @@ class ProtocolComparison:
             - ``n_better``, ``n_worse``: numbers of subjects;
             - ``p_value`` (exact sign flips), ``p_holm`` (the same, adjusted for the protocols compared;
               Holm 1979), ``p_wilcoxon``, and ``p_corrected`` (Nadeau and Bengio's t over folds, the
-              strictest);
+              strictest). Controls (TRRTR, TRPTR) are not among the protocols compared and have no
+              ``p_holm``, baselines no p-value at all;
             - ``p_rope_worse``, ``p_rope_within``, ``p_rope_better``: posterior probabilities, if there
               is a rope;
-            - ``verdict``.
+            - ``verdict``: "helped" only if the protocol is better than the reference and than every
+              baseline (a better mean over subjects, and a p-value of sign flips below 0.05).
 
             With five or fewer subjects no p-value is reported, because none of the exact tests could
             reach 0.05.
@@ -210,13 +226,37 @@ class ProtocolComparison:
         rows: list[dict[str, Any]] = []
         for metric in self.metrics:
             scores = self.by_subject(metric)
-            judged = self._judged(reference) if len(scores) else []
-            inferences = {protocol: self.infer(protocol, metric, reference) for protocol in judged}
-            rows += summary_rows(metric, scores, inferences, reference)
-        order = {protocol: i for i, protocol in enumerate(self.protocols)}
+            compared = self._compared(reference) if len(scores) else []
+            inferences = {name: self.infer(name, metric, reference) for name in compared}
+            beside = {name: self._beside(name, metric, reference) for name in compared}
+            rows += summary_rows(metric, scores, inferences, reference, beside)
+            rows += self._baseline_rows(metric, scores, reference)
+        order = {name: i for i, name in enumerate([*self.protocols, *self.baselines])}
         rows.sort(key=lambda row: order[row["protocol"]])
         table = pd.DataFrame(rows).set_index(["protocol", "metric"])
         return table.astype({"n_better": "Int64", "n_worse": "Int64"})
+
+    def table(self, metric: str | None = None) -> str:
+        """Return what is printed of a metric: one line per protocol and baseline.
+
+        Parameters
+        ----------
+        metric : str, optional
+            The first metric by default.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        ValueError
+            If the metric was not scored.
+        """
+        metric = self.metrics[0] if metric is None else metric
+        counts = self._of_metric(metric).groupby("protocol")[["n_real", "n_synthetic"]].mean()
+        summary = self.summary().xs(metric, level="metric")
+        return comparison_table(summary, counts, self.readable(metric))
 
     def to_frame(self) -> pd.DataFrame:
         """Return the summary as a flat table, with protocol and metric as columns."""
@@ -230,7 +270,8 @@ class ProtocolComparison:
         str
             On the first metric, and on TRSTR or, if that was not compared, on the first other protocol.
         """
-        metric, judged = ReadableMetric(self.metrics[0]), self._judged("TRTR")
+        metric = self.readable(self.metrics[0])
+        judged = [name for name in self._compared("TRTR") if name not in CONTROLS]
         if not judged:
             return "There is nothing to judge: compare TRTR with TRSTR or TSTR."
         protocol = "TRSTR" if "TRSTR" in judged else judged[0]
@@ -239,7 +280,8 @@ class ProtocolComparison:
         trained = self.scores[self.scores["protocol"] == protocol]
         if protocol == "TRSTR" and not trained["n_synthetic"].any():
             return "No synthetic windows were added: use a larger ratio."
-        return in_words(protocol, metric, row, has_shared_subjects=self.details["shared_subjects"])
+        beside = self._beside(protocol, metric.name, "TRTR") if row["n_subjects"] else []
+        return in_words(protocol, metric, row, beside, self._doubts(protocol, metric))
 
     def plot(self, metric: str | None = None, *, axes: Any = None) -> ProtocolComparisonDisplay:
         """Draw the scores of each subject, and the differences to TRTR with an interval.
@@ -263,7 +305,7 @@ class ProtocolComparison:
             If matplotlib (the extra ``plot``) is not installed.
         """
         metric = self.metrics[0] if metric is None else metric
-        return ProtocolComparisonDisplay(self.by_subject(metric), metric).plot(axes=axes)
+        return self._display(metric).plot(axes=axes)
 
     def to_html(
         self,
@@ -300,10 +342,10 @@ class ProtocolComparison:
             details=self.details,
             protocols={name: PROTOCOLS[name] for name in self.protocols},
             summary=self.summary(),
-            by_subject={name: self.by_subject(name) for name in self.metrics},
+            displays={name: self._display(name) for name in self.metrics},
             trained_on=self.scores.groupby("protocol")[["n_real", "n_synthetic"]].mean(),
             n_windows=tested.groupby("subject", sort=False).size(),
-            curve=None if learning_curve is None else learning_curve.summary(),
+            curve=None if learning_curve is None else learning_curve.display(),
             windows=windows,
             sampling_rate=sampling_rate,
             quality=None if quality is None else quality._repr_html_(),
@@ -365,6 +407,9 @@ class ProtocolComparison:
         n_subjects = self.scores["subject"].nunique()
         return f"ProtocolComparison({', '.join(self.protocols)}; {n_subjects} subjects)"
 
+    def __str__(self) -> str:
+        return f"{self.table()}\n\n{self.verdict()}"
+
     def _repr_html_(self) -> str:
         return (
             f"<p><b>{escape(self.verdict())}</b></p>{self.summary().to_html(na_rep='', border=0)}"
@@ -385,7 +430,102 @@ class ProtocolComparison:
                 f"reference={reference!r} was not compared: use one of {', '.join(known)}."
             )
 
-    def _judged(self, reference: str) -> list[str]:
+    def _compared(self, reference: str) -> list[str]:
+        """Return the protocols that are compared with a reference, controls included."""
         if reference not in self.protocols:
             return []
         return [p for p in self.protocols if p not in (reference, *TESTED_ON_SYNTHETIC)]
+
+    def readable(self, metric: str) -> ReadableMetric:
+        """Return how a metric is shown."""
+        return ReadableMetric(metric, self.details.get("signs", {}).get(metric))
+
+    def _display(self, metric: str) -> ProtocolComparisonDisplay:
+        scores = self.by_subject(metric)
+        return ProtocolComparisonDisplay(
+            scores,
+            metric,
+            sign=self.readable(metric).sign,
+            baselines=self._baseline_scores(metric, scores).mean().to_dict(),
+        )
+
+    def _baseline_scores(self, metric: str, scores: pd.DataFrame) -> pd.DataFrame:
+        """Return the scores of the baselines for the subjects of the protocols' scores."""
+        found = self._of_metric(metric)
+        found = found[found["protocol"].isin(self.baselines)]
+        means = found.groupby(["subject", "protocol"])["score"].mean().unstack("protocol")
+        names = [name for name in self.baselines if name in means]
+        return means.reindex(index=scores.index, columns=names)
+
+    def _baseline_rows(
+        self, metric: str, scores: pd.DataFrame, reference: str
+    ) -> list[dict[str, Any]]:
+        rows = []
+        for name, of_baseline in self._baseline_scores(metric, scores).items():
+            pairs = pd.DataFrame({"baseline": of_baseline}).dropna()
+            inference = None
+            if reference in scores and len(pairs):
+                pairs[reference] = scores[reference]
+                inference = infer(score_differences(pairs, ["baseline"], reference)["baseline"])
+            rows.append(baseline_row(str(name), metric, of_baseline.dropna(), inference))
+        return rows
+
+    def _beside(self, protocol: str, metric: str, reference: str) -> list[Baseline]:
+        """Return the baselines beside a protocol."""
+        scores = self.by_subject(metric)
+        found = [
+            Baseline.of(
+                self._baseline_in_words(str(name), metric),
+                of_baseline,
+                scores[protocol],
+                scores[reference],
+                is_naive=name == NAIVE,
+                random_state=self.details["random_state"],
+            )
+            for name, of_baseline in self._baseline_scores(metric, scores).items()
+        ]
+        return [baseline for baseline in found if baseline is not None]
+
+    def _baseline_in_words(self, name: str, metric: str) -> str:
+        if name != NAIVE:
+            return f"the baseline {name!r}"
+        kind = self.details.get("naive", {}).get(metric) or "mean"
+        return NAIVE_IN_WORDS[kind]
+
+    def _controls(self, protocol: str, metric: str) -> list[str]:
+        """Return what the controls that do as well as a protocol mean."""
+        scores = self.by_subject(metric)
+        if protocol not in scores or "TRTR" not in scores or scores.empty:
+            return []
+        seed = self.details["random_state"]
+        found = [
+            control_in_words(control, protocol, scores, seed)
+            for control in CONTROLS
+            if control in scores
+        ]
+        return [sentence for sentence in found if sentence]
+
+    def _doubts(self, protocol: str, metric: ReadableMetric) -> list[str]:
+        """Return sentences that a reader of the verdict must know."""
+        doubts = self._controls(protocol, metric.name)
+        naive = self.details.get("naive", {})
+        left_out = self.left_out(metric.name)
+        if left_out:
+            n_all = self.scores["subject"].nunique()
+            doubts.append(
+                f"{metric.label} is defined for {n_all - len(left_out)} of {n_all} subjects."
+            )
+            if naive.get(metric.name) == "prior":
+                doubts.append(
+                    "Log loss, Brier score and accuracy are defined for subjects of one class too: score "
+                    "'neg_log_loss', 'neg_brier_score' or 'accuracy'."
+                )
+        if metric.name in naive and naive[metric.name] is None:
+            doubts.append(
+                f"There is no naive baseline, because {metric.label} needs the samples themselves."
+            )
+        if self.details["shared_subjects"]:
+            doubts.append(
+                "But subjects are on both sides of the folds, so this says little about new subjects."
+            )
+        return doubts

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from skaug._fitted import find_fitted
 from skaug._warnings import DataWarning
 from skaug.augmenter import SynthefyAugmenter
 from skaug.cutting import NoWindowsError
+from skaug.evaluation.baselines import FittedBaselines
 from skaug.evaluation.folds import Samples
 from skaug.evaluation.protocol_variants import Duplicates, SyntheticTestSet, replaced
 from skaug.evaluation.scores import score_subject
@@ -26,6 +27,8 @@ from skaug.model_selection.scorers import Scorer, scored_windows
 from skaug.predictions import KnownPredictions
 from skaug.windows.provenance import Provenance
 from skaug.windows.subject_overlap import SubjectOverlapWarning
+
+_TREE_PACKAGES = ("xgboost", "lightgbm", "catboost")
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Trial:
         Positions among the samples.
     is_tested_on_synthetic : bool, default=False
         Whether to test on synthetic windows made from the test set, instead of the test set itself.
+    baselines : dict of str to estimator, optional
+        Score these and the naive baseline too, on the real windows of the same fold.
     """
 
     labels: dict[str, Any]
@@ -49,6 +54,7 @@ class Trial:
     train: NDArray
     test: NDArray
     is_tested_on_synthetic: bool = False
+    baselines: Mapping[str, Any] | None = None
 
 
 def run_trials(
@@ -59,7 +65,7 @@ def run_trials(
     n_jobs: int | None = None,
     progress: bool | None = None,
     may_share: bool = False,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> Outcome:
     """Fit and score the trials, and show progress.
 
     Parameters
@@ -79,10 +85,7 @@ def run_trials(
 
     Returns
     -------
-    scores : DataFrame
-        One row per trial, subject and metric.
-    predictions : DataFrame
-        One row per trial and window.
+    Outcome
 
     Raises
     ------
@@ -98,10 +101,11 @@ def run_trials(
             scorers,
             trial.is_tested_on_synthetic,
             may_share,
+            trial.baselines,
         )
         for trial in trials
     )
-    scores, predictions, too_short = [], [], set()
+    scores, predictions, too_short, sizes = [], [], set(), []
     bar = None
     try:
         for trial, result in zip(trials, results, strict=True):
@@ -113,6 +117,7 @@ def run_trials(
             scores += [trial.labels | row for row in result.scores]
             predictions += [part.assign(**trial.labels) for part in result.predictions]
             too_short |= result.too_short
+            sizes.append((result.n_features, result.n_trained))
     finally:
         if bar is not None:
             bar.close()
@@ -127,7 +132,31 @@ def run_trials(
         raise ValueError("There are no windows to test on in any fold: check window_size and cv.")
     table = pd.concat(predictions, ignore_index=True)
     first = [*trials[0].labels]
-    return pd.DataFrame(scores), table[[*first, *table.columns.drop(first)]]
+    crowded = [(k, n) for k, n in sizes if k > n]
+    return Outcome(
+        pd.DataFrame(scores),
+        table[[*first, *table.columns.drop(first)]],
+        crowded[0] if crowded else None,
+    )
+
+
+class Outcome(NamedTuple):
+    """What trials returned.
+
+    Attributes
+    ----------
+    scores : DataFrame
+        One row per trial, subject and metric.
+    predictions : DataFrame
+        One row per trial and window.
+    crowded : (int, int) or None
+        The numbers of features and of training windows of the first model that has more features than
+        training windows. Trees, which do not suffer from that, do not count.
+    """
+
+    scores: pd.DataFrame
+    predictions: pd.DataFrame
+    crowded: tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -135,6 +164,8 @@ class _Result:
     scores: list[dict[str, Any]]
     predictions: list[pd.DataFrame]
     too_short: set[str]
+    n_features: int
+    n_trained: int
 
 
 def _run(
@@ -144,6 +175,7 @@ def _run(
     scorers: Mapping[str, Scorer],
     is_tested_on_synthetic: bool,
     may_share: bool,
+    baselines: Mapping[str, Any] | None,
 ) -> _Result:
     with warnings.catch_warnings():
         if may_share:
@@ -155,7 +187,9 @@ def _run(
         seconds = time.perf_counter() - began
         augmenter = _fitted_augmenter(fitted)
         trained = _counts(augmenter) | _times(augmenter, seconds)
-        result = _Result([], [], set())
+        n_trained = trained["n_real"] + trained["n_synthetic"]
+        result = _Result([], [], set(), _n_features(fitted), int(n_trained))
+        others = None if baselines is None else FittedBaselines(fitted, train, baselines)
         for subject, X, y in tests:
             try:
                 predicted, truth = _predict(fitted, augmenter, X, y, is_tested_on_synthetic)
@@ -170,6 +204,9 @@ def _run(
                 result.scores.append(
                     {"subject": subject, "metric": metric, "score": score} | trained
                 )
+            if others is not None:
+                real = truth if not is_tested_on_synthetic else scored_windows(fitted, X, y)
+                result.scores.extend(others.scores(scorers, subject, X, y, real))
             result.predictions.append(_prediction_table(subject, truth, predicted.predict(X)))
     return result
 
@@ -182,6 +219,23 @@ def _fitted_augmenter(fitted: Any) -> SynthefyAugmenter:
             "search over one, or a TransformedTargetRegressor of one."
         )
     return augmenter
+
+
+def _n_features(fitted: Any) -> int:
+    """Return how many features the model behind the windows has; 0 for trees."""
+    while True:
+        if type(fitted).__module__.split(".")[0] in _TREE_PACKAGES or type(
+            fitted
+        ).__module__.startswith(("sklearn.tree", "sklearn.ensemble")):
+            return 0
+        if getattr(fitted, "steps", None):
+            fitted = fitted.steps[-1][1]
+            continue
+        holders = ("best_estimator_", "regressor_", "classifier_", "estimator_")
+        inner = [getattr(fitted, name) for name in holders if hasattr(fitted, name)]
+        if not inner:
+            return int(getattr(fitted, "n_features_in_", 0))
+        fitted = inner[0]
 
 
 def _counts(augmenter: SynthefyAugmenter) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from skaug.evaluation.folds import Samples
 from skaug.evaluation.paired_tests import t_interval
 from skaug.evaluation.protocol_variants import augmenter_path, under_protocol
 from skaug.evaluation.scores import Scoring, complete_scores, named_scorers, score_differences
+from skaug.model_selection.scorers import scorer_sign
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,12 @@ class LearningCurve:
         One row per amount, protocol, fold, subject and metric. The amount is ``ratio`` (synthetic
         windows per real one) or ``n_training_subjects``; the other columns are as in
         `ProtocolComparison`.
+    details : dict
+        ``signs``: for each metric -1 if its scores are negative errors, else 1.
     """
 
     scores: pd.DataFrame
+    details: dict[str, Any] = field(default_factory=dict)
 
     @property
     def amount(self) -> str:
@@ -104,12 +108,32 @@ class LearningCurve:
         ImportError
             If matplotlib (the extra ``plot``) is not installed.
         """
+        return self.display(metric).plot(axes=axes)
+
+    def display(self, metric: str | None = None) -> LearningCurveDisplay:
+        """Build the display of the curve without drawing it.
+
+        Parameters
+        ----------
+        metric : str, optional
+            The first metric by default.
+
+        Returns
+        -------
+        LearningCurveDisplay
+
+        Raises
+        ------
+        ValueError
+            If the metric was not scored.
+        """
         summary = self.summary()
         metrics = list(summary.index.unique("metric"))
         metric = metrics[0] if metric is None else metric
         require_choice("metric", metric, metrics)
         of_metric = summary.loc[metric].reset_index()
-        return LearningCurveDisplay(of_metric, metric, self.amount).plot(axes=axes)
+        sign = self.details.get("signs", {}).get(metric)
+        return LearningCurveDisplay(of_metric, metric, self.amount, sign)
 
 
 def learning_curve(
@@ -121,7 +145,7 @@ def learning_curve(
     n_subjects: Sequence[int] | None = None,
     cv: Any = None,
     groups: ArrayLike | None = None,
-    scoring: Scoring = "neg_mean_absolute_error",
+    scoring: Scoring | None = None,
     n_jobs: int | None = None,
     random_state: int = 0,
     progress: bool | None = None,
@@ -182,7 +206,7 @@ def learning_curve(
     """
     path = augmenter_path(estimator)
     _check_augmenter(estimator.get_params(deep=True)[path])
-    scorers = named_scorers(scoring)
+    scorers = named_scorers(scoring, estimator)
     require_random_state(random_state)
     samples = Samples.of(estimator, X, y, groups)
     folds = samples.folds(cv)
@@ -190,9 +214,10 @@ def learning_curve(
         trials = list(_by_ratio(estimator, path, ratios, folds))
     else:
         trials = list(_by_subjects(estimator, path, n_subjects, folds, samples, random_state))
-    scores, _ = run_trials(trials, samples, scorers, n_jobs=n_jobs, progress=progress)
+    scores = run_trials(trials, samples, scorers, n_jobs=n_jobs, progress=progress).scores
     keys = [scores.columns[0], "protocol"]
-    return LearningCurve(scores.sort_values(keys, kind="stable", ignore_index=True))
+    details = {"signs": {name: scorer_sign(scorer) for name, scorer in scorers.items()}}
+    return LearningCurve(scores.sort_values(keys, kind="stable", ignore_index=True), details)
 
 
 def _check_augmenter(augmenter: SynthefyAugmenter) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +13,8 @@ from sklearn.base import clone
 
 from skaug.augmenter import SynthefyAugmenter
 from skaug.base import WindowStep
-from skaug.synthesis import Synthesizer
+from skaug.synthesis import SurrogateSynthesizer, Synthesizer
+from skaug.synthesis.conditions import check_synthetic
 from skaug.windows.container import Windows, as_windows
 
 #: What each protocol trains on, and what it is tested on.
@@ -23,6 +24,14 @@ PROTOCOLS = {
     "TSTR": "train on synthetic, test on real windows",
     "TRTS": "train on real, test on synthetic windows",
     "TRRTR": "train on real windows and duplicates of them, test on real windows",
+    "TRPTR": "train on real windows and synthetic ones with permuted labels, test on real windows",
+}
+
+#: Protocols that show where an effect comes from: from more windows, or from windows without information
+#: on the labels. They are not judged.
+CONTROLS = {
+    "TRRTR": "repeated real windows",
+    "TRPTR": "synthetic windows with permuted labels",
 }
 
 #: Protocols that are tested on synthetic windows made from the test set. Their scores are not compared
@@ -35,6 +44,7 @@ _TRAIN_ON = {
     "TSTR": "synthetic",
     "TRTS": "real",
     "TRRTR": "real+synthetic",
+    "TRPTR": "real+synthetic",
 }
 
 
@@ -84,7 +94,9 @@ def _check_search(search: Any, path: str) -> None:
                 )
 
 
-def under_protocol(estimator: Any, path: str, protocol: str, repeat: int = 0) -> Any:
+def under_protocol(
+    estimator: Any, path: str, protocol: str, repeat: int = 0, seed: Sequence[int] = (0,)
+) -> Any:
     """Return a copy of an estimator that trains as a protocol says.
 
     Parameters
@@ -97,6 +109,8 @@ def under_protocol(estimator: Any, path: str, protocol: str, repeat: int = 0) ->
         One of `PROTOCOLS`. TRTS trains as TRTR does, and is then tested on a `SyntheticTestSet`.
     repeat : int, default=0
         The draws of synthetic windows: each repeat uses those after the draws of the one before.
+    seed : sequence of int, default=(0,)
+        Seed of the permutation of labels under TRPTR.
 
     Returns
     -------
@@ -112,6 +126,8 @@ def under_protocol(estimator: Any, path: str, protocol: str, repeat: int = 0) ->
         first_draw=augmenter.first_draw + repeat * draws_per_repeat,
         train_on=_TRAIN_ON[protocol],
     )
+    if protocol == "TRPTR":
+        augmenter.set_params(synthesizer=PermutedLabels(augmenter.synthesizer, tuple(seed)))
     if protocol != "TRRTR":
         return estimator
     edits = augmenter.variations
@@ -154,6 +170,48 @@ class Duplicates(Synthesizer):
     def synthesize(self, conditions: Windows) -> Windows:
         """Return the conditions themselves."""
         return conditions.synthesized(conditions.to_numpy())
+
+
+class PermutedLabels(Synthesizer):
+    """Permute the labels among the synthetic windows: the control for regularization.
+
+    The windows are those that the synthesizer makes without this.
+
+    Parameters
+    ----------
+    synthesizer : Synthesizer or None
+        What makes the windows; surrogates by default.
+    seed : tuple of int
+        Seed of the permutation.
+    """
+
+    def __init__(self, synthesizer: Synthesizer | None, seed: tuple[int, ...]) -> None:
+        self.synthesizer = synthesizer
+        self.seed = seed
+
+    @property
+    def supports_variations(self) -> bool:  # type: ignore[override]
+        """Whether the synthesizer may be conditioned on edited windows."""
+        return bool(getattr(self.synthesizer, "supports_variations", False))
+
+    def fit(self, windows: Windows) -> Self:
+        """Fit the synthesizer."""
+        inner = SurrogateSynthesizer() if self.synthesizer is None else clone(self.synthesizer)
+        self.synthesizer_ = inner.fit(windows)
+        return self
+
+    def can_condition(self, windows: Windows) -> NDArray[np.bool_]:
+        """Return whether the synthesizer could be conditioned on each window."""
+        return self.synthesizer_.can_condition(windows)
+
+    def synthesize(self, conditions: Windows) -> Windows:
+        """Return the synthesizer's windows, each with the label of another one."""
+        windows = self.synthesizer_.synthesize(conditions)
+        check_synthetic(windows, conditions, type(self.synthesizer_).__name__)
+        if windows.y is None:
+            return windows
+        order = np.random.default_rng(self.seed).permutation(len(windows))
+        return windows.synthesized(windows.to_numpy(), windows.y[order])
 
 
 def _restricts(synthesizer: Synthesizer) -> bool:

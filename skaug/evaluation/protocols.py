@@ -1,4 +1,4 @@
-"""TRTR, TRSTR, TSTR, TRTS and TRRTR on the same folds of subjects."""
+"""TRTR, TRSTR, TSTR, TRTS and the controls TRRTR and TRPTR on the same folds of subjects."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from skaug._checks import (
     require_whole_number,
 )
 from skaug._versions import versions
+from skaug._warnings import warn
+from skaug.evaluation.baselines import NAIVE, check_baselines, choose_naive
 from skaug.evaluation.comparison import ProtocolComparison
 from skaug.evaluation.cross_validation import Trial, run_trials
 from skaug.evaluation.details import fingerprint, n_stored, now
@@ -27,7 +29,7 @@ from skaug.evaluation.protocol_variants import (
     under_protocol,
 )
 from skaug.evaluation.scores import Scoring, named_scorers
-from skaug.model_selection.scorers import RowScorer
+from skaug.model_selection.scorers import RowScorer, scorer_sign
 from skaug.windows.container import Windows
 
 
@@ -39,7 +41,8 @@ def compare_protocols(
     protocols: Sequence[str] = ("TRTR", "TRSTR"),
     cv: Any = None,
     groups: ArrayLike | None = None,
-    scoring: Scoring = "neg_mean_absolute_error",
+    scoring: Scoring | None = None,
+    baselines: Mapping[str, Any] | None = None,
     n_repeats: int = 1,
     n_jobs: int | None = None,
     random_state: int = 0,
@@ -68,9 +71,11 @@ def compare_protocols(
         - ``"TRSTR"``: train on real and synthetic windows;
         - ``"TSTR"``: train on synthetic windows;
         - ``"TRRTR"``: train on real windows and as many duplicates of them as TRSTR has synthetic
-          windows. This control shows the effect of mere repetition.
+          windows. This control shows the effect of mere repetition;
+        - ``"TRPTR"``: train on the windows of TRSTR, with labels permuted among all synthetic windows of
+          the fold. This control shows the effect of mere regularization.
 
-        These four are tested on real windows.
+        These five are tested on real windows. Controls are reported, but not judged.
 
         - ``"TRTS"``: train on real windows and test on synthetic ones. They are made from the windows
           of each test subject, by a synthesizer fitted on those windows.
@@ -79,16 +84,22 @@ def compare_protocols(
         out at a time.
     groups : array-like, optional
         The subject of each row or window, if `X` does not contain it.
-    scoring : str, callable, list of str or dict of str to either, default="neg_mean_absolute_error"
-        One metric or several, each as for `skaug.model_selection.window_scorer`.
+    scoring : str, callable, list of str or dict of str to either, optional
+        One metric or several, each as for `skaug.model_selection.window_scorer`; the first decides the
+        verdict. By default accuracy and balanced accuracy of classifiers, and the mean absolute error of
+        regressors.
+    baselines : dict of str to estimator, optional
+        Further baselines beside the naive one, by name: estimators that are fitted on the real training
+        windows (`Windows`) of each fold and predict one value per window. "Helped" is said only of a
+        protocol that beats all baselines.
     n_repeats : int, default=1
         Number of repeats on the same folds, each with further draws of the synthetic windows. (An
         `AgentArchive` has no further draws and returns the same windows again.)
     n_jobs : int, optional
         Number of fits that run in parallel, as in joblib.
     random_state : int, default=0
-        Seed of the random sign flips that are used with more than 16 subjects. Random steps of the
-        pipeline have their own seeds.
+        Seed of the random sign flips that are used with more than 16 subjects, and of the permutations
+        of TRPTR. Random steps of the pipeline have their own seeds.
     rope : float or dict of metric to float, optional
         Region of practical equivalence, in units of the metric: a difference that is not larger does
         not matter.
@@ -105,8 +116,20 @@ def compare_protocols(
     Raises
     ------
     ValueError
-        If the estimator does not contain exactly one augmenter, a protocol or metric is unknown, or a
-        subject is in both the training and the test set of a fold.
+        If the estimator does not contain exactly one augmenter, a protocol or metric is unknown, a
+        baseline adds synthetic windows, or a subject is in both the training and the test set of a fold.
+
+    Warns
+    -----
+    DataWarning
+        If the model, unless it is made of trees, has more features than training windows: it then fits
+        noise, and any further windows regularize it.
+
+    Notes
+    -----
+    Every comparison contains a naive baseline, scikit-learn's Dummy fitted on the training labels of the
+    fold: of regressors the mean or the median, whichever is better on average over subjects, of
+    classifiers the class frequencies. A metric that needs the samples themselves has none.
 
     See Also
     --------
@@ -128,24 +151,27 @@ def compare_protocols(
     >>> recordings = simulate_ppg(n_subjects=3, minutes=1)
     >>> comparison = compare_protocols(pipe, recordings, progress=False)
     >>> comparison.summary()["verdict"].tolist()
-    ['reference', 'undecided: too few subjects']
+    ['reference', 'undecided: too few subjects', 'baseline']
     """
     path = augmenter_path(estimator)
     require_list("protocols", protocols)
     protocols = list(dict.fromkeys(protocols))
-    scorers = named_scorers(scoring)
+    scorers = named_scorers(scoring, estimator)
     augmenter = estimator.get_params(deep=True)[path]
+    baselines = check_baselines(baselines)
     _check_parameters(protocols, n_repeats, random_state, rope, list(scorers))
     _check_synthetic_tests(protocols, scorers, augmenter.n_synthetic)
     samples = Samples.of(estimator, X, y, groups)
     folds = samples.folds(cv, may_share=allow_shared_subjects)
+    beside = "TRTR" if "TRTR" in protocols else protocols[0]
     trials = [
         Trial(
             {"protocol": protocol, "repeat": repeat, "fold": fold},
-            under_protocol(estimator, path, protocol, repeat),
+            under_protocol(estimator, path, protocol, repeat, (random_state, fold, repeat)),
             train,
             test,
             is_tested_on_synthetic=protocol in TESTED_ON_SYNTHETIC,
+            baselines=baselines if protocol == beside else None,
         )
         for repeat in range(int(n_repeats))
         for fold, (train, test) in enumerate(folds)
@@ -153,7 +179,7 @@ def compare_protocols(
     ]
     synthesizer = augmenter.synthesizer
     stored_before = n_stored(synthesizer)
-    scores, predictions = run_trials(
+    scores, predictions, crowded = run_trials(
         trials,
         samples,
         scorers,
@@ -161,6 +187,13 @@ def compare_protocols(
         progress=progress,
         may_share=allow_shared_subjects,
     )
+    if crowded is not None:
+        warn(
+            f"The model has {crowded[0]} features for {crowded[1]} training windows: it can fit noise, and "
+            "any further windows regularize it, synthetic or not. Use fewer features, or a model that "
+            "chooses its regularization, such as RidgeCV."
+        )
+    scores, naive = choose_naive(scores)
     stored = n_stored(synthesizer)
     fits = scores.drop_duplicates(["protocol", "repeat", "fold"])
     tested = [len(np.unique(samples.codes[test])) for _, test in folds]
@@ -179,12 +212,14 @@ def compare_protocols(
         "n_repeats": int(n_repeats),
         "random_state": int(random_state),
         "rope": _plain_rope(rope),
+        "naive": naive,
+        "signs": {name: scorer_sign(scorer) for name, scorer in scorers.items()},
         "synthesizer": "SurrogateSynthesizer()" if synthesizer is None else repr(synthesizer),
         "windows_requested": int(fits["n_synthetic"].sum() + predictions["is_synthetic"].sum()),
         "windows_paid": None if stored is None else stored - (stored_before or 0),
         "versions": versions(),
     }
-    order = {protocol: i for i, protocol in enumerate(protocols)}
+    order = {name: i for i, name in enumerate([*protocols, NAIVE, *baselines])}
     return ProtocolComparison(_sorted(scores, order), _sorted(predictions, order), details)
 
 

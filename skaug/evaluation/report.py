@@ -13,9 +13,12 @@ import pandas as pd
 from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
 from skaug.evaluation.displays.learning_curve import LearningCurveDisplay
 from skaug.evaluation.displays.metric_names import ReadableMetric, number, signed
+from skaug.evaluation.displays.p_values import p_in_words
 from skaug.evaluation.displays.pyplot import import_pyplot
 from skaug.evaluation.displays.windows import SyntheticWindowsDisplay
 from skaug.evaluation.inference import FEWEST_SUBJECTS
+from skaug.evaluation.text_table import training_windows
+from skaug.evaluation.verdict import counts_of
 from skaug.windows.container import Windows
 
 if TYPE_CHECKING:
@@ -31,10 +34,10 @@ def report_page(
     details: Mapping[str, Any],
     protocols: Mapping[str, str],
     summary: pd.DataFrame,
-    by_subject: Mapping[str, pd.DataFrame],
+    displays: Mapping[str, ProtocolComparisonDisplay],
     trained_on: pd.DataFrame,
     n_windows: pd.Series,
-    curve: pd.DataFrame | None = None,
+    curve: LearningCurveDisplay | None = None,
     windows: tuple[Windows, Windows] | None = None,
     sampling_rate: float = 1.0,
     quality: str | None = None,
@@ -51,14 +54,14 @@ def report_page(
         What each protocol means.
     summary : DataFrame
         As returned by `ProtocolComparison.summary`.
-    by_subject : dict of str to DataFrame
-        For each metric, one row per subject for which it is defined and one column per protocol.
+    displays : dict of str to ProtocolComparisonDisplay
+        For each metric, its plot, with the scores of the subjects for which the metric is defined.
     trained_on : DataFrame
-        Mean ``n_real`` and ``n_synthetic`` of each protocol.
+        Mean ``n_real`` and ``n_synthetic`` of each protocol and baseline.
     n_windows : Series
         The number of windows of each subject that was tested.
-    curve : DataFrame, optional
-        A learning curve, as returned by `LearningCurve.summary`. Its first metric is shown.
+    curve : LearningCurveDisplay, optional
+        A learning curve.
     windows : tuple of Windows, optional
         Real and synthetic windows, to be drawn over each other.
     sampling_rate : float, default=1.0
@@ -88,13 +91,13 @@ def report_page(
         lstrip_blocks=True,
     )
     metrics = [
-        _metric(name, summary.xs(name, level="metric"), scores, trained_on, n_windows, f"{i}")
-        for i, (name, scores) in enumerate(by_subject.items())
+        _metric(display, summary.xs(name, level="metric"), trained_on, n_windows, f"{i}")
+        for i, (name, display) in enumerate(displays.items())
     ]
     return environment.get_template("report.html.j2").render(
         verdict=verdict,
         details=details,
-        rope=_rope(details["rope"], next(iter(by_subject))),
+        rope=_rope(details["rope"], displays),
         protocols=protocols,
         metrics=metrics,
         fewest_subjects=FEWEST_SUBJECTS,
@@ -104,22 +107,15 @@ def report_page(
     )
 
 
-def training_windows(counts: pd.Series) -> str:
-    """Write how many windows of each kind a protocol trains on: "518 real + 518 synthetic"."""
-    kinds = (("real", counts["n_real"]), ("synthetic", counts["n_synthetic"]))
-    return " + ".join(f"{count:.0f} {kind}" for kind, count in kinds if count)
-
-
 def _metric(
-    name: str,
+    display: ProtocolComparisonDisplay,
     summary: pd.DataFrame,
-    scores: pd.DataFrame,
     trained_on: pd.DataFrame,
     n_windows: pd.Series,
     salt: str,
 ) -> dict[str, Any]:
     """Return what the page shows of one metric."""
-    metric = ReadableMetric(name)
+    metric, scores = ReadableMetric(display.metric, display.sign), display.scores
     shown = metric.shown_summary(summary)
     rows = [
         {
@@ -128,11 +124,9 @@ def _metric(
             "score": _score(row),
             "difference": _signed(row["difference"]),
             "interval": _interval(row),
-            "better": ""
-            if pd.isna(row["n_better"])
-            else f"{row['n_better']} of {row['n_subjects']}",
+            "better": "" if pd.isna(row["n_better"]) else counts_of(row),
             "p_values": [
-                _p(row[key]) for key in ("p_value", "p_holm", "p_wilcoxon", "p_corrected")
+                p_in_words(row[key]) for key in ("p_value", "p_holm", "p_wilcoxon", "p_corrected")
             ],
             "rope": [
                 "" if math.isnan(row[key]) else f"{row[key]:.2f}"
@@ -142,7 +136,6 @@ def _metric(
         }
         for protocol, row in shown.iterrows()
     ]
-    display = ProtocolComparisonDisplay(scores, name)
     return {
         "label": metric.label,
         "is_error": metric.is_error,
@@ -170,12 +163,6 @@ def _signed(value: float) -> str:
     return "" if math.isnan(value) else signed(value)
 
 
-def _p(value: float) -> str:
-    if math.isnan(value):
-        return ""
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
 def _alt(metric: ReadableMetric, shown: pd.DataFrame) -> str:
     parts = [
         f"{protocol} {row['mean']:.3g}"
@@ -197,16 +184,16 @@ def _subjects(shown: pd.DataFrame, n_windows: pd.Series) -> dict[str, Any]:
     return {"protocols": list(shown), "rows": rows}
 
 
-def _rope(rope: Any, first_metric: str) -> str:
+def _rope(rope: Any, displays: Mapping[str, ProtocolComparisonDisplay]) -> str:
     if rope is None:
         return ""
-    widths = rope if isinstance(rope, Mapping) else {first_metric: rope}
-    return ", ".join(f"± {width:g} {ReadableMetric(name).label}" for name, width in widths.items())
+    widths = rope if isinstance(rope, Mapping) else {next(iter(displays)): rope}
+    labels = {name: ReadableMetric(name, display.sign).label for name, display in displays.items()}
+    return ", ".join(f"± {width:g} {labels[name]}" for name, width in widths.items())
 
 
-def _curve(summary: pd.DataFrame) -> dict[str, Any]:
-    name, amount = summary.index[0][0], str(summary.index.names[1])
-    metric, of_metric = ReadableMetric(name), summary.loc[name].reset_index()
+def _curve(display: LearningCurveDisplay) -> dict[str, Any]:
+    metric, amount = ReadableMetric(display.metric, display.sign), display.amount
     rows = [
         {
             "amount": f"{row[amount]:g}",
@@ -215,7 +202,7 @@ def _curve(summary: pd.DataFrame) -> dict[str, Any]:
             "difference": _signed(row["difference"]),
             "interval": _interval(row),
         }
-        for _, row in metric.shown_summary(of_metric).iterrows()
+        for _, row in metric.shown_summary(display.summary).iterrows()
     ]
     label = {"ratio": "synthetic windows per real one"}.get(amount, "training subjects")
     points = "; ".join(f"{row['amount']} {row['protocol']}: {row['score']}" for row in rows)
@@ -223,7 +210,7 @@ def _curve(summary: pd.DataFrame) -> dict[str, Any]:
         "label": metric.label,
         "amount": label,
         "rows": rows,
-        "figures": _panels(LearningCurveDisplay(of_metric, name, amount), "curve"),
+        "figures": _panels(display, "curve"),
         "alt": f"{metric.label} against {label}: {points}.",
     }
 

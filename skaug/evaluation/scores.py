@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import brier_score_loss, log_loss, make_scorer
 
 from skaug.model_selection.scorers import RowScorer, Scorer, as_scorer
 from skaug.predictions import KnownPredictions
@@ -17,17 +19,24 @@ from skaug.windows.provenance import Provenance
 
 Scoring = str | Callable | Sequence[str] | Mapping[str, Any]
 
+# What is scored by default.
+_OF_CLASSIFIERS = ("accuracy", "balanced_accuracy")
+_OF_REGRESSORS = ("neg_mean_absolute_error",)
+
 # Differences between scores that are smaller, as a share of the scores, are due to rounding.
 _ROUNDING = 1e-12
 
 
-def named_scorers(scoring: Scoring) -> dict[str, Scorer]:
+def named_scorers(scoring: Scoring | None, estimator: Any) -> dict[str, Scorer]:
     """Return a scorer for each metric, by name.
 
     Parameters
     ----------
-    scoring : str, callable, list of str or dict of str to either
-        The metrics, each as for `skaug.model_selection.window_scorer`.
+    scoring : str, callable, list of str or dict of str to either, or None
+        The metrics, each as for `skaug.model_selection.window_scorer`. None: accuracy and balanced
+        accuracy of classifiers, mean absolute error of others.
+    estimator : estimator
+        What is scored.
 
     Returns
     -------
@@ -38,9 +47,11 @@ def named_scorers(scoring: Scoring) -> dict[str, Scorer]:
     ValueError
         If scikit-learn does not know a name, two metrics have the same name, or there is no metric.
     """
+    if scoring is None:
+        scoring = _OF_CLASSIFIERS if is_classifier(estimator) else _OF_REGRESSORS
     if isinstance(scoring, Mapping):
         named = [(str(name), metric) for name, metric in scoring.items()]
-    elif scoring is None or isinstance(scoring, str) or callable(scoring):
+    elif isinstance(scoring, str) or callable(scoring):
         named = [(_metric_name(scoring), scoring)]
     else:
         named = [(_metric_name(metric), metric) for metric in scoring]
@@ -89,15 +100,32 @@ def score_subject(scorer: Scorer, predicted: KnownPredictions, truth: Provenance
         If the scorer fails for another reason.
     """
     labels = y if isinstance(scorer, RowScorer) else truth.y
+    if is_classifier(predicted.estimator) and hasattr(predicted.estimator, "classes_"):
+        scorer = _with_all_classes(scorer, predicted.classes_)
     with warnings.catch_warnings():
         # scikit-learn warns that a metric is 0 if a class is never predicted. That is a score.
         warnings.simplefilter("ignore", UndefinedMetricWarning)
+        # A subject need not have windows of every class.
+        warnings.filterwarnings("ignore", "A single label was found in", UserWarning)
+        warnings.filterwarnings("ignore", "y_pred contains classes not in y_true", UserWarning)
         try:
             return float(scorer(predicted, predicted.X, labels))
         except ValueError:
             if is_classifier(predicted.estimator) and _lacks_classes(predicted, truth):
                 return np.nan
             raise
+
+
+def _with_all_classes(scorer: Scorer, classes: NDArray) -> Scorer:
+    """Return a scorer of probabilities that knows all classes, also those that a subject lacks."""
+    if isinstance(scorer, RowScorer):
+        return RowScorer(_with_all_classes(as_scorer(scorer.metric), classes))
+    function = getattr(scorer, "_score_func", None)
+    if function not in (log_loss, brier_score_loss) or getattr(scorer, "_kwargs", None):
+        return scorer
+    is_binary = len(classes) == 2 and function is brier_score_loss
+    known = {"pos_label": classes[1]} if is_binary else {"labels": classes}
+    return make_scorer(function, greater_is_better=False, response_method="predict_proba", **known)
 
 
 def _lacks_classes(predicted: KnownPredictions, truth: Provenance) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,8 @@ import pandas as pd
 
 from skaug.evaluation.inference import FEWEST_SUBJECTS, PairedInference
 from skaug.evaluation.paired_tests import ALPHA, holm
-from skaug.evaluation.protocol_variants import TESTED_ON_SYNTHETIC
-from skaug.evaluation.verdict import TOO_FEW_SUBJECTS
+from skaug.evaluation.protocol_variants import CONTROLS, TESTED_ON_SYNTHETIC
+from skaug.evaluation.verdict import TOO_FEW_SUBJECTS, Baseline, with_baselines
 
 _COLUMNS = [
     *("protocol", "metric", "n_subjects", "mean", "sd", "difference", "ci_low", "ci_high"),
@@ -21,7 +21,11 @@ _COLUMNS = [
 
 
 def summary_rows(
-    metric: str, scores: pd.DataFrame, inferences: Mapping[str, PairedInference], reference: str
+    metric: str,
+    scores: pd.DataFrame,
+    inferences: Mapping[str, PairedInference],
+    reference: str,
+    baselines: Mapping[str, Sequence[Baseline]],
 ) -> list[dict[str, Any]]:
     """Return one row per protocol.
 
@@ -32,19 +36,21 @@ def summary_rows(
     scores : DataFrame
         One row per subject, one column per protocol.
     inferences : dict of str to PairedInference
-        The differences of the protocols that are judged; empty if there are no scores.
+        The differences of the protocols that are judged and of the controls; empty if there are no scores.
     reference : str
         The protocol that the differences are from.
+    baselines : dict of str to sequence of Baseline
+        The baselines beside each protocol that is judged.
 
     Returns
     -------
     list of dict
         NaN where a column does not apply to a protocol.
     """
-    p_values = [inference.p_value for inference in inferences.values()]
-    adjusted = dict(zip(inferences, holm(p_values), strict=True))
+    family = {name: part.p_value for name, part in inferences.items() if name not in CONTROLS}
+    adjusted = dict(zip(family, holm(list(family.values())), strict=True))
     # With this many protocols even the most extreme outcome could be chance.
-    is_hopeless = 2 / 2.0 ** len(scores) * len(inferences) >= ALPHA
+    is_hopeless = 2 / 2.0 ** len(scores) * len(family) >= ALPHA
     rows = []
     for protocol in scores:
         row: dict[str, Any] = {
@@ -55,8 +61,11 @@ def summary_rows(
             "sd": scores[protocol].std(ddof=1),
         }
         if protocol in inferences:
-            row |= _difference(inferences[protocol], adjusted[protocol])
-            if row["verdict"] == "undecided" and is_hopeless:
+            row |= _difference(inferences[protocol], adjusted.get(protocol, np.nan))
+            row["verdict"] = with_baselines(row["verdict"], baselines.get(protocol, ()), reference)
+            if protocol in CONTROLS:
+                row["verdict"] = "control"
+            elif row["verdict"] == "undecided" and is_hopeless:
                 row["verdict"] = TOO_FEW_SUBJECTS
         elif protocol in TESTED_ON_SYNTHETIC:
             row["verdict"] = "not judged: tested on synthetic windows"
@@ -66,6 +75,42 @@ def summary_rows(
             row["verdict"] = "reference" if protocol == reference else TOO_FEW_SUBJECTS
         rows.append({**dict.fromkeys(_COLUMNS, np.nan), **row})
     return rows
+
+
+def baseline_row(
+    name: str, metric: str, scores: pd.Series, inference: PairedInference | None
+) -> dict[str, Any]:
+    """Return the row of a baseline.
+
+    Parameters
+    ----------
+    name, metric : str
+        The baseline and the metric.
+    scores : Series
+        One score per subject.
+    inference : PairedInference or None
+        The difference from the reference, if there is one.
+
+    Returns
+    -------
+    dict
+        Without p-values: a baseline is not judged.
+    """
+    row = dict.fromkeys(_COLUMNS, np.nan) | {
+        "protocol": name,
+        "metric": metric,
+        "n_subjects": len(scores),
+        "mean": scores.mean(),
+        "sd": scores.std(ddof=1),
+        "verdict": "baseline",
+    }
+    if inference is not None:
+        known = _difference(inference, np.nan)
+        row |= {key: known[key] for key in _DIFFERENCE}
+    return row
+
+
+_DIFFERENCE = ("difference", "ci_low", "ci_high", "n_better", "n_worse")
 
 
 def _difference(inference: PairedInference, p_adjusted: float) -> dict[str, Any]:

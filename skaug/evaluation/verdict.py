@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import pandas as pd
 
-from skaug.evaluation.displays.metric_names import ReadableMetric, signed
-from skaug.evaluation.paired_tests import ALPHA
+from skaug.evaluation.displays.metric_names import ReadableMetric, number, signed
+from skaug.evaluation.inference import FEWEST_SUBJECTS
+from skaug.evaluation.paired_tests import ALPHA, sign_flip_p
+from skaug.evaluation.scores import score_differences
 
 TOO_FEW_SUBJECTS = "undecided: too few subjects"
 
 _WHAT = {
     "TRSTR": "Adding synthetic windows",
     "TSTR": "Training on synthetic windows alone",
-    "TRRTR": "Adding duplicates of real windows",
 }
 _OUTCOMES = {
     "helped": " helped",
@@ -21,10 +25,103 @@ _OUTCOMES = {
     "undecided": ": undecided, the difference may be chance",
     TOO_FEW_SUBJECTS: ": undecided, there are too few subjects to tell",
 }
+_ORIGINS = {
+    "TRRTR": "repeated real windows",
+    "TRPTR": "synthetic windows with permuted labels",
+}
+_MEANINGS = {
+    "TRRTR": "more windows alone have this effect, whatever is in them",
+    "TRPTR": "the effect is regularization, not what the synthetic windows show of the label",
+}
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A baseline beside a protocol and its reference, over the subjects that all of them have scores of.
+
+    Attributes
+    ----------
+    words : str
+        What it does, such as "predicting the mean".
+    is_naive : bool
+        Whether it is the naive baseline, not one of the user's.
+    mean, reference_mean : float
+        Mean scores of the baseline and of the reference.
+    is_beaten : bool
+        Whether the protocol's mean is better and the p-value of sign flips is below 0.05.
+    """
+
+    words: str
+    is_naive: bool
+    mean: float
+    reference_mean: float
+    is_beaten: bool
+
+    @property
+    def beats_reference(self) -> bool:
+        """Whether the reference is worse than the baseline on average."""
+        return self.reference_mean < self.mean
+
+    @classmethod
+    def of(
+        cls,
+        words: str,
+        scores: pd.Series,
+        protocol: pd.Series,
+        reference: pd.Series,
+        *,
+        is_naive: bool,
+        random_state: int,
+    ) -> Baseline | None:
+        """Compare over subjects; None if there is no subject with all three scores."""
+        table = pd.DataFrame({"baseline": scores, "protocol": protocol, "reference": reference})
+        table = table.dropna()
+        if table.empty:
+            return None
+        gains = score_differences(table, ["protocol", "reference"], "baseline")
+        p_value = sign_flip_p(gains["protocol"], random_state)
+        mean = float(table["baseline"].mean())
+        return cls(
+            words,
+            is_naive,
+            mean,
+            mean + float(gains["reference"].mean()),
+            bool(gains["protocol"].mean() > 0 and p_value < ALPHA),
+        )
+
+
+def with_baselines(verdict: str, baselines: Sequence[Baseline], reference: str) -> str:
+    """Return the verdict on a protocol, which is "helped" only if the baselines are beaten too.
+
+    Parameters
+    ----------
+    verdict : str
+        The verdict on the difference from the reference alone.
+    baselines : sequence of Baseline
+        The baselines beside the protocol.
+    reference : str
+        The protocol that it is compared with.
+
+    Returns
+    -------
+    str
+    """
+    if verdict != "helped":
+        return verdict
+    if any(baseline.beats_reference for baseline in baselines):
+        return _weak_model(baselines, reference)
+    unbeaten = [baseline.words for baseline in baselines if not baseline.is_beaten]
+    if unbeaten:
+        return f"better than {reference}, not shown to beat {' and '.join(unbeaten)}"
+    return verdict
 
 
 def in_words(
-    protocol: str, metric: ReadableMetric, row: pd.Series, *, has_shared_subjects: bool
+    protocol: str,
+    metric: ReadableMetric,
+    row: pd.Series,
+    baselines: Sequence[Baseline] = (),
+    doubts: Sequence[str] = (),
 ) -> str:
     """Return what a comparison says of a protocol, with the doubts a reader must know.
 
@@ -36,28 +133,94 @@ def in_words(
         The metric.
     row : Series
         The protocol's row of `ProtocolComparison.summary`, as it is shown.
-    has_shared_subjects : bool
-        Whether subjects are in both the training and the test set of a fold.
+    baselines : sequence of Baseline
+        The baselines beside the protocol.
+    doubts : sequence of str
+        Further sentences.
 
     Returns
     -------
     str
         One sentence, and one more per doubt.
     """
+    what = _WHAT[protocol]
     if not row["n_subjects"]:
-        return f"{_WHAT[protocol]}: undecided, {metric.label} is not defined for any subject."
+        return " ".join(
+            [f"{what}: undecided, {metric.label} is not defined for any subject.", *doubts]
+        )
     ends = f"{signed(row['ci_low'])} to {signed(row['ci_high'])}"
     interval = f" (95 % interval {ends})" if row["n_subjects"] > 1 else ""
-    sentences = [
-        f"{_WHAT[protocol]}{_OUTCOMES[row['verdict']]}: {metric.label} {signed(row['difference'])} on "
-        f"average{interval}, better for {row['n_better']} of {row['n_subjects']} subjects."
-    ]
+    numbers = (
+        f": {metric.label} {signed(row['difference'])} on average{interval}, {counts_of(row)} of "
+        f"{row['n_subjects']} subjects."
+    )
+    losses = [baseline for baseline in baselines if baseline.beats_reference]
+    is_replaced = row["verdict"] not in _OUTCOMES
+    weak_model = []
+    if losses:
+        shown = metric.shown(losses[0].reference_mean), metric.shown(losses[0].mean)
+        text = _weak_model(baselines, "TRTR")
+        first, _, remedy = text.partition(";")
+        against = f" ({metric.label} {number(shown[0])} against {number(shown[1])})"
+        weak_model = [f"{first[0].upper()}{first[1:]}{against}{';' if remedy else ''}{remedy}."]
+    if losses and is_replaced:
+        sentences = [*weak_model, f"{what}{numbers}"]
+    elif is_replaced:
+        sentences = [f"{what}: {row['verdict']}{numbers}"]
+    else:
+        sentences = [f"{what}{_OUTCOMES[row['verdict']]}{numbers}", *weak_model]
     if row["verdict"] in ("helped", "harmed") and row["p_corrected"] >= ALPHA:
         sentences.append(
             f"The stricter corrected t does not confirm it (p = {row['p_corrected']:.2f})."
         )
-    if has_shared_subjects:
-        sentences.append(
-            "But subjects are on both sides of the folds, so this says little about new subjects."
+    return " ".join([*sentences, *doubts])
+
+
+def counts_of(row: pd.Series) -> str:
+    """Return for how many subjects a protocol is better, worse and equal: "better 8, worse 1, equal 11"."""
+    n_equal = row["n_subjects"] - row["n_better"] - row["n_worse"]
+    return f"better {row['n_better']}, worse {row['n_worse']}" + (
+        f", equal {n_equal}" if n_equal else ""
+    )
+
+
+def control_in_words(
+    control: str, protocol: str, scores: pd.DataFrame, random_state: int
+) -> str | None:
+    """Return what it means that a control does as well as a protocol; None if it does not.
+
+    Parameters
+    ----------
+    control, protocol : str
+        Two columns of `scores`.
+    scores : DataFrame
+        One row per subject, with the column TRTR too.
+    random_state : int
+        Seed of the random sign flips.
+
+    Returns
+    -------
+    str or None
+        Also None where the protocol is not better than TRTR, because there is nothing to explain then.
+    """
+    gains = score_differences(scores, [protocol], "TRTR")[protocol]
+    ahead = score_differences(scores, [protocol], control)[protocol]
+    if gains.empty or gains.mean() <= 0:
+        return None
+    if ahead.mean() <= 0:
+        return f"The control {control} ({_ORIGINS[control]}) does as well: {_MEANINGS[control]}."
+    if len(ahead) >= FEWEST_SUBJECTS and sign_flip_p(ahead, random_state) >= ALPHA:
+        return (
+            f"{protocol} is not shown to beat the control {control} ({_ORIGINS[control]}): perhaps "
+            f"{_MEANINGS[control]}."
         )
-    return " ".join(sentences)
+    return None
+
+
+def _weak_model(baselines: Sequence[Baseline], reference: str) -> str:
+    lost = [baseline for baseline in baselines if baseline.beats_reference]
+    model = "the model trained on real windows" if reference == "TRTR" else f"{reference}"
+    words = f"{model} is worse than {' and '.join(baseline.words for baseline in lost)}"
+    if any(baseline.is_naive for baseline in lost):
+        words += "; compare again with a regularized model"
+    return words

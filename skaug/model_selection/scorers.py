@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.metrics import get_scorer, make_scorer
+from sklearn.metrics import get_scorer, get_scorer_names
 
 from skaug.predictions import KnownPredictions, cutting_of
 from skaug.windows.base import WindowArray
@@ -33,8 +35,8 @@ def window_scorer(metric: str | Callable) -> Scorer:
     ----------
     metric : str, scorer or callable
         A name such as "neg_mean_absolute_error", a scorer made by ``sklearn.metrics.make_scorer``, or a
-        metric function ``metric(y_true, y_pred)``, which is used as it is, greater being better: for an
-        error pass the name, or a scorer made with ``greater_is_better=False``.
+        callable ``scorer(estimator, X, y)`` that returns a number, greater being better. A metric function
+        ``metric(y_true, y_pred)`` is refused, because it does not say whether greater is better.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def window_scorer(metric: str | Callable) -> Scorer:
     Raises
     ------
     ValueError
-        If scikit-learn knows no scorer of that name.
+        If scikit-learn knows no scorer of that name, or `metric` is a metric function.
 
     See Also
     --------
@@ -88,7 +90,7 @@ def row_scorer(metric: str | Callable) -> Scorer:
     Raises
     ------
     ValueError
-        If scikit-learn knows no scorer of that name.
+        If scikit-learn knows no scorer of that name, or `metric` is a metric function.
 
     See Also
     --------
@@ -171,7 +173,7 @@ def as_scorer(metric: Any) -> Scorer:
     Raises
     ------
     ValueError
-        If it is not a metric that scikit-learn knows.
+        If it is not a metric that scikit-learn knows, or a function of labels and predictions.
     """
     if isinstance(metric, WindowScorer):
         return as_scorer(metric.metric)
@@ -179,9 +181,34 @@ def as_scorer(metric: Any) -> Scorer:
         return get_scorer(metric)
     if not callable(metric):
         raise ValueError(
-            f"metric={metric!r} must be the name of a scorer, a scorer, or a function of y_true, y_pred."
+            f"metric={metric!r} must be the name of a scorer, a scorer made by "
+            "sklearn.metrics.make_scorer, or a callable of (estimator, X, y)."
         )
-    return make_scorer(metric)
+    if _is_metric_function(metric):
+        raise ValueError(
+            f"{_name(metric)} is a function of labels and predictions, which does not say whether greater "
+            f"is better: pass {_remedy(metric)}."
+        )
+    return metric
+
+
+def scorer_sign(metric: Any) -> int:
+    """Return -1 for a scorer that negates an error, and 1 for every other.
+
+    Parameters
+    ----------
+    metric : str, scorer or callable
+        As for `window_scorer`, or what `window_scorer` or `row_scorer` returned.
+
+    Returns
+    -------
+    int
+        Times the score, this is the metric as its function computes it.
+    """
+    if isinstance(metric, WindowScorer | RowScorer):
+        return scorer_sign(metric.metric)
+    # scikit-learn has no public name for it.
+    return -1 if getattr(as_scorer(metric), "_sign", 1) < 0 else 1
 
 
 def scored_windows(estimator: Any, X: Any, y: Any) -> Provenance:
@@ -205,3 +232,33 @@ def scored_windows(estimator: Any, X: Any, y: Any) -> Provenance:
         )
     require_labels(provenance.y)
     return provenance
+
+
+def _is_metric_function(metric: Callable) -> bool:
+    """Whether a callable takes labels and predictions, not an estimator, samples and labels."""
+    if (getattr(metric, "__module__", None) or "").startswith("sklearn.metrics"):
+        return True
+    try:
+        parameters = inspect.signature(metric).parameters.values()
+    except (TypeError, ValueError):  # without a signature
+        return False
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    n_required = sum(p.default is p.empty for p in positional)
+    # (estimator, X, y=None) is a scorer too.
+    return n_required == 2 and [p.name for p in positional[2:3]] != ["y"]
+
+
+def _name(metric: Callable) -> str:
+    function = metric.func if isinstance(metric, functools.partial) else metric
+    return str(getattr(function, "__name__", function))
+
+
+def _remedy(metric: Callable) -> str:
+    """Return what to pass in place of a metric function: scikit-learn's scorers of it, if any."""
+    scorers = {name: get_scorer(name) for name in get_scorer_names()}
+    names = [name for name, scorer in scorers.items() if scorer._score_func is metric]
+    by_default = [name for name in names if not scorers[name]._kwargs]
+    if names:
+        return f"the name of its scorer, {(by_default or names)[0]!r}"
+    name = _name(metric)
+    return f"make_scorer({name}), or make_scorer({name}, greater_is_better=False) if it is an error"

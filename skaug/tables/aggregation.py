@@ -17,6 +17,8 @@ Aggregation = str | Callable[[NDArray], Any]
 AGGREGATIONS = ("mean", "median", "first", "center", "last", "max", "mode")
 TEXT_AGGREGATIONS = ("mode", "first", "center", "last")
 
+_OF_NUMBERS = ("mean", "median")
+
 # Up to this many classes the mode is counted class by class, beyond by sorting each window.
 _COUNTED_CLASSES = 64
 
@@ -80,6 +82,30 @@ def aggregate(
     chosen = _aggregate_array(np.where(codes < 0, np.nan, codes), starts, size, how, name)
     labels = np.array([*classes, None], dtype=object)  # None, the last, where text is missing
     return labels[np.where(np.isnan(chosen), -1, chosen).astype(np.intp)]
+
+
+def refuse_classes(values: Any, how: Aggregation, name: str = "y") -> None:
+    """Raise if booleans or categories are to be averaged.
+
+    Raises
+    ------
+    ValueError
+        If `how` is "mean" or "median" and the values are of such a type.
+    """
+    if how in _OF_NUMBERS and (kind := _kind_of_classes(values)):
+        raise ValueError(
+            f"The target {name!r} holds {kind}, which are classes and have no {how}: use "
+            "target_agg='mode', 'first' or 'last', or turn them into numbers."
+        )
+
+
+def _kind_of_classes(values: Any) -> str | None:
+    """Return what values are that look like numbers but are classes."""
+    kind = getattr(values, "dtype", None)
+    if isinstance(kind, pd.CategoricalDtype):
+        return None if is_text(kind.categories) else "categories"
+    is_bool = pd.api.types.is_bool_dtype(np.asarray(values) if kind is None else kind)
+    return "booleans" if is_bool else None
 
 
 def _aggregate_array(

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skaug._arrays import covered_rows, plain_layout
-from skaug.tables.aggregation import Aggregation, aggregate
+from skaug.tables.aggregation import Aggregation, aggregate, refuse_classes
 from skaug.tables.columns import as_column
 
 #: The draw of a window that was recorded.
@@ -53,6 +53,7 @@ class FrameRows:
         """Aggregate one value per row of the frame to one per window."""
         if self.positions is not None:
             values = as_column(values, name).take(self.positions)
+        refuse_classes(values, how, name)
         return aggregate(values, self.starts, self.size, how, name)
 
 

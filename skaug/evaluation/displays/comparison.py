@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+_LINES = ("--", ":", "-.")
+
+
 class ProtocolComparisonDisplay:
     """The scores of each subject under each protocol, joined by a line, and differences to a reference.
 
@@ -24,10 +29,15 @@ class ProtocolComparisonDisplay:
         Indexed by subject, with one column per protocol, as returned by
         `ProtocolComparison.by_subject`. Greater is better.
     metric : str
-        scikit-learn's name of the metric. Errors (``neg_...``) are drawn as positive numbers.
+        The name of the metric.
     reference : str, default="TRTR"
         The protocol that the others are compared with. If `scores` does not contain it, no differences
         are drawn.
+    sign : {1, -1}, optional
+        -1 if the scores are negative errors, which are drawn as positive numbers. By default this follows
+        from the name of the metric, which begins with ``neg_`` then.
+    baselines : dict of str to float, optional
+        The mean score of each baseline, which is drawn as a line.
 
     Attributes
     ----------
@@ -50,10 +60,20 @@ class ProtocolComparisonDisplay:
     'MAE'
     """
 
-    def __init__(self, scores: pd.DataFrame, metric: str, reference: str = "TRTR") -> None:
+    def __init__(
+        self,
+        scores: pd.DataFrame,
+        metric: str,
+        reference: str = "TRTR",
+        *,
+        sign: int | None = None,
+        baselines: Mapping[str, float] | None = None,
+    ) -> None:
         self.scores = scores
         self.metric = metric
         self.reference = reference
+        self.sign = sign
+        self.baselines = baselines
 
     def plot(self, *, axes: Any = None) -> Self:
         """Draw the scores and the differences.
@@ -74,7 +94,7 @@ class ProtocolComparisonDisplay:
         ImportError
             If matplotlib (the extra ``plot``) is not installed.
         """
-        metric = ReadableMetric(self.metric)
+        metric = ReadableMetric(self.metric, self.sign)
         # TRTS is tested on other windows, so its scores do not pair with those of the others.
         paired = self.scores.drop(columns="TRTS", errors="ignore")
         shown = metric.shown(self.scores if paired.empty else paired)
@@ -99,6 +119,15 @@ class ProtocolComparisonDisplay:
             ax.hlines(shown[name].mean(), place - 0.22, place + 0.22, color=color, linewidth=2.5)
         ax.set_xticks(places, list(shown))
         ax.set_xlim(-0.5, len(places) - 0.5)
+        for (name, score), style in zip(
+            (self.baselines or {}).items(), cycle(_LINES), strict=False
+        ):
+            label = name.replace("$", r"\$")
+            ax.axhline(
+                metric.shown(score), color="#8a8f98", linestyle=style, linewidth=1.2, label=label
+            )
+        if self.baselines:
+            ax.legend(frameon=False, fontsize="small")
         ax.set_ylabel(metric.drawn)
         ax.set_title(f"each of {len(shown)} subjects; bar: mean", fontsize="medium")
 

@@ -28,9 +28,12 @@ class LearningCurveDisplay:
         ``ci_low``, ``ci_high`` and the one named by `amount`: one metric of `LearningCurve.summary`,
         with its index reset.
     metric : str
-        scikit-learn's name of the metric. Errors (``neg_...``) are drawn as positive numbers.
+        The name of the metric.
     amount : {"ratio", "n_training_subjects"}
         The column that varies.
+    sign : {1, -1}, optional
+        -1 if the scores are negative errors, which are drawn as positive numbers. By default this follows
+        from the name of the metric, which begins with ``neg_`` then.
 
     Attributes
     ----------
@@ -44,10 +47,13 @@ class LearningCurveDisplay:
     LearningCurve.plot : Build and draw the display of a learning curve.
     """
 
-    def __init__(self, summary: pd.DataFrame, metric: str, amount: str) -> None:
+    def __init__(
+        self, summary: pd.DataFrame, metric: str, amount: str, sign: int | None = None
+    ) -> None:
         self.summary = summary
         self.metric = metric
         self.amount = amount
+        self.sign = sign
 
     def plot(self, *, axes: Any = None) -> Self:
         """Draw the means and the differences.
@@ -68,7 +74,7 @@ class LearningCurveDisplay:
         ImportError
             If matplotlib (the extra ``plot``) is not installed.
         """
-        metric = ReadableMetric(self.metric)
+        metric = ReadableMetric(self.metric, self.sign)
         shown = metric.shown_summary(self.summary)
         amounts = sorted(set(shown[self.amount]))
         shown["place"] = shown[self.amount].map({amount: i for i, amount in enumerate(amounts)})

@@ -8,15 +8,20 @@ from typing import TypeVar
 import pandas as pd
 
 _KNOWN = {
-    "neg_mean_absolute_error": "MAE",
-    "neg_root_mean_squared_error": "RMSE",
-    "neg_mean_squared_error": "MSE",
-    "neg_median_absolute_error": "median absolute error",
-    "neg_mean_absolute_percentage_error": "MAPE",
-    "neg_log_loss": "log loss",
-    "neg_brier_score": "Brier score",
+    "mean_absolute_error": "MAE",
+    "root_mean_squared_error": "RMSE",
+    "mean_squared_error": "MSE",
+    "median_absolute_error": "median absolute error",
+    "mean_absolute_percentage_error": "MAPE",
+    "log_loss": "log loss",
+    "brier_score": "Brier score",
+    "brier_score_loss": "Brier score",
     "r2": "R²",
+    "r2_score": "R²",
     "roc_auc": "ROC AUC",
+    "roc_auc_score": "ROC AUC",
+    "accuracy_score": "accuracy",
+    "balanced_accuracy_score": "balanced accuracy",
 }
 
 _Scores = TypeVar("_Scores", float, pd.Series, pd.DataFrame)
@@ -29,16 +34,20 @@ class ReadableMetric:
     Parameters
     ----------
     name : str
-        scikit-learn's name of the metric, for which greater is better.
+        The name of the metric, as scikit-learn's scorers or its functions are called.
+    sign : {1, -1}, optional
+        -1 if the scores, for which greater is better, are negative errors. By default this follows from
+        the name, which begins with ``neg_`` then.
     """
 
     name: str
+    sign: int | None = None
 
     @property
     def label(self) -> str:
         """The name in plots and tables."""
-        plain = self.name.removeprefix("neg_").replace("_", " ")
-        return _KNOWN.get(self.name, plain)
+        plain = self.name.removeprefix("neg_") if self.is_error else self.name
+        return _KNOWN.get(plain, plain.replace("_", " "))
 
     @property
     def drawn(self) -> str:
@@ -48,7 +57,7 @@ class ReadableMetric:
     @property
     def is_error(self) -> bool:
         """Whether smaller values are better, as they are shown."""
-        return self.name.startswith("neg_")
+        return self.name.startswith("neg_") if self.sign is None else self.sign < 0
 
     @property
     def better_side(self) -> str:

@@ -13,6 +13,7 @@ PROTOCOL_COLORS = {
     "TSTR": "#e0812b",
     "TRTS": "#b05fc4",
     "TRRTR": "#2aa67a",
+    "TRPTR": "#c2497b",
 }
 
 
