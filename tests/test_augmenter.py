@@ -522,6 +522,42 @@ def test_windows_of_a_subject_without_conditions_are_refused() -> None:
         SynthefyAugmenter(answer, subjects=["A"]).fit(windows_of(A=3, B=2))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_samples_that_are_not_finite_name_the_synthesizer_and_the_origin(value: float) -> None:
+    def answer(conditions: Windows) -> Windows:
+        X = conditions.to_numpy()
+        origins = conditions.origins
+        X[(origins["subject"] == "B") & (origins["first_row"] == 4 * SIZE), 2] = value
+        return conditions.synthesized(X)
+
+    message = (
+        r"Returning\.synthesize returned NaN or infinity as the samples of the window made from "
+        rf"subject 'B', row {4 * SIZE} \(draw 0\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        SynthefyAugmenter(Returning(answer)).fit(windows_of(A=3, B=6))
+
+
+def test_labels_that_are_not_finite_are_refused_whoever_the_windows_are_of() -> None:
+    windows = Windows.from_arrays(np.ones((3, SIZE, 1)), y=[60.0, 61.0, 62.0])
+    answer = Returning(lambda c: c.synthesized(c.to_numpy(), np.where(c.y == 61, np.nan, c.y)))
+    with pytest.raises(ValueError, match=rf"as the label of the window made from row {SIZE} \("):
+        SynthefyAugmenter(answer).fit(windows)
+
+
+def test_a_condition_with_missing_samples_may_have_an_answer_with_missing_samples() -> None:
+    windows = windows_of(A=3, B=2)
+    X = windows.to_numpy()
+    X[1, 3] = np.nan
+    windows = windows.with_samples(X).relabel([60.0, 61.0, np.nan, 63.0, 64.0])
+    synthetic = SynthefyAugmenter(Negative()).fit(windows).synthetic_windows_
+    assert np.isnan(synthetic.to_numpy()).any(axis=(1, 2)).sum() == 1
+    # What is missing in a condition excuses no other window.
+    everywhere = Returning(lambda c: c.synthesized(np.full(c.shape, np.nan)))
+    with pytest.raises(ValueError, match=r"returned NaN .* from (?!subject 'A', row 8 )"):
+        SynthefyAugmenter(everywhere).fit(windows)
+
+
 def test_nothing_left_to_fit_is_an_error() -> None:
     augmenter = SynthefyAugmenter(Returning(lambda c: c[:0]), train_on="synthetic")
     with pytest.raises(ValueError, match=r"not given \(none named\)"):

@@ -148,7 +148,8 @@ def check_synthetic(synthetic: Any, conditions: Windows, name: str) -> None:
         If it did not return `Windows`.
     ValueError
         If their length, channels or labels are not of the kind of the conditions, some of them are not
-        marked as synthetic, or they are of other subjects.
+        marked as synthetic, they are of other subjects, or a sample or label is NaN or infinite although
+        the condition is finite.
     """
     if not isinstance(synthetic, Windows):
         raise TypeError(
@@ -172,3 +173,40 @@ def check_synthetic(synthetic: Any, conditions: Windows, name: str) -> None:
             f"({', '.join(strangers) or 'none named'}), which could be test subjects. Return "
             "conditions.synthesized(X)."
         )
+    _require_finite(synthetic, conditions, name)
+
+
+def _require_finite(synthetic: Windows, conditions: Windows, name: str) -> None:
+    """Raise if a sample or label is not finite, unless the condition from the same origin is not either."""
+    for what in ("samples", "label"):
+        not_finite = _not_finite(synthetic, what)
+        if len(not_finite) == 0:
+            continue
+        allowed = _origins(conditions[_not_finite(conditions, what)])
+        origins = synthetic[not_finite].origins
+        for origin, key in zip(origins.itertuples(), _origins(synthetic[not_finite]), strict=True):
+            if key not in allowed:
+                of_subject = "" if origin.subject is None else f"subject {origin.subject!r}, "
+                raise ValueError(
+                    f"{name}.synthesize returned NaN or infinity as the {what} of the window made from "
+                    f"{of_subject}row {origin.first_row} (draw {origin.draw}), although the condition is "
+                    "finite: a synthetic window needs finite numbers."
+                )
+
+
+def _not_finite(windows: Windows, what: str) -> NDArray[np.intp]:
+    """Return the positions of the windows with samples, or with a label, that are NaN or infinite."""
+    if what == "samples":
+        is_finite = [
+            np.isfinite(block.to_numpy()).all(axis=(1, 2)) for _, block in windows.blocks()
+        ]
+        return np.flatnonzero(~np.concatenate([np.ones(0, dtype=bool), *is_finite]))
+    if windows.y is None or windows.y.dtype.kind != "f":
+        return np.empty(0, dtype=np.intp)
+    return np.flatnonzero(~np.isfinite(windows.y).reshape(len(windows), -1).all(axis=1))
+
+
+def _origins(windows: Windows) -> list[tuple[Any, int]]:
+    """Return the subject and the first row of each window."""
+    origins = windows.origins
+    return list(zip(origins["subject"], origins["first_row"], strict=True))
