@@ -258,6 +258,11 @@ class SynthefyAugmenter(WindowStep):
 
     def _check_parameters(self) -> None:
         require_choice("train_on", self.train_on, TRAIN_ON)
+        if self.synthesizer is not None and not hasattr(self.synthesizer, "synthesize"):
+            raise TypeError(
+                f"synthesizer={self.synthesizer!r} must be a Synthesizer, such as "
+                "SurrogateSynthesizer(), or None."
+            )
         self._check_amount()
         if self.subjects is not None:
             require_list("subjects", self.subjects)

@@ -12,14 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 from skaug._warnings import warn
 from skaug.tables.aggregation import Aggregation, aggregate, refuse_classes
 from skaug.tables.columns import all_finite, as_column, is_missing, is_text, plain_array
+from skaug.tables.data_warnings import (
+    warn_of_empty_recordings,
+    warn_of_gaps,
+    warn_of_row_order,
+    warn_of_sessions,
+)
 from skaug.tables.recordings import Recordings
-from skaug.tables.row_order import warn_of_row_order
 from skaug.tables.table import Table
 from skaug.windows.container import Windows
 from skaug.windows.provenance import REAL, FrameRows, Provenance
-
-# Columns of these names usually say where a recording ends.
-_SESSIONS = ("recording", "session")
 
 
 class NoWindowsError(ValueError):
@@ -113,7 +115,8 @@ class Cutting:
             )
         if self.time is None:
             warn_of_row_order(table, recordings)
-        self._warn_of_sessions(table, recordings)
+        roles = {self.subject, self.target, self.time, *self.boundaries, *self.features}
+        warn_of_sessions(table, recordings, roles)
         signals, has_gaps = table.matrix(self.features, recordings.order, self.dtype)
         target, label = self._target(table, recordings, y)
         missing_rows: NDArray[np.bool_] | None = None
@@ -133,7 +136,15 @@ class Cutting:
         provenance = self._provenance(table, recordings, target, label, y, missing_rows)
         assert provenance.rows is not None
         starts = provenance.rows.starts
-        self._warn_of_what_is_left_out(recordings, starts, missing_rows)
+        warn_of_empty_recordings(recordings, starts, self.window_size)
+        if self.time is not None:
+            warn_of_gaps(recordings, starts, self.window_size, self.time)
+        n_left_out = 0 if missing_rows is None else len(self._grid(recordings)) - len(starts)
+        if n_left_out and self.missing == "ffill":
+            warn(
+                f"{n_left_out} windows are left out: values are missing there for {self.window_size} rows or "
+                "more, or from the beginning of a recording. missing='ffill' fills shorter holes."
+            )
         context = table.context(self.features, recordings.order)
         if self.missing == "ffill" and missing_rows is not None and label == self.target:
             # What is sent to a synthesizer is what the labels are made of.
@@ -405,58 +416,6 @@ class Cutting:
         place = recordings.subject_of(int(recordings.firsts[longest]))
         gaps = "" if self.max_gap is None else f" between gaps longer than {self.max_gap!r}"
         raise self.no_recording_is_long_enough(int(lengths[longest]), place, gaps)
-
-    def _warn_of_sessions(self, table: Table, recordings: Recordings) -> None:
-        """Warn if a column that is named like the end of a recording changes within one."""
-        known = {self.subject, self.target, self.time, *self.boundaries, *self.features}
-        for name in table.names:
-            if name.lower() not in _SESSIONS or name in known:
-                continue
-            changing = np.setdiff1d(recordings.changes(table.column(name)), recordings.breaks)
-            if len(changing):
-                row = int(changing[0])
-                warn(
-                    f"The column {name!r} changes within {recordings.subject_of(row)}, first in row "
-                    f"{recordings.in_table(row)}, so that windows lie across its values: pass "
-                    f"boundaries=[{name!r}], or drop the column if that is right."
-                )
-
-    def _warn_of_what_is_left_out(
-        self,
-        recordings: Recordings,
-        starts: NDArray[np.intp],
-        missing_rows: NDArray[np.bool_] | None,
-    ) -> None:
-        """Warn of recordings without a window, of holes too long to fill, and of gaps in time."""
-        ends = np.append(recordings.breaks[1:], recordings.n_rows)
-        n_windows = np.diff(
-            np.searchsorted(starts, np.append(recordings.breaks, recordings.n_rows))
-        )
-        empty = np.flatnonzero(n_windows == 0)
-        if len(empty):
-            first = int(recordings.breaks[empty[0]])
-            n_rows = int(ends[empty[0]]) - first
-            warn(
-                f"{len(empty)} of {len(n_windows)} recordings are left out, because they hold no window of "
-                f"{self.window_size} rows: the first ({recordings.subject_of(first)}) has {n_rows} rows, "
-                f"from row {recordings.in_table(first)}. Use a smaller window_size, or remove them."
-            )
-        n_left_out = 0 if missing_rows is None else len(self._grid(recordings)) - len(starts)
-        if n_left_out and self.missing == "ffill":
-            warn(
-                f"{n_left_out} windows are left out: values are missing there for {self.window_size} rows or "
-                "more, or from the beginning of a recording. missing='ffill' fills shorter holes."
-            )
-        before = np.searchsorted(recordings.wide_gaps, starts, side="right")
-        until = np.searchsorted(recordings.wide_gaps, starts + self.window_size, side="left")
-        holding = np.flatnonzero(until > before)
-        if len(holding):
-            row = int(recordings.wide_gaps[before[holding[0]]])
-            warn(
-                f"{len(holding)} windows contain a gap in {self.time!r} of more than ten times the usual "
-                f"step, the first ({recordings.subject_of(row)}) before row {recordings.in_table(row)}. Pass "
-                "max_gap, or max_gap=numpy.inf if gaps do not matter."
-            )
 
     def _refuse_missing(
         self, recordings: Recordings, gaps: dict[str, NDArray[np.bool_]]

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaug.inner_folds import inner_folds_by_subject
 from skaug.windows.base import plain
-from skaug.windows.feature_arrays import plain_xy, provenance_of, require_labels
+from skaug.windows.feature_arrays import features_needed, plain_xy, provenance_of, require_labels
 from skaug.windows.subject_overlap import FittedSubjects
 
 
@@ -50,11 +50,15 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
         if labels is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y is None, "
-                "and X holds no labels to fit: name the target column in SubjectWindower."
+                "and X holds no labels to fit: name the column of the target, "
+                "SubjectWindower(target=...)."
             )
         routed = self._route("fit", fit_params)
         estimator = clone(self.estimator)
-        with inner_folds_by_subject(estimator, provenance_of(X), labels):
+        with (
+            inner_folds_by_subject(estimator, provenance_of(X), labels),
+            features_needed(X, estimator),
+        ):
             self.estimator_ = estimator.fit(values, labels, **routed)
         self.fitted_subjects_ = FittedSubjects(X)
         if hasattr(X, "shape"):

@@ -16,6 +16,7 @@ from skaug.windows.base import ValuesWithProvenance, WindowArray, plain
 from skaug.windows.container import Windows
 from skaug.windows.feature_arrays import (
     attach_provenance,
+    features_needed,
     plain_xy,
     provenance_of,
     relabeled,
@@ -194,8 +195,20 @@ class _BehindWindowSteps(_Adapter):
         return predicted
 
     def _fitted(self, fit: Callable, X: Any, y: Any, params: dict[str, Any]) -> Any:
-        labels = _labels_of(X, y)
-        with inner_folds_by_subject(self._adapted, provenance_of(X), labels):
+        labels, provenance = _labels_of(X, y), provenance_of(X)
+        if (
+            labels is None
+            and provenance is not None
+            and get_tags(self._adapted).target_tags.required
+        ):
+            raise ValueError(
+                f"There are no labels to fit {type(self._adapted).__name__} to: pass y, or name the column "
+                "of the target, SubjectWindower(target=...)."
+            )
+        with (
+            inner_folds_by_subject(self._adapted, provenance, labels),
+            features_needed(X, self._adapted),
+        ):
             return fit(plain(X), labels, **params)
 
     def _transform(self, transform: Callable, X: Any, **params: Any) -> Any:

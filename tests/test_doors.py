@@ -836,3 +836,27 @@ def test_scoring_without_labels_names_the_remedy(door: str, windows: Windows) ->
     unlabeled = Windows.from_arrays(windows.to_numpy(), feature_names=windows.feature_names)
     with pytest.raises(ValueError, match=r"no labels to score against: pass y, or name the target"):
         pipe.score(unlabeled)
+
+
+# Errors with a remedy ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("door", ["skaug.Pipeline", "WindowRegressor"])
+def test_windows_straight_before_an_estimator_of_rows_name_the_missing_step(
+    door: str, windows: Windows
+) -> None:
+    last = Ridge() if door == "skaug.Pipeline" else WindowRegressor(Ridge())
+    make = skaug.make_pipeline if door == "skaug.Pipeline" else sklearn.pipeline.make_pipeline
+    with pytest.raises(ValueError, match=r"Ridge needs one row of features.*WindowSpectrum\(\)"):
+        make(SynthefyAugmenter(), last).fit(windows)
+
+
+def test_a_pipeline_without_a_target_names_the_parameter(recordings: pd.DataFrame) -> None:
+    windower = SubjectWindower(256, features=["BVP"])
+    with pytest.raises(ValueError, match=r"no labels to fit Ridge to.*SubjectWindower\(target="):
+        skaug.make_pipeline(windower, WindowStatistics(), Ridge()).fit(recordings)
+
+
+def test_a_synthesizer_that_is_none_is_refused(windows: Windows) -> None:
+    with pytest.raises(TypeError, match="'surrogate' must be a Synthesizer"):
+        SynthefyAugmenter("surrogate").fit(windows)

@@ -85,6 +85,8 @@ def test_scikit_learn_checks_hold(estimator: Any, check: Any) -> None:
     check(estimator)
 
 
+# Rows of several values are windows of one sample of several channels.
+@pytest.mark.filterwarnings("ignore:These windows have:skaug.DataWarning")
 @parametrize_with_checks(
     [
         # What is added while fitting is what scikit-learn's checks object to.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -162,6 +163,27 @@ def require_labels(y: Any) -> Any:
             "and keep it in the table."
         )
     return y
+
+
+@contextmanager
+def features_needed(X: Any, step: Any) -> Iterator[None]:
+    """Explain the error of an estimator that gets windows where it needs one row of features for each.
+
+    Parameters
+    ----------
+    X : Windows or anything else
+        What the estimator is fitted on.
+    step : estimator
+    """
+    try:
+        yield
+    except ValueError as error:
+        if not isinstance(X, Windows) or "dim 3" not in str(error):
+            raise
+        raise ValueError(
+            f"{type(step).__name__} needs one row of features per window, got windows of shape {X.shape}: "
+            "add WindowSpectrum(), WindowStatistics() or WindowFlattener() before it."
+        ) from error
 
 
 def provenance_of(X: Any) -> Provenance | None:

@@ -1,6 +1,8 @@
-"""Notice rows that are probably not in the order in which they were recorded."""
+"""Warnings of tables that probably are not what the caller thinks."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,9 @@ from skaug._warnings import warn
 from skaug.tables.columns import is_text, plain_array
 from skaug.tables.recordings import Recordings
 from skaug.tables.table import Table
+
+# Columns of these names usually say where a recording ends.
+_SESSIONS = ("recording", "session")
 
 # Up to this share of steps back, recordings were joined; from the other on, rows were shuffled.
 _FEW, _MANY = 0.01, 0.1
@@ -51,6 +56,77 @@ def warn_of_row_order(table: Table, recordings: Recordings) -> None:
         f"{recordings.subject_of(row)} begins again. Name the column that separates the recordings in "
         "boundaries, or call reset_index(drop=True) if they are one."
     )
+
+
+def warn_of_sessions(table: Table, recordings: Recordings, known: Collection[str | None]) -> None:
+    """Warn if a column that is named like the end of a recording changes within one.
+
+    Parameters
+    ----------
+    table : Table
+        The rows.
+    recordings : Recordings
+        Where recordings begin and end.
+    known : collection of str
+        The columns that have a role.
+    """
+    for name in table.names:
+        if name.lower() not in _SESSIONS or name in known:
+            continue
+        changing = np.setdiff1d(recordings.changes(table.column(name)), recordings.breaks)
+        if len(changing):
+            row = int(changing[0])
+            warn(
+                f"The column {name!r} changes within {recordings.subject_of(row)}, first in row "
+                f"{recordings.in_table(row)}, so that windows lie across its values: pass "
+                f"boundaries=[{name!r}], or drop the column if that is right."
+            )
+
+
+def warn_of_empty_recordings(recordings: Recordings, starts: NDArray[np.intp], size: int) -> None:
+    """Warn of recordings without a window.
+
+    Parameters
+    ----------
+    recordings : Recordings
+        Where recordings begin and end.
+    starts : ndarray of shape (n_windows,)
+        The first sorted row of each window, ascending.
+    size : int
+        Rows per window.
+    """
+    ends = np.append(recordings.breaks[1:], recordings.n_rows)
+    bounds = np.searchsorted(starts, np.append(recordings.breaks, recordings.n_rows))
+    empty = np.flatnonzero(np.diff(bounds) == 0)
+    if len(empty):
+        first = int(recordings.breaks[empty[0]])
+        warn(
+            f"{len(empty)} of {len(ends)} recordings are left out, because they hold no window of {size} "
+            f"rows: the first ({recordings.subject_of(first)}) has {int(ends[empty[0]]) - first} rows, from "
+            f"row {recordings.in_table(first)}. Use a smaller window_size, or remove them."
+        )
+
+
+def warn_of_gaps(recordings: Recordings, starts: NDArray[np.intp], size: int, time: str) -> None:
+    """Warn of windows that contain a wide gap in time.
+
+    Parameters
+    ----------
+    recordings, starts, size
+        As in `warn_of_empty_recordings`.
+    time : str
+        The column of times.
+    """
+    before = np.searchsorted(recordings.wide_gaps, starts, side="right")
+    until = np.searchsorted(recordings.wide_gaps, starts + size, side="left")
+    holding = np.flatnonzero(until > before)
+    if len(holding):
+        row = int(recordings.wide_gaps[before[holding[0]]])
+        warn(
+            f"{len(holding)} windows contain a gap in {time!r} of more than ten times the usual step, the "
+            f"first ({recordings.subject_of(row)}) before row {recordings.in_table(row)}. Pass max_gap, or "
+            "max_gap=numpy.inf if gaps do not matter."
+        )
 
 
 def _within(recordings: Recordings) -> NDArray[np.bool_]:
