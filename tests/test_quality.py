@@ -15,10 +15,8 @@ from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 from skaug import SynthefyAugmenter, WindowFlattener, Windows
-from skaug.evaluation.quality.comparison import deal
 from skaug.evaluation.quality.quality import synthetic_quality
 from skaug.evaluation.quality.report import QualityReport
-from skaug.evaluation.quality.sample import Sample
 
 ALWAYS = ["Frechet distance", "MMD", "precision", "recall", "density", "coverage"]
 
@@ -81,7 +79,7 @@ def test_every_measure_has_a_row_with_ceiling_floor_direction_and_meaning(
         "membership inference AUC: embedding",
         "membership inference AUC: samples",
     ]
-    assert np.isfinite(frame[["value", "ceiling", "floor"]].to_numpy()).all()
+    assert np.isfinite(frame[["floor", "value", "ceiling"]].to_numpy()).all()
     assert frame["better"].isin(["lower", "higher", "0.5"]).all()
     assert frame["meaning"].str.endswith(".").all()
     attacks = frame[frame["measure"].str.startswith("membership")]
@@ -122,9 +120,9 @@ def test_all_columns_compare_the_same_number_of_windows(
     seen = []
 
     def spy(comparison: Any) -> list:
-        samples = [comparison.real, comparison.synthetic, comparison.noise, *comparison.ceiling]
-        seen.extend(map(len, samples))
-        seen.extend(len(sample) for pair in comparison.deals for sample in pair)
+        for nth in range(comparison.n_subsets):
+            real, synthetic, ceiling, dealt = comparison.subset(nth)
+            seen.extend(map(len, (real, synthetic, comparison.noise, *ceiling, *(dealt or ()))))
         return []
 
     monkeypatch.setattr("skaug.evaluation.quality.quality.diversity", spy)
@@ -132,7 +130,25 @@ def test_all_columns_compare_the_same_number_of_windows(
         parts["real"].to_numpy(), parts["synthetic"][:30], holdout=parts["holdout"].to_numpy()[:23]
     )
     assert set(seen) == {23}
-    assert report.n_compared == 23
+    assert (report.n_compared, report.n_subsets) == (23, 20)
+
+
+@pytest.mark.parametrize("as_arrays", [False, True], ids=["windows", "arrays"])
+def test_the_order_of_the_windows_changes_nothing(
+    parts: dict[str, Windows], as_arrays: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    given = parts | {"synthetic": parts["synthetic"][:30], "holdout": parts["holdout"][:20]}
+    shuffled = {part: windows[rng.permutation(len(windows))] for part, windows in given.items()}
+    if as_arrays:
+        given, shuffled = (
+            {part: windows.to_numpy() for part, windows in each.items()}
+            for each in (given, shuffled)
+        )
+    expected, other = synthetic_quality(**given), synthetic_quality(**shuffled)
+    pd.testing.assert_frame_equal(other.to_frame(), expected.to_frame(), check_exact=True)
+    assert repr(other) == repr(expected)
+    assert expected.to_frame()["spread"].notna().any()
 
 
 def test_large_sets_are_subsampled_but_copies_are_sought_in_all_windows(
@@ -163,20 +179,6 @@ def test_without_holdout_the_ceiling_is_the_other_half_and_membership_is_left_ou
     # The surrogates of all six subjects differ from them: no swap makes the sets differ as much.
     assert rows.loc["MMD, permutation p", "value"] == 1 / 32
     assert np.isnan(rows.loc["MMD, permutation p", "ceiling"])
-
-
-def test_whole_subjects_are_dealt_into_two_sets_of_about_equal_size() -> None:
-    groups = np.repeat(np.array(list("abcdef"), dtype=object), [5, 6, 7, 8, 9, 10])
-    sample = Sample(Windows.from_arrays(arrays(45)), None, groups)
-    for seed in range(5):
-        halves = deal(sample, seed)
-        assert halves is not None
-        first, second = halves
-        assert set(first.groups).isdisjoint(second.groups)  # type: ignore[arg-type]
-        assert sorted([*first.groups, *second.groups]) == sorted(groups)  # type: ignore[misc]
-        assert abs(len(first) - len(second)) <= 10
-    assert deal(Sample(Windows.from_arrays(arrays(45)), None, None), 0) is None
-    assert deal(Sample(Windows.from_arrays(arrays(45)), None, np.array(["a"] * 45)), 0) is None
 
 
 def test_arrays_get_the_measures_that_need_neither_subjects_nor_labels() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from html.parser import HTMLParser
 
@@ -12,8 +13,16 @@ from skaug.evaluation.quality.measure import Measure
 from skaug.evaluation.quality.report import QualityReport
 
 
-def measure(name: str, *numbers: float, family: str = "fidelity", **more: object) -> Measure:
-    return Measure(family, name, *numbers, **{"better": "lower", "meaning": "So much."} | more)  # type: ignore[arg-type]
+def measure(
+    name: str,
+    floor: float,
+    value: float,
+    ceiling: float,
+    family: str = "fidelity",
+    **more: object,
+) -> Measure:
+    more = {"better": "lower", "meaning": "So much."} | more
+    return Measure(family, name, value, floor, ceiling, **more)  # type: ignore[arg-type]
 
 
 def report(*measures: Measure) -> QualityReport:
@@ -21,6 +30,7 @@ def report(*measures: Measure) -> QualityReport:
         measures=measures,
         embedding="spectrum+acf",
         n_compared=1234,
+        n_subsets=20,
         windows={"real": "1,234 windows of 3 subjects", "synthetic": "2,000 windows of 3 subjects"},
         ceiling="one <half> & another",
         notes=("No adherence: <none>.",),
@@ -28,17 +38,18 @@ def report(*measures: Measure) -> QualityReport:
 
 
 MEASURES = (
-    measure("Wasserstein distance: <b>BVP</b> & co", 0.3, 0.1, 0.5),
-    measure("MMD, permutation p", 0.01, np.nan, 0.002, better=""),
-    measure("Frechet distance", 2e6, 1.0, 100.0, is_distance=True),
-    measure("recall", 0.9, 0.3, 0.0, family="diversity", better="higher"),
+    measure("Wasserstein distance: <b>BVP</b> & co", 0.5, 0.3, 0.1, spread=0.05),
+    measure("MMD, permutation p", 0.002, 0.01, np.nan, better=""),
+    measure("Frechet distance", 100.0, 2e6, 1.0, is_distance=True),
+    measure("recall", 0.0, 0.9, 0.3, family="diversity", better="higher"),
     measure(
-        *("membership inference AUC", 0.7, 0.5, 1.0),
+        *("membership inference AUC: samples", 1.0, 0.7, 0.5),
         family="memorization",
         better="0.5",
         low=0.61,
         high=0.79,
     ),
+    measure("exact copies", 1.0, 0.0, 0.0, family="memorization"),
 )
 
 
@@ -69,23 +80,34 @@ class Page(HTMLParser):
             self.text.append(data)
 
 
-def test_the_frame_has_one_row_per_measure() -> None:
+def test_the_frame_has_one_row_per_measure_with_floor_left_and_ceiling_right() -> None:
     frame = report(*MEASURES).to_frame()
     assert frame.columns.tolist() == [
-        *("family", "measure", "value", "ceiling", "floor", "low", "high", "better", "meaning")
+        *("family", "measure", "floor", "value", "ceiling", "spread", "low", "high"),
+        *("better", "meaning"),
     ]
-    assert frame["value"].tolist() == [0.3, 0.01, 2e6, 0.9, 0.7]
+    assert frame["value"].tolist() == [0.3, 0.01, 2e6, 0.9, 0.7, 0.0]
+    assert frame["floor"].tolist() == [0.5, 0.002, 100, 0, 1, 1]
     assert frame.loc[4, ["low", "high"]].tolist() == [0.61, 0.79]
+    assert frame.loc[0, "spread"] == 0.05
     assert np.isnan(frame.loc[1, "ceiling"])
 
 
-def test_it_prints_as_a_table_with_notes() -> None:
-    lines = repr(report(*MEASURES)).splitlines()
-    assert lines[0].split() == ["value", "ceiling", "floor"]
-    assert lines[1] == "fidelity"
-    assert lines[3].split() == ["MMD,", "permutation", "p", "0.010", "-", "0.002"]
-    assert lines[4].split()[2] == "2.0e+06"
-    assert lines[8].endswith("0.5 is best; value 0.610 to 0.790")
+def test_it_prints_the_verdict_the_sentences_the_table_and_the_notes() -> None:
+    shown = report(*MEASURES)
+    lines = repr(shown).splitlines()
+    assert lines[0] == shown.verdict
+    assert lines[1] == f"Memorization: {shown.sentences['memorization']}"
+    assert lines[3].split() == ["floor", "value", "ceiling"]
+    assert lines[4] == "Fidelity"
+    assert re.fullmatch(
+        r"Wasserstein distance: <b>BVP</b> & co +0.500 +0.300 ± 0.050 +0.100 +lower is better",
+        lines[5],
+    )
+    assert lines[6].split() == ["MMD,", "permutation", "p", "0.002", "0.010", "-"]
+    assert lines[7].split()[3] == "2.0e+06"
+    assert lines[11].endswith("0.5 is best; 95 % interval 0.610 to 0.790")
+    assert "1,234 windows with 1,234, in 20 random subsets." in lines[-3]
     assert "Embedding: spectrum+acf." in lines[-3]
     assert lines[-1] == "No adherence: <none>."
 
@@ -93,14 +115,29 @@ def test_it_prints_as_a_table_with_notes() -> None:
 def test_the_page_is_a_table_that_a_screen_reader_can_follow() -> None:
     page = Page(report(*MEASURES)._repr_html_())
     headers = [attributes.get("scope") for tag, attributes in page.tags if tag == "th"]
-    assert headers == [*["col"] * 5, "rowgroup", *["row"] * 3, "rowgroup", "row", "rowgroup", "row"]
+    assert headers == [
+        *["col"] * 5,
+        *("rowgroup", *["row"] * 3),
+        *("rowgroup", "row"),
+        *("rowgroup", "row", "row"),
+    ]
     assert "caption" in [tag for tag, _ in page.tags]
     assert all(attributes["aria-hidden"] for tag, attributes in page.tags if tag == "svg")
     text = " ".join(page.text)
+    assert text.startswith(report(*MEASURES).verdict)
+    assert "measure floor value ceiling floor to ceiling" in text
+    assert "0.300 ± 0.050 0.100" in text
     assert "Wasserstein distance: <b>BVP</b> & co" in text
     assert "one <half> & another" in text
     assert "Lower is better." in text
     assert "0.610 to 0.790" in text
+
+
+def test_the_page_explains_a_measure_once_for_all_channels() -> None:
+    page = report(
+        measure("a", 1, 0.5, 0), measure("b", 1, 0.5, 0), measure("c", 1, 0.5, 0, better="0.5")
+    )
+    assert page._repr_html_().count("So much.") == 2
 
 
 def test_the_page_loads_nothing_and_promises_no_privacy() -> None:
@@ -116,12 +153,15 @@ def test_the_picture_has_a_dot_for_each_measure_with_a_ceiling_and_a_floor() -> 
     pyplot = pytest.importorskip("matplotlib.pyplot")
     ax = report(*MEASURES).plot()
     names = [label.get_text() for label in ax.get_yticklabels()]
-    assert names == [m.name for m in MEASURES if m.name != "MMD, permutation p"]
+    assert names == [m.name for m in MEASURES if np.isfinite(m.position())]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["floor", "ceiling"]
     dots = [line for line in ax.lines if line.get_marker() in ("o", "<", ">")]
     assert [float(np.atleast_1d(dot.get_xdata())[0]) for dot in dots] == pytest.approx(
-        [0.5, -0.25, 1.25, 0.6]
+        [0.5, -0.25, 1.25, 0.6, 1.0]
     )
-    assert [dot.get_marker() for dot in dots] == ["o", "<", ">", "o"]
+    assert [dot.get_marker() for dot in dots] == ["o", "<", ">", "o", "o"]
+    spread = [line for line in ax.lines if line.get_linewidth() == 4]
+    assert spread[0].get_xdata() == pytest.approx([0.375, 0.625])
     assert "floor" in ax.get_xlabel()
     pyplot.close(ax.figure)
 

@@ -56,15 +56,19 @@ def adherence(
             "No label error: its model is tested on subjects that it was not trained on, which needs real "
             "windows of at least two known subjects, and synthetic windows of known subjects."
         ]
-    kind = "share of wrong classes" if is_class else "mean absolute error, in the unit of the label"
+    error, of_real, shuffled = errors
+    kind = "share of wrong classes" if is_class else "mean absolute, in the unit of the label"
     return [
         Measure(
             "adherence",
             "label error",
-            *errors,
-            LOWER,
-            f"Error ({kind}) of a model trained on real windows of other subjects. Ceiling: its error on "
-            "real windows of the same subjects. Floor: with the labels of the synthetic windows shuffled.",
+            value=error,
+            floor=shuffled,
+            ceiling=of_real,
+            better=LOWER,
+            meaning=f"Error ({kind}) of a model trained on real windows of other subjects. Ceiling: its "
+            "error on real windows of the same subjects. Floor: with the labels of the synthetic windows "
+            "shuffled.",
         )
     ], []
 
@@ -122,12 +126,13 @@ def rate_adherence(
         Measure(
             "adherence",
             f"spectral peak against label: {channel}",
-            float(np.abs(peak_synthetic - y_synthetic).mean()),
-            float(np.abs(peak_real - y_real).mean()),
-            _error_if_shuffled(peak_synthetic, y_synthetic, is_class=False),
-            LOWER,
-            f"Mean absolute difference per minute, for peaks from {low:.0f} to {high:.0f}. Ceiling: the "
-            "difference for real windows. Floor: with the labels of the synthetic windows shuffled.",
+            value=float(np.abs(peak_synthetic - y_synthetic).mean()),
+            floor=_error_if_shuffled(peak_synthetic, y_synthetic, is_class=False),
+            ceiling=float(np.abs(peak_real - y_real).mean()),
+            better=LOWER,
+            meaning=f"Mean absolute difference per minute, for peaks from {low:.0f} to {high:.0f}. "
+            "Ceiling: the difference for real windows. Floor: with the labels of the synthetic windows "
+            "shuffled.",
         )
     ]
 

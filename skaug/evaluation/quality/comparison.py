@@ -3,120 +3,159 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from skaug.evaluation.quality.sample import FEWEST_WINDOWS, Sample
 
-_DEALS = 5
+#: If sets differ in size, or are too large, results are averaged over this many random subsets.
+N_SUBSETS = 20
+
+#: The greatest number of windows in each set of a subset.
+MOST_COMPARED = 1000
+
+# A deal is even if its smaller half is at least this share of that of the most even deal.
+_EVEN = 0.75
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Samples of equal size, for the three columns of a report.
+class Columns(NamedTuple):
+    """One number in the columns of a report.
 
-    Parameters
-    ----------
-    real, synthetic, noise : Sample
-        Training windows, and what is compared with them.
-    ceiling : pair of Sample, or None
-        Real windows, and real windows of other subjects to compare with them.
-    deals : sequence of pairs of Sample
-        All real subjects, held-out ones included, dealt into two sets in several ways.
+    The value is a mean over subsets, and `spread` their standard deviation: NaN where all windows are
+    compared at once. Ceiling and floor are means over the same subsets.
+    """
+
+    value: float
+    floor: float
+    ceiling: float
+    spread: float
+
+
+class Subset(NamedTuple):
+    """Sets of windows to compare with each other.
+
+    `ceiling` is a pair of real windows and real windows of other subjects; `dealt` is a pair of all real
+    windows, held-out ones included, with half of the subjects in each. They are None if there are no
+    such windows.
     """
 
     real: Sample
     synthetic: Sample
-    noise: Sample
     ceiling: tuple[Sample, Sample] | None
-    deals: Sequence[tuple[Sample, Sample]] = ()
-
-    def columns(
-        self, function: Callable[[Sample, Sample], Any], missing: Any = np.nan
-    ) -> tuple[Any, Any, Any]:
-        """Compute a function of a reference and a candidate for value, ceiling and floor."""
-        return (
-            function(self.real, self.synthetic),
-            missing if self.ceiling is None else function(*self.ceiling),
-            function(self.real, self.noise),
-        )
+    dealt: tuple[Sample, Sample] | None
 
 
-def compare(
-    real: Sample, synthetic: Sample, holdout: Sample | None, most: int, seeds: Sequence[int]
-) -> tuple[Comparison, str]:
-    """Draw samples of equal size.
+class Comparison:
+    """Subsets of real and synthetic windows, all of the same size.
 
     Parameters
     ----------
     real, synthetic : Sample
-        All windows of each set.
+        The two sets.
     holdout : Sample or None
-        All windows of held-out subjects.
-    most : int
-        The greatest size of a sample.
-    seeds : sequence of int
-        Four seeds: for real, synthetic and other real windows, and for noise.
+        Windows of held-out subjects.
+    seed : int
+        For the noise and for dealing subjects.
 
-    Returns
-    -------
-    comparison : Comparison
+    Attributes
+    ----------
+    n_compared : int
+        The number of windows in each set of a subset.
+    n_subsets : int
+        1 if all windows are compared at once, otherwise 20.
+    noise : Sample
+        As many windows of noise.
     ceiling : str
         What the ceiling compares.
     """
-    pair: tuple[Sample, Sample] | None
-    if holdout is not None:
-        pair = (real, holdout)
-        ceiling = "real windows of held-out subjects against the training windows"
-        everybody = Sample.concatenate([real, holdout])
-    else:
-        pair = deal(real, seeds[2])
-        ceiling = "one half of the real subjects against the other half"
-        everybody = real
-    if pair is None:
-        ceiling = (
-            "none, because it needs windows of held-out subjects, or two or more known real subjects "
-            f"with {FEWEST_WINDOWS} windows in either half"
+
+    def __init__(self, real: Sample, synthetic: Sample, holdout: Sample | None, seed: int) -> None:
+        self.real = real
+        self.synthetic = synthetic
+        self._holdout = holdout
+        self._everybody = real if holdout is None else Sample.concatenate([real, holdout])
+        self._deal_seeds, n_dealt = _even_deals(self._everybody, seed)
+        sizes = [len(real), len(synthetic)]
+        if holdout is not None:
+            sizes.append(len(holdout))
+            self.ceiling = "real windows of held-out subjects against the training windows"
+        elif self._deal_seeds:
+            sizes.append(n_dealt)
+            self.ceiling = "one half of the real subjects against the other half"
+        else:
+            self.ceiling = (
+                "none, because it needs windows of held-out subjects, or two or more known real subjects "
+                f"with {FEWEST_WINDOWS} windows in either half"
+            )
+        self.n_compared = min(MOST_COMPARED, *sizes)
+        self.n_subsets = 1 if max(sizes) == self.n_compared else N_SUBSETS
+        self.noise = _white_noise(real, self.n_compared, seed)
+
+    def subset(self, nth: int) -> Subset:
+        """Draw a subset. Another number gives another draw and another deal of subjects."""
+        real, synthetic = self._draw(self.real, nth), self._draw(self.synthetic, nth)
+        dealt = None
+        if self._deal_seeds:
+            first, second = deal(self._everybody, self._deal_seeds[nth % len(self._deal_seeds)])
+            dealt = self._draw(first, nth), self._draw(second, nth)
+        if self._holdout is None:
+            return Subset(real, synthetic, dealt, dealt)
+        return Subset(real, synthetic, (real, self._draw(self._holdout, nth)), dealt)
+
+    def columns(self, function: Callable[[Sample, Sample], Sequence[float]]) -> list[Columns]:
+        """Compute numbers of a reference and a candidate, averaged over the subsets.
+
+        Parameters
+        ----------
+        function : callable
+            Returns some numbers for a reference and a candidate.
+
+        Returns
+        -------
+        list of Columns
+            One entry per number.
+        """
+        values, floors, ceilings = [], [], []
+        # These matrices are small: threads would spend most of their time waiting for each other.
+        with threadpool_limits(1):
+            for nth in range(self.n_subsets):
+                subset = self.subset(nth)
+                values.append(function(subset.real, subset.synthetic))
+                floors.append(function(subset.real, self.noise))
+                if subset.ceiling is not None:
+                    ceilings.append(function(*subset.ceiling))
+        nothing = np.full(len(values[0]), np.nan)
+        is_drawn = max(len(self.real), len(self.synthetic)) > self.n_compared
+        numbers = (
+            np.mean(values, axis=0),
+            np.mean(floors, axis=0),
+            np.mean(ceilings, axis=0) if ceilings else nothing,
+            np.std(values, axis=0, ddof=1) if is_drawn else nothing,
         )
-    n = min(most, *map(len, (real, synthetic, *(pair or ()))))
-    first = real.draw(n, seeds[0])
-    halves = [deal(everybody, seeds[2] + nth) for nth in range(_DEALS)]
-    comparison = Comparison(
-        real=first,
-        synthetic=synthetic.draw(n, seeds[1]),
-        noise=first.replaced(_white_noise(real.values, len(first), seeds[3])),
-        ceiling=None
-        if pair is None
-        else (
-            first if pair[0] is real else pair[0].draw(n, seeds[0]),
-            pair[1].draw(n, seeds[2]),
-        ),
-        deals=[(half[0].draw(n, seeds[0]), half[1].draw(n, seeds[2])) for half in halves if half],
-    )
-    return comparison, ceiling
+        return [Columns(*each) for each in np.transpose(numbers).tolist()]
+
+    def _draw(self, sample: Sample, nth: int) -> Sample:
+        return sample.draw(self.n_compared, "subset", nth)
 
 
-def deal(sample: Sample, seed: int) -> tuple[Sample, Sample] | None:
-    """Deal the subjects into two sets with about the same number of windows.
+def deal(sample: Sample, seed: int) -> tuple[Sample, Sample]:
+    """Deal whole subjects into two sets with about the same number of windows.
 
     Parameters
     ----------
     sample : Sample
-        The windows.
+        Windows of known subjects.
     seed : int
         For the order in which the subjects are dealt.
 
     Returns
     -------
-    pair of Sample, or None
-        None if the subjects are unknown, or a set would have fewer than 6 windows.
+    pair of Sample
+        The second one is empty if there is only one subject.
     """
-    if sample.groups is None:
-        return None
     codes, subjects = pd.factorize(sample.groups)
     sizes = np.bincount(codes)
     in_second = np.zeros(len(subjects), dtype=bool)
@@ -124,14 +163,29 @@ def deal(sample: Sample, seed: int) -> tuple[Sample, Sample] | None:
     for subject in np.random.default_rng(seed).permutation(len(subjects)):
         in_second[subject] = n_windows[1] < n_windows[0]
         n_windows[int(in_second[subject])] += sizes[subject]
-    if min(n_windows) < FEWEST_WINDOWS:
-        return None
     return sample.take(~in_second[codes]), sample.take(in_second[codes])
 
 
-def _white_noise(values: NDArray, n: int, seed: int) -> NDArray:
+def _even_deals(sample: Sample, seed: int) -> tuple[list[int], int]:
+    """Return the seeds of deals with large enough halves, and the size of the smallest half.
+
+    Where recordings differ in length some deals are uneven. They would make every set as small.
+    """
+    if sample.groups is None:
+        return [], 0
+    seeds = [seed + nth for nth in range(N_SUBSETS)]
+    sizes = np.array([min(map(len, deal(sample, each))) for each in seeds])
+    is_even = sizes >= max(FEWEST_WINDOWS, _EVEN * sizes.max())
+    return [each for each, even in zip(seeds, is_even, strict=True) if even], (
+        int(sizes[is_even].min()) if is_even.any() else 0
+    )
+
+
+def _white_noise(real: Sample, n: int, seed: int) -> Sample:
     """Draw noise with the mean and standard deviation of each channel; a flat channel stays flat."""
+    values = real.values
     mean, sd = values.mean(axis=(0, 1)), values.std(axis=(0, 1))
     noise = mean + sd * np.random.default_rng(seed).normal(size=(n, *values.shape[1:]))
     is_flat = values.max(axis=(0, 1)) == values.min(axis=(0, 1))
-    return np.where(is_flat, values[0, 0], noise)
+    noise = np.where(is_flat, values[0, 0], noise)
+    return real.replaced(noise)

@@ -7,11 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics.pairwise import euclidean_distances
-from sklearn.neighbors import NearestNeighbors
 
 from skaug.evaluation.quality.comparison import Comparison
 from skaug.evaluation.quality.measure import HIGHER, LOWER, Measure
-from skaug.evaluation.quality.sample import FEWEST_WINDOWS
+from skaug.evaluation.quality.sample import FEWEST_WINDOWS, Sample
 
 # Neighbors that make a neighborhood, as Naeem et al. recommend.
 _K = FEWEST_WINDOWS - 1
@@ -40,37 +39,34 @@ def diversity(comparison: Comparison) -> list[Measure]:
     -------
     list of Measure
     """
-    columns = comparison.columns(lambda a, b: prdc(a.embedded, b.embedded), PRDC(*[np.nan] * 4))
-    measures = [
-        Measure("diversity", name, *values, HIGHER, meaning)
-        for name, meaning, values in zip(
-            PRDC._fields,
-            (
-                f"Share of synthetic windows in the neighborhood ({_K} neighbors) of a real window.",
-                "Share of real windows in the neighborhood of a synthetic window.",
-                "Mean number of neighborhoods of real windows that contain a synthetic window, over "
-                f"{_K}: about 1 if both sets are alike, more if synthetic windows crowd together.",
-                "Share of real windows with a synthetic window in their neighborhood.",
-            ),
-            zip(*columns, strict=True),
-            strict=True,
-        )
-    ]
-    value, ceiling, _ = comparison.columns(lambda a, b: near_duplicates(a.embedded, b.embedded))
-    measures.append(
+
+    def numbers(real: Sample, other: Sample) -> list[float]:
+        points = real.embedded, other.embedded
+        return [*prdc(*points), near_duplicates(*points)]
+
+    meanings = (
+        f"Share of synthetic windows in the neighborhood ({_K} neighbors) of a real window.",
+        "Share of real windows in the neighborhood of a synthetic window.",
+        "Mean number of neighborhoods of real windows that contain a synthetic window, over "
+        f"{_K}: about 1 if both sets are alike, more if synthetic windows crowd together.",
+        "Share of real windows with a synthetic window in their neighborhood.",
+    )
+    *columns, duplicates = comparison.columns(numbers)
+    return [
+        *(
+            Measure("diversity", name, better=HIGHER, meaning=meaning, **of_one._asdict())
+            for name, meaning, of_one in zip(PRDC._fields, meanings, columns, strict=True)
+        ),
         Measure(
             "diversity",
             "near duplicates",
-            value,
-            ceiling,
-            1.0,
-            LOWER,
-            "Share of windows that are as close to another window of their set as the closest "
+            better=LOWER,
+            meaning="Share of windows that are as close to another window of their set as the closest "
             f"{100 * _NEAR_DUPLICATE_AMONG_REAL:.0f} % of training windows are to another. Floor: the same "
             "window over and over.",
-        )
-    )
-    return measures
+            **duplicates._replace(floor=1.0)._asdict(),
+        ),
+    ]
 
 
 def prdc(real: NDArray, other: NDArray, k: int = _K) -> PRDC:
@@ -127,5 +123,6 @@ def near_duplicates(real: NDArray, other: NDArray) -> float:
 
 def _radii(points: NDArray, k: int) -> NDArray:
     """Return the distance from each point to its k-th nearest neighbor."""
-    neighbors = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(points)
-    return neighbors.kneighbors()[0][:, -1]
+    distances = euclidean_distances(points)
+    np.fill_diagonal(distances, np.inf)
+    return np.partition(distances, k - 1, axis=1)[:, k - 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -26,20 +26,16 @@ _FEWEST_CLUSTERS = 3
 
 
 def memorization(
-    real: Sample, synthetic: Sample, holdout: Sample | None, most: int, seed: int
+    everything: Mapping[str, Sample], judged: Mapping[str, Sample]
 ) -> tuple[list[Measure], list[str]]:
     """Measure whether synthetic windows are closer to the training windows than they should be.
 
     Parameters
     ----------
-    real, synthetic : Sample
-        All training windows and all synthetic windows.
-    holdout : Sample or None
-        All windows of held-out subjects.
-    most : int
-        At most this many windows of each set are judged; distances are to all windows.
-    seed : int
-        For the choice of the windows.
+    everything : dict of str to Sample
+        All windows: ``real``, ``synthetic`` and, where there are held-out windows, ``holdout``.
+    judged : dict of str to Sample
+        Some of the windows in `everything`. Their distances to all windows are measured.
 
     Returns
     -------
@@ -47,43 +43,42 @@ def memorization(
     notes : list of str
         What was left out, and why.
     """
+    real, synthetic = everything["real"], everything["synthetic"]
+    holdout = everything.get("holdout")
     copied = Measure(
         "memorization",
         "exact copies",
-        exact_copies(real.windows, synthetic.windows),
-        np.nan if holdout is None else exact_copies(real.windows, holdout.windows),
-        1.0,
-        LOWER,
-        "Share of synthetic windows that equal a training window in every sample. Ceiling: of held-out "
-        "windows. Floor: copies of training windows.",
+        value=exact_copies(real.windows, synthetic.windows),
+        floor=1.0,
+        ceiling=np.nan if holdout is None else exact_copies(real.windows, holdout.windows),
+        better=LOWER,
+        meaning="Share of synthetic windows that equal a training window in every sample. Ceiling: the "
+        "share of held-out windows. Floor: copies of training windows.",
     )
     if holdout is None:
         return [copied], [
             "No closeness to training windows and no membership inference: both need windows of held-out "
             "subjects (holdout)."
         ]
-    judged_real, judged_synthetic, judged_holdout = (
-        sample.draw(most, seed) for sample in (real, synthetic, holdout)
-    )
     measures, notes = [], []
     for space in SPACES:
         measures.append(
             Measure(
                 "memorization",
                 f"closer to training: {space}",
-                closer_to_training(judged_synthetic, real, holdout, space),
-                closer_if_left_out(judged_real, real, holdout, space),
-                1.0,
-                LOWER,
-                "Share of synthetic windows that are closer to a training window than to any held-out "
-                "window. Ceiling: of real windows, with their own subject left out of the training "
-                "windows. Floor: copies of training windows. Resembling the training subjects raises it as "
-                "much as resembling their windows.",
+                value=closer_to_training(judged["synthetic"], real, holdout, space),
+                floor=1.0,
+                ceiling=closer_if_left_out(judged["real"], real, holdout, space),
+                better=LOWER,
+                meaning="Share of synthetic windows that are closer to a training window than to any "
+                "held-out window. Ceiling: the share of real windows, with their own subject left out of "
+                "the training windows. Floor: copies of training windows. Resembling the training "
+                "subjects raises it as much as resembling their windows.",
             )
         )
     measures.append(copied)
     for space in SPACES:
-        attack = membership_auc(judged_real, judged_holdout, synthetic, space)
+        attack = membership_auc(judged["real"], judged["holdout"], synthetic, space)
         if np.isnan(attack.low):
             notes.append(
                 f"No interval of the membership inference AUC ({space}): it needs at least three known "
@@ -93,11 +88,11 @@ def memorization(
             Measure(
                 "memorization",
                 f"membership inference AUC: {space}",
-                attack.auc,
-                0.5,
-                1.0,
-                HALF,
-                "How well the distance to the nearest synthetic window tells training windows from "
+                value=attack.auc,
+                floor=1.0,
+                ceiling=0.5,
+                better=HALF,
+                meaning="How well the distance to the nearest synthetic window tells training windows from "
                 "windows of held-out subjects, with a 95 % interval over subjects. Ceiling: chance. "
                 "Floor: copies of training windows.",
                 low=attack.low,

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from skaug._checks import is_finite_number, require_random_state
 from skaug.evaluation.quality.adherence import adherence, rate_adherence
-from skaug.evaluation.quality.comparison import Comparison, compare
+from skaug.evaluation.quality.comparison import Comparison
 from skaug.evaluation.quality.diversity import diversity
+from skaug.evaluation.quality.draw_keys import drawn, in_key_order
 from skaug.evaluation.quality.embedding import SPECTRUM_ACF, fitted_embedding
 from skaug.evaluation.quality.fidelity import fidelity
 from skaug.evaluation.quality.inputs import channel_names, require_comparable
@@ -40,9 +41,10 @@ def synthetic_quality(
 ) -> QualityReport:
     """Measure the fidelity, adherence, diversity and memorization of synthetic windows.
 
-    No number stands alone. Next to each value are the same measure of real windows of held-out subjects
-    (the *ceiling*: as good as real) and of noise (the *floor*). All three compare the same number of
-    windows.
+    No number stands alone. On either side of each value are the same measure of noise (the *floor*) and
+    of real windows of held-out subjects (the *ceiling*: as good as real). All three compare the same
+    number of windows. A sentence says what each family of measures shows, and another one what they
+    show together.
 
     Parameters
     ----------
@@ -71,7 +73,8 @@ def synthetic_quality(
     Returns
     -------
     QualityReport
-        Prints as a table and has ``to_frame()`` and ``plot()``. Its ``notes`` list what was left out.
+        Prints as sentences and a table, and has ``verdict``, ``sentences``, ``to_frame()`` and
+        ``plot()``. Its ``notes`` list what was left out.
 
     Raises
     ------
@@ -89,8 +92,12 @@ def synthetic_quality(
 
     Notes
     -----
-    Each set is subsampled to at most 2,000 windows, and all sets being compared are cut to the size of
-    the smallest. Closeness to training windows, membership inference and copies search all windows.
+    Each set is cut to at most 2,000 windows; closeness to training windows, membership inference and
+    copies search all windows. Fidelity and diversity compare sets of equal size, at most 1,000 windows
+    each. Where sets are larger than that, or than the smallest of them, the results are means over 20
+    random subsets, and ``spread`` is the standard deviation over the subsets. Windows are drawn by
+    their origin, so that their order does not matter, and the windows of two generators are drawn
+    alike. Windows of arrays, which have no origin, are drawn by their samples.
 
     *Noise* is white, with the mean and standard deviation of each channel. Where something else is the
     worst there can be, that is the floor: shuffled labels for adherence, the same window over and over
@@ -106,7 +113,7 @@ def synthetic_quality(
         between mean log spectra in dB (Gray and Markel 1976); mean absolute difference between the mean
         autocorrelations (Ang et al. 2023) and between the mean correlations of channels (Ni et al.
         2020); discriminative score ``|accuracy - 0.5|`` (Yoon et al. 2019) and AUC of a forest on unseen
-        subjects, where the ceiling is a mean over deals of all real subjects into two sets; Frechet
+        subjects, where the ceiling compares two halves of all real subjects; Frechet
         distance (Heusel et al. 2017, eq. 6); MMD with a Gaussian kernel of median width (Gretton et al.
         2012, eq. 5), and its p-value under swaps of whole subjects.
     Adherence
@@ -137,58 +144,71 @@ def synthetic_quality(
     'spectrum+acf'
     >>> report.to_frame()["family"].unique().tolist()
     ['fidelity', 'adherence', 'diversity', 'memorization']
+    >>> list(report.sentences)
+    ['fidelity', 'adherence', 'diversity', 'memorization']
     """
     if not (is_finite_number(sampling_rate) and sampling_rate > 0):
         raise ValueError(f"sampling_rate={sampling_rate!r} must be a positive number of Hz.")
     random_state = require_random_state(random_state)
-    real, synthetic = as_windows(real), as_windows(synthetic)
-    parts = {"real": real, "synthetic": synthetic}
+    given = {"real": real, "synthetic": synthetic}
     if holdout is not None:
-        parts["holdout"] = as_windows(holdout)
+        given["holdout"] = holdout
+    parts = {part: as_windows(windows) for part, windows in given.items()}
     require_comparable(parts)
-    seeds = np.random.SeedSequence(random_state).generate_state(6).tolist()
-    names = channel_names(parts)
-    plain = {part: _plain(windows, names) for part, windows in parts.items()}
-    drawn = Sample(plain["real"], None).draw(MOST_WINDOWS, seeds[0]).windows
-    space, embedding_name = fitted_embedding(embedding, drawn)
-    samples = {
-        part: Sample(plain[part], space, windows.groups, windows.y)
-        for part, windows in parts.items()
-    }
-    for sample in samples.values():
-        sample.prepare()
-    all_real, all_synthetic = samples["real"], samples["synthetic"]
-    all_holdout = samples.get("holdout")
-    comparison, ceiling = compare(
-        all_real, all_synthetic, all_holdout, MOST_WINDOWS, [*seeds[:3], seeds[5]]
-    )
-    some_real = all_real.draw(MOST_WINDOWS, seeds[0])
-    some_synthetic = all_synthetic.draw(MOST_WINDOWS, seeds[1])
-    groups = [
-        fidelity(comparison, seeds[3]),
-        adherence(some_real, some_synthetic, real.provenance.target_agg, seeds[3]),
+    noise_seed, model_seed = np.random.SeedSequence(random_state).generate_state(2).tolist()
+    keys = {}
+    for part, windows in parts.items():
+        has_origins = isinstance(given[part], Windows)
+        parts[part], keys[part] = in_key_order(windows, has_origins, random_state)
+    everything, embedding_name = _samples(parts, keys, embedding)
+    some = {part: sample.draw(MOST_WINDOWS, "judged") for part, sample in everything.items()}
+    for sample in some.values():
+        sample.prepare("features", "log_power", "autocorrelation", "correlation")
+    comparison = Comparison(some["real"], some["synthetic"], some.get("holdout"), noise_seed)
+    target_agg = parts["real"].provenance.target_agg
+    results = [
+        fidelity(comparison, model_seed),
+        adherence(some["real"], some["synthetic"], target_agg, model_seed),
     ]
     if rate_channel is not None:
-        by_rate = rate_adherence(some_real, some_synthetic, rate_channel, sampling_rate)
-        groups.append((by_rate, []))
-    groups.append((diversity(comparison), []))
-    groups.append(memorization(all_real, all_synthetic, all_holdout, MOST_WINDOWS, seeds[4]))
-    measures = [measure for some, _ in groups for measure in some]
-    left_out = [reason for _, reasons in groups for reason in reasons]
+        by_rate = rate_adherence(some["real"], some["synthetic"], rate_channel, sampling_rate)
+        results.append((by_rate, []))
+    results.append((diversity(comparison), []))
+    results.append(memorization(everything, some))
+    measures = [measure for group, _ in results for measure in group]
+    left_out = [reason for _, reasons in results for reason in reasons]
     return QualityReport(
         measures=tuple(measures),
         embedding=embedding_name,
-        n_compared=len(comparison.real),
+        n_compared=comparison.n_compared,
+        n_subsets=comparison.n_subsets,
         windows={part: _describe(windows) for part, windows in parts.items()},
-        ceiling=ceiling,
+        ceiling=comparison.ceiling,
         notes=(*left_out, *_cautions(measures, comparison, parts, embedding_name)),
     )
 
 
-def _plain(windows: Windows, feature_names: Sequence[str]) -> Windows:
-    """Return the windows as real ones, which every transformer accepts, in double precision."""
-    values = windows.to_numpy().astype(np.float64, copy=False)
-    return Windows.from_arrays(values, feature_names=feature_names)
+def _samples(
+    parts: Mapping[str, Windows], keys: Mapping[str, NDArray[np.uint64]], embedding: Any
+) -> tuple[dict[str, Sample], str]:
+    """Return all windows in the embedding, and the name of the embedding."""
+    names = channel_names(parts)
+    # Real windows in double precision, which every transformer accepts.
+    plain = {
+        part: Windows.from_arrays(
+            windows.to_numpy(np.float64), feature_names=names, channels_first=False
+        )
+        for part, windows in parts.items()
+    }
+    training = plain["real"][drawn(keys["real"], MOST_WINDOWS, "judged")]
+    fitted, name = fitted_embedding(embedding, training)
+    samples = {
+        part: Sample(plain[part], fitted, windows.groups, windows.y, keys[part])
+        for part, windows in parts.items()
+    }
+    for sample in samples.values():
+        sample.prepare("embedded")
+    return samples, name
 
 
 def _describe(windows: Windows) -> str:
@@ -215,7 +235,7 @@ def _cautions(
             "These measures show nothing here, because their floor is no worse than their ceiling: "
             f"{', '.join(blind)}."
         )
-    n, n_dimensions = comparison.real.embedded.shape
+    n, n_dimensions = comparison.n_compared, comparison.real.embedded.shape[1]
     if n <= n_dimensions:
         cautions.append(
             f"{n} windows are few for an embedding of {n_dimensions} dimensions: the Frechet distance "

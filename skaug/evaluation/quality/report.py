@@ -13,6 +13,8 @@ import pandas as pd
 
 from skaug.evaluation.displays.pyplot import import_pyplot
 from skaug.evaluation.quality.measure import HALF, HIGHER, LOWER, Measure
+from skaug.evaluation.quality.measure import format_number as number
+from skaug.evaluation.quality.verdict import Finding, findings, verdict
 
 _HINTS = {LOWER: "lower is better", HIGHER: "higher is better", HALF: "0.5 is best"}
 
@@ -22,7 +24,9 @@ _LEFT, _RIGHT = -0.25, 1.25
 
 @dataclass(frozen=True, eq=False, repr=False)
 class QualityReport:
-    """The result of `synthetic_quality`: prints as a table, also in notebooks, and as a picture.
+    """The result of `synthetic_quality`: sentences, a table and a picture.
+
+    It prints as sentences and a table, also in notebooks.
 
     Attributes
     ----------
@@ -31,7 +35,10 @@ class QualityReport:
     embedding : str
         The space in which windows were compared. Results of different embeddings cannot be compared.
     n_compared : int
-        The number of windows in each set that fidelity and diversity compare.
+        The number of windows in each set that fidelity and diversity compare at once.
+    n_subsets : int
+        The number of random subsets of that size, over which they are averaged; 1 if all windows are
+        compared at once.
     windows : dict of str to str
         A description of the windows that were passed.
     ceiling : str
@@ -43,9 +50,20 @@ class QualityReport:
     measures: tuple[Measure, ...]
     embedding: str
     n_compared: int
+    n_subsets: int
     windows: dict[str, str]
     ceiling: str
     notes: tuple[str, ...]
+
+    @property
+    def verdict(self) -> str:
+        """One sentence about all measures, such as "told apart in part, keep their labels, no copies"."""
+        return verdict(self._findings())
+
+    @property
+    def sentences(self) -> dict[str, str]:
+        """One sentence per family of measures; families that cannot be judged are missing."""
+        return {family: finding.sentence for family, finding in self._findings().items()}
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per measure.
@@ -53,9 +71,11 @@ class QualityReport:
         Returns
         -------
         DataFrame
-            ``family``; ``measure``; ``value``; ``ceiling``, of real windows in their place, and
-            ``floor``, of noise (NaN if they cannot be computed); ``low`` and ``high``, a 95 % interval
-            where there is one; ``better``: "lower", "higher", "0.5" or ""; ``meaning``.
+            ``family``; ``measure``; ``floor``, of noise; ``value``, of the synthetic windows;
+            ``ceiling``, of real windows in their place (floor and ceiling are NaN if they cannot be
+            computed); ``spread``, the standard deviation of the value over random subsets, if it is a
+            mean over subsets; ``low`` and ``high``, a 95 % interval where there is one; ``better``:
+            "lower", "higher", "0.5" or ""; ``meaning``.
         """
         return pd.DataFrame(
             {
@@ -63,7 +83,7 @@ class QualityReport:
                 "measure": [measure.name for measure in self.measures],
                 **{
                     column: np.array([getattr(measure, column) for measure in self.measures])
-                    for column in ("value", "ceiling", "floor", "low", "high")
+                    for column in ("floor", "value", "ceiling", "spread", "low", "high")
                 },
                 "better": [measure.better for measure in self.measures],
                 "meaning": [measure.meaning for measure in self.measures],
@@ -106,13 +126,12 @@ class QualityReport:
         for at, style in ((0, ":"), (1, "-")):
             ax.axvline(at, color=ink, linestyle=style, linewidth=1, alpha=0.6, zorder=1)
         for row, measure in zip(rows, drawn, strict=True):
-            position = measure.position()
-            shown = np.clip(position, _LEFT, _RIGHT)
-            marker = "o" if shown == position else "<" if shown == _LEFT else ">"
+            shown, tip = _shown(measure.position())
             ax.plot([0, shown], [row, row], color=_BLUE, linewidth=1, alpha=0.5, zorder=2)
-            ax.plot(shown, row, marker, color=_BLUE, markersize=7, zorder=3)
+            ax.plot(_spread(measure), [row, row], color=_BLUE, linewidth=4, alpha=0.4, zorder=2)
+            ax.plot(shown, row, {-1: "<", 0: "o", 1: ">"}[tip], color=_BLUE, markersize=7, zorder=3)
             ax.annotate(
-                f"{_number(measure.value)}",
+                _value(measure),
                 (1.01, row),
                 xycoords=ax.get_yaxis_transform(),
                 va="center",
@@ -134,50 +153,70 @@ class QualityReport:
 
     def __repr__(self) -> str:
         width = max(len(measure.name) for measure in self.measures)
-        lines = [f"{'':{width}}  {'value':>9} {'ceiling':>9} {'floor':>9}"]
+        sentences = [
+            f"{family.capitalize()}: {sentence}" for family, sentence in self.sentences.items()
+        ]
+        lines = [
+            self.verdict,
+            *sentences,
+            "",
+            f"{'':{width}}  {'floor':>9}  {'value':>15}  {'ceiling':>9}",
+        ]
         for family, measures in self._families():
-            lines.append(family)
+            lines.append(family.capitalize())
             for measure in measures:
-                numbers = " ".join(
-                    f"{_number(number):>9}"
-                    for number in (measure.value, measure.ceiling, measure.floor)
-                )
                 hint = _HINTS.get(measure.better, "")
                 if not np.isnan(measure.low):
-                    hint += f"; value {_number(measure.low)} to {_number(measure.high)}"
-                lines.append(f"{measure.name:{width}}  {numbers}  {hint}".rstrip())
-        return "\n".join([*lines, "", *self._summary(), *self.notes])
+                    hint += f"; 95 % interval {_interval(measure)}"
+                lines.append(
+                    f"{measure.name:{width}}  {number(measure.floor):>9}  {_value(measure):>15}  "
+                    f"{number(measure.ceiling):>9}  {hint}".rstrip()
+                )
+        return "\n".join([*lines, "", *self._explanation(), *self.notes])
 
     def _repr_html_(self) -> str:
+        sentences = "".join(
+            f"<li><b>{family.capitalize()}</b>: {html.escape(sentence)}</li>"
+            for family, sentence in self.sentences.items()
+        )
         rows = []
         for family, measures in self._families():
-            cells = "".join(_html_row(measure) for measure in measures)
+            meanings = [(measure.meaning, measure.better) for measure in measures]
+            # A meaning is not repeated for every channel.
+            is_new = [nth == 0 or meanings[nth - 1] != each for nth, each in enumerate(meanings)]
+            cells = "".join(map(_html_row, measures, is_new))
             rows.append(
-                f'<tbody><tr><th scope="rowgroup" colspan="5" class="family">{family}</th></tr>{cells}'
-                "</tbody>"
+                f'<tbody><tr><th scope="rowgroup" colspan="5" class="family">{family.capitalize()}</th>'
+                f"</tr>{cells}</tbody>"
             )
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
         return (
-            f"<div class='skaug-quality'><style>{_STYLE}</style><table><caption>Synthetic windows compared "
-            'with real ones</caption><thead><tr><th scope="col">measure</th><th scope="col">value</th>'
-            '<th scope="col">ceiling</th><th scope="col">floor</th>'
-            '<th scope="col" class="place">floor to ceiling</th></tr></thead>'
+            f"<div class='skaug-quality'><style>{_STYLE}</style>"
+            f'<p class="verdict">{html.escape(self.verdict)}</p><ul>{sentences}</ul>'
+            "<table><caption>Synthetic windows compared with real ones</caption><thead><tr>"
+            '<th scope="col">measure</th><th scope="col">floor</th><th scope="col">value</th>'
+            '<th scope="col">ceiling</th><th scope="col" class="place">floor to ceiling</th></tr></thead>'
             f"{''.join(rows)}</table>"
-            f"{''.join(f'<p>{html.escape(line)}</p>' for line in self._summary())}"
+            f"{''.join(f'<p>{html.escape(line)}</p>' for line in self._explanation())}"
             f"{f'<ul>{notes}</ul>' if notes else ''}</div>"
         )
+
+    def _findings(self) -> dict[str, Finding]:
+        return findings(self.measures)
 
     def _families(self) -> Iterator[tuple[str, list[Measure]]]:
         for family, measures in groupby(self.measures, key=lambda measure: measure.family):
             yield family, list(measures)
 
-    def _summary(self) -> list[str]:
+    def _explanation(self) -> list[str]:
         parts = "; ".join(f"{part}: {what}" for part, what in self.windows.items())
+        subsets = f"in {self.n_subsets} random subsets" if self.n_subsets > 1 else "at once"
         return [
             f"{parts[0].upper()}{parts[1:]}. Fidelity and diversity compare {self.n_compared:,} windows with "
-            f"{self.n_compared:,}. Embedding: {self.embedding}.",
-            f"Ceiling: {self.ceiling}. Floor: white noise with the mean and standard deviation of each "
-            "channel. Other ceilings and floors are explained with their measure. A value beyond the "
+            f"{self.n_compared:,}, {subsets}. ± is the standard deviation over subsets and splits of "
+            f"subjects. Embedding: {self.embedding}.",
+            "Floor: white noise with the mean and standard deviation of each channel. Ceiling: "
+            f"{self.ceiling}. Other floors and ceilings are explained with their measure. A value beyond the "
             "ceiling is closer to the training windows than other subjects are, as copies would be.",
         ]
 
@@ -198,6 +237,7 @@ _STYLE = (
     ".skaug-quality th.family{padding-top:.9rem}"
     ".skaug-quality small{display:block;opacity:.8;max-width:34rem}"
     ".skaug-quality svg{vertical-align:middle}"
+    ".skaug-quality p.verdict{font-weight:600;font-size:1.05rem}"
     ".skaug-quality p{margin:.6rem 0;max-width:50rem}"
     ".skaug-quality ul{margin:.6rem 0;padding-left:1.2rem;max-width:50rem}"
     "@media(max-width:40rem){.skaug-quality .place{display:none}"
@@ -205,18 +245,22 @@ _STYLE = (
 )
 
 
-def _html_row(measure: Measure) -> str:
-    hint = _HINTS.get(measure.better)
-    meaning = f"{measure.meaning} {hint[0].upper()}{hint[1:]}." if hint else measure.meaning
-    interval = (
-        ""
-        if np.isnan(measure.low)
-        else f"<small>{_number(measure.low)} to {_number(measure.high)}</small>"
-    )
+def _html_row(measure: Measure, with_meaning: bool) -> str:
+    meaning = ""
+    if with_meaning:
+        hint = _HINTS.get(measure.better)
+        hint = f" {hint[0].upper()}{hint[1:]}." if hint else ""
+        meaning = f"<small>{html.escape(measure.meaning)}{hint}</small>"
+    details = []
+    if not np.isnan(measure.spread):
+        details.append(f"± {number(measure.spread)}")
+    if not np.isnan(measure.low):
+        details.append(_interval(measure))
+    small = "".join(f"<small>{detail}</small>" for detail in details)
     return (
-        f'<tr><th scope="row">{html.escape(measure.name)}<small>{html.escape(meaning)}</small></th>'
-        f"<td>{_number(measure.value)}{interval}</td><td>{_number(measure.ceiling)}</td>"
-        f'<td>{_number(measure.floor)}</td><td class="place">{_strip(measure)}</td></tr>'
+        f'<tr><th scope="row">{html.escape(measure.name)}{meaning}</th>'
+        f"<td>{number(measure.floor)}</td><td>{number(measure.value)}{small}</td>"
+        f'<td>{number(measure.ceiling)}</td><td class="place">{_strip(measure)}</td></tr>'
     )
 
 
@@ -225,24 +269,37 @@ def _strip(measure: Measure) -> str:
     position = measure.position()
     if np.isnan(position):
         return ""
-    shown = float(np.clip(position, _LEFT, _RIGHT))
+    shown, tip = _shown(position)
     x = 30 + 80 * shown
-    tip = 0 if shown == position else 5 if position > shown else -5
     dot = (
-        f"M{x - tip:.0f} 2V12L{x + tip:.0f} 7Z"
+        f"M{x - 5 * tip:.0f} 2V12L{x + 5 * tip:.0f} 7Z"
         if tip
         else f"M{x - 4:.0f} 7a4 4 0 1 0 8 0a4 4 0 1 0-8 0"
     )
+    low, high = (30 + 80 * end for end in _spread(measure))
     return (
         '<svg width="140" height="14" aria-hidden="true"><path d="M30 7H110M30 2V12M110 2V12" '
-        f'stroke="currentColor" opacity=".6" fill="none"/><path d="{dot}" fill="{_BLUE}"/></svg>'
+        f'stroke="currentColor" opacity=".6" fill="none"/><path d="M{low:.0f} 7H{high:.0f}" '
+        f'stroke="{_BLUE}" stroke-width="4" opacity=".4"/><path d="{dot}" fill="{_BLUE}"/></svg>'
     )
 
 
-def _number(value: float) -> str:
-    if np.isnan(value):
-        return "-"
-    if value == 0 or 0.001 <= abs(value) < 1e5:
-        digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
-        return f"{value:,.{digits}f}"
-    return f"{value:.1e}"
+def _shown(position: float) -> tuple[float, int]:
+    """Return the position within the limits of the strip, and -1 or 1 where it is cut."""
+    shown = float(np.clip(position, _LEFT, _RIGHT))
+    return shown, int(np.sign(position - shown))
+
+
+def _spread(measure: Measure) -> list[float]:
+    """Return the ends of the spread around the value, as positions within the strip."""
+    spread = float(np.nan_to_num(measure.spread))
+    return sorted(_shown(measure.position(away))[0] for away in (-spread, spread))
+
+
+def _value(measure: Measure) -> str:
+    spread = "" if np.isnan(measure.spread) else f" ± {number(measure.spread)}"
+    return f"{number(measure.value)}{spread}"
+
+
+def _interval(measure: Measure) -> str:
+    return f"{number(measure.low)} to {number(measure.high)}"
