@@ -12,20 +12,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from skaug._checks import is_finite_number, require_choice
+from skaug._checks import is_finite_number, is_number, require_choice
 from skaug.synthesis.synthefy.errors import BadResponse
 from skaug.tables.columns import encode, plain_array, require_column
 from skaug.windows.container import Windows
 
 PROJECTIONS = {"clipping": {"min", "max"}, "strict": {"min", "max", "argmin", "argmax"}}
 _PROJECTION, _CONSTRAINTS = "projection", "_constraints_"
+_SUFFIX = "_synthetic"
 
 
 class Encoder:
     """An encoder of windows as request bodies: column-oriented JSON, as ``DataFrame.to_json`` writes it.
 
     Missing values are filled forward, then backward, within the window. Floats are written such that
-    they parse to the same double.
+    they parse to the same double. Discrete columns of the model become text at the service: what JSON has
+    no type for, or another spelling, is written as ``str`` of the value in pandas, as in the training
+    data (booleans, times, floats of 32 bits).
 
     Parameters
     ----------
@@ -80,7 +83,8 @@ class Encoder:
         for name in names:
             if name in windows.feature_names:
                 column = samples[:, :, windows.feature_names.index(name)]
-                texts = _numbers(_filled_samples(column, name, windows), name, windows)
+                samples_of_it = _filled_samples(column, name, windows).astype(np.float64)
+                texts = _numbers(samples_of_it, name, windows)
             else:
                 texts = _context_texts(context[name], rows, windows)
             if len(texts) == len(windows):  # constant in each window, such as an age: written once
@@ -109,6 +113,12 @@ class Encoder:
                 f"The service reads {_CONSTRAINTS!r} as bounds, not as a column: rename the column, or name "
                 "the columns to send with SynthefyAPI(columns=[...])."
             )
+        for name in names:
+            if str(name).endswith(_SUFFIX):
+                raise ValueError(
+                    f"{name!r} has the name of a column of an answer: rename it, or name the columns to send "
+                    "with SynthefyAPI(columns=[...])."
+                )
         return names
 
 
@@ -133,14 +143,15 @@ def _context_texts(column: pd.Series, rows: NDArray[np.intp], windows: Windows) 
     """Return a column of the context as JSON texts, window after window; see `_numbers`."""
     name, kind = str(column.name), column.dtype.kind
     missing = column.isna().to_numpy()
-    if (
-        kind == "f"
-    ):  # isna does not see NaN in types that tell it from missing values, as those of Arrow
+    if kind == "f":  # types of Arrow tell NaN from missing values, and isna does not see it
         missing = np.isnan(column.to_numpy(dtype=np.float64, na_value=np.nan))
     if missing.any() and missing[rows].any():
         rows = rows[:, :1] + _stand_ins(missing[rows], name, windows)
     if isinstance(column.dtype, pd.CategoricalDtype):  # text, in a context
-        categories = [_label(value) for value in column.cat.categories]
+        values = column.cat.categories
+        categories = [
+            _label(v) for v in (values.to_numpy() if values.dtype.kind == "f" else values)
+        ]
         codes = column.cat.codes.to_numpy()[rows]
         if (codes == codes[:, :1]).all():
             codes = codes[:, 0]
@@ -150,15 +161,17 @@ def _context_texts(column: pd.Series, rows: NDArray[np.intp], windows: Windows) 
         of_windows = np.array([*there], dtype=object).reshape(rows.shape)
         return pa.array([text for times in of_windows for text in _times(times)])
     if kind == "m":
-        return pa.array([json.dumps(time.isoformat()) for time in there])
+        return pa.array([json.dumps(str(time)) for time in there])
     if kind == "b":
-        return pa.array(np.where(there.to_numpy(dtype=bool), "true", "false"))
+        return pa.array(np.where(there.to_numpy(dtype=bool), '"True"', '"False"'))
     if kind not in "iuf":
         raise ValueError(
             f"{name!r} holds {column.dtype}, which cannot be sent to the service: name the columns to send "
             "with SynthefyAPI(columns=[...])."
         )
-    return _numbers(plain_array(there).reshape(rows.shape), name, windows)
+    values = plain_array(there).reshape(rows.shape)
+    is_single = kind == "f" and column.dtype.itemsize == 4
+    return _numbers(values.astype(np.float32) if is_single else values, name, windows)
 
 
 def _stand_ins(missing: NDArray[np.bool_], name: str, windows: Windows) -> NDArray[np.intp]:
@@ -178,7 +191,7 @@ def _stand_ins(missing: NDArray[np.bool_], name: str, windows: Windows) -> NDArr
 def _label(value: Any) -> str:
     """Return a category as JSON: categories that are numbers stay numbers, as in a column of numbers."""
     plain = value.item() if isinstance(value, np.generic) else value
-    return json.dumps(plain if isinstance(plain, int | float) else str(plain), allow_nan=False)
+    return json.dumps(plain if is_number(plain) else str(plain), allow_nan=False)
 
 
 def _times(times: NDArray) -> list[str]:
@@ -188,7 +201,7 @@ def _times(times: NDArray) -> list[str]:
         timespec = "microseconds"
     if any(time.nanosecond for time in times):
         timespec = "nanoseconds"
-    return [json.dumps(time.isoformat(timespec=timespec)) for time in times]
+    return [json.dumps(time.isoformat(" ", timespec)) for time in times]
 
 
 def _numbers(values: NDArray, name: str, windows: Windows) -> pa.Array:
@@ -199,7 +212,6 @@ def _numbers(values: NDArray, name: str, windows: Windows) -> pa.Array:
     if values.dtype.kind != "f":
         constant = (values == values[:, :1]).all()
         return pc.cast(pa.array(values[:, 0] if constant else values.ravel()), pa.string())
-    values = np.ascontiguousarray(values, dtype=np.float64)
     finite = np.isfinite(values)
     if not finite.all():
         window = int(np.flatnonzero(~finite.all(axis=1))[0])
@@ -207,7 +219,9 @@ def _numbers(values: NDArray, name: str, windows: Windows) -> pa.Array:
             f"{name!r} holds infinity in {_which(windows, window)}, which JSON cannot represent: correct it, "
             "or drop these rows."
         )
-    bits = values.view(np.int64)  # -0.0 equals 0.0, but is written differently
+    bits = np.ascontiguousarray(values).view(
+        f"i{values.itemsize}"
+    )  # 0.0 == -0.0, written differently
     if (bits == bits[:, :1]).all():
         return _floats(values[:, 0])
     return _floats(values.ravel())
@@ -301,7 +315,7 @@ def decode(content: bytes, size: int, features: Sequence[str]) -> NDArray[np.flo
     rows = [str(row) for row in range(size)]
     columns = []
     for feature in features:
-        column = answer.get(f"{feature}_synthetic")
+        column = answer.get(f"{feature}{_SUFFIX}")
         if not isinstance(column, dict):
             raise BadResponse(
                 f"The answer has no column '{feature}_synthetic'. If the model of this training job does not "
