@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -62,6 +63,10 @@ class SynthefyAugmenter(WindowStep):
     first_draw : int, default=0
         The number of the first draw from each condition. Another number gives other synthetic windows
         of the same conditions: `skaug.evaluation.compare_protocols` repeats itself this way.
+    synthetic_weight : float, default=1.0
+        What the `sample_weight` of a synthetic window is multiplied by; it starts from that of the window
+        it was made from, or from 1. Another value than 1 is passed on even if no weights were, and the last
+        step must accept it.
 
     Attributes
     ----------
@@ -110,6 +115,7 @@ class SynthefyAugmenter(WindowStep):
         variations: Sequence[Variation] | None = None,
         random_state: int = 0,
         first_draw: int = 0,
+        synthetic_weight: float = 1.0,
     ) -> None:
         self.synthesizer = synthesizer
         self.ratio = ratio
@@ -119,6 +125,7 @@ class SynthefyAugmenter(WindowStep):
         self.variations = variations
         self.random_state = random_state
         self.first_draw = first_draw
+        self.synthetic_weight = synthetic_weight
 
     def fit(self, X: Windows | ArrayLike, y: ArrayLike | None = None) -> Self:
         """Synthesize windows conditioned on real ones.
@@ -271,6 +278,10 @@ class SynthefyAugmenter(WindowStep):
             "every fold must choose the same conditions, so that a paid window serves all of them",
         )
         require_whole_number("first_draw", self.first_draw, 0)
+        if not is_finite_number(self.synthetic_weight) or self.synthetic_weight < 0:
+            raise ValueError(
+                f"synthetic_weight={self.synthetic_weight!r} must be a number, 0 or more."
+            )
 
     def _check_amount(self) -> None:
         """Raise unless `ratio` and `n_synthetic` say how many windows to synthesize."""
@@ -311,7 +322,10 @@ class SynthefyAugmenter(WindowStep):
         self.synthesizer_ = fitted
         synthetic = fitted.synthesize(conditions)
         check_synthetic(synthetic, conditions, type(synthesizer).__name__)
-        return synthetic
+        if self.synthetic_weight == 1:
+            return synthetic
+        weights = np.full(len(synthetic), float(self.synthetic_weight))
+        return synthetic._with_provenance(replace(synthetic.provenance, weights=weights))
 
     def _conditions(self, real: Windows, synthesizer: Synthesizer) -> Windows:
         candidates = candidate_windows(real, self.subjects)

@@ -12,6 +12,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skaug.fit_params import params_by_origin, weights_to_score
 from skaug.inner_folds import inner_folds_by_subject
 from skaug.windows.base import plain
 from skaug.windows.feature_arrays import features_needed, plain_xy, provenance_of, require_labels
@@ -35,7 +36,9 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
             One label per window, or one per row of the table that the windows were cut from. Ignored if
             some windows are synthetic: then only `X` knows the labels.
         **fit_params : dict
-            Passed to the estimator's ``fit``, subject to its metadata routing.
+            Passed to the estimator's ``fit``, subject to its metadata routing. `sample_weight`: one per
+            real window, or, if there are no synthetic ones, one per row of the table, whose mean is taken.
+            A synthetic window gets the weight of the real window with the same origin.
 
         Returns
         -------
@@ -44,7 +47,8 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If there are no labels, or `y` has another length.
+            If there are no labels; `y` has another length; or weights are passed that cannot be assigned to
+            synthetic windows: if all windows are synthetic, or their origins are not unique.
         """
         values, labels = plain_xy(X, y)
         if labels is None:
@@ -53,8 +57,8 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
                 "and X holds no labels to fit: name the column of the target, "
                 "SubjectWindower(target=...)."
             )
-        routed = self._route("fit", fit_params)
         estimator = clone(self.estimator)
+        routed = params_by_origin(estimator, X, self._route("fit", fit_params))
         with (
             inner_folds_by_subject(estimator, provenance_of(X), labels),
             features_needed(X, estimator),
@@ -107,8 +111,9 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
         """
         self._compared(X)
         values, labels = plain_xy(X, y)
-        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return self.estimator_.score(values, require_labels(labels), **weights)
+        weights = weights_to_score(provenance_of(X), sample_weight)
+        params = {} if weights is None else {"sample_weight": weights}
+        return self.estimator_.score(values, require_labels(labels), **params)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return which metadata the estimator requests, for scikit-learn's metadata routing.

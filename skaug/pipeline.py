@@ -9,7 +9,7 @@ from sklearn.utils.metaestimators import available_if
 
 from skaug.step_adapters import Steps, adapt, fitted_subjects_of, release
 from skaug.windows.base import ValuesWithProvenance
-from skaug.windows.feature_arrays import attach_provenance, provenance_of, relabeled
+from skaug.windows.feature_arrays import attach_provenance, entering, provenance_of, relabeled
 
 
 def _inherited(pipeline: Pipeline, method: str) -> bool:
@@ -203,11 +203,9 @@ class Pipeline(sklearn_pipeline.Pipeline):
     def _fit_with(self, method: str, X: Any, y: Any, params: dict[str, Any]) -> Any:
         """Fit a copy with wrapped steps, and keep its fitted steps."""
         worker = self._worker()
-        X = relabeled(X, y)
+        X = entering(relabeled(X, y), from_table=False)
         if (provenance := provenance_of(X)) is not None:
-            y = (
-                provenance.y
-            )  # also where none is passed: experiment trackers compute scores with it
+            y = provenance.y  # for experiment trackers, which compute training scores with it
         result = getattr(super(Pipeline, worker), method)(X, y, **params)
         self.steps: Steps = release(worker.steps)
         self._fitted_last = (self.steps[-1][1], fitted_subjects_of(worker.steps[-1][1]))

@@ -11,11 +11,13 @@ from sklearn import pipeline as sklearn_pipeline
 from sklearn.base import clone
 from sklearn.utils import Tags, get_tags
 
+from skaug.fit_params import params_in_pipeline, weights_to_score
 from skaug.inner_folds import inner_folds_by_subject
 from skaug.windows.base import ValuesWithProvenance, WindowArray, plain
 from skaug.windows.container import Windows
 from skaug.windows.feature_arrays import (
     attach_provenance,
+    entering,
     features_needed,
     plain_xy,
     provenance_of,
@@ -53,7 +55,8 @@ def adapt(steps: Sequence[tuple[str, Any]], fitted: FittedSubjects | None = None
         elif i < n_head:
             adapted.append((name, _BetweenWindowSteps(step)))
         else:
-            adapted.append((name, _BehindWindowSteps(step, fitted)))
+            is_last = i == len(plain_steps) - 1
+            adapted.append((name, _BehindWindowSteps(step, fitted, is_last=is_last)))
     return adapted
 
 
@@ -141,7 +144,9 @@ class _WindowStep(_Adapter):
 
     def _fit_transform(self, fit_transform: Callable, X: Any, y: Any = None, **params: Any) -> Any:
         transformed = fit_transform(X, _labels_of(X, y), **params)
-        return relabeled(transformed, y) if provenance_of(X) is None else _attached(transformed, X)
+        if provenance_of(X) is not None:
+            return _attached(transformed, X)
+        return entering(relabeled(transformed, y), from_table=True)
 
     def _transform(self, transform: Callable, X: Any, **params: Any) -> Any:
         return _attached(transform(X, **params), X)
@@ -160,11 +165,15 @@ class _BetweenWindowSteps(_Adapter):
     __slots__ = ()
 
     def _fit(self, fit: Callable, X: Any, y: Any = None, **params: Any) -> Any:
-        fit(plain(X), _labels_of(X, y), **params)
+        self._fitted(fit, X, y, params)
         return self
 
     def _fit_transform(self, fit_transform: Callable, X: Any, y: Any = None, **params: Any) -> Any:
-        return attach_provenance(fit_transform(plain(X), _labels_of(X, y), **params), X)
+        return attach_provenance(self._fitted(fit_transform, X, y, params), X)
+
+    def _fitted(self, fit: Callable, X: Any, y: Any, params: dict[str, Any]) -> Any:
+        params = params_in_pipeline(self._adapted, X, params, is_last=False)
+        return fit(plain(X), _labels_of(X, y), **params)
 
     def _transform(self, transform: Callable, X: Any, **params: Any) -> Any:
         return attach_provenance(transform(plain(X), **params), X)
@@ -175,11 +184,14 @@ class _BetweenWindowSteps(_Adapter):
 class _BehindWindowSteps(_Adapter):
     """A step behind the window-aware ones: it gets arrays, and the labels that belong to them."""
 
-    __slots__ = ("fitted_subjects",)
+    __slots__ = ("_is_last", "fitted_subjects")
 
-    def __init__(self, step: Any, fitted: FittedSubjects | None = None) -> None:
+    def __init__(
+        self, step: Any, fitted: FittedSubjects | None = None, *, is_last: bool = False
+    ) -> None:
         super().__init__(step)
         object.__setattr__(self, "fitted_subjects", fitted)
+        object.__setattr__(self, "_is_last", is_last)
 
     def _fit(self, fit: Callable, X: Any, y: Any = None, **params: Any) -> Any:
         self._fitted(fit, X, y, params)
@@ -205,6 +217,7 @@ class _BehindWindowSteps(_Adapter):
                 f"There are no labels to fit {type(self._adapted).__name__} to: pass y, or name the column "
                 "of the target, SubjectWindower(target=...)."
             )
+        params = params_in_pipeline(self._adapted, X, params, is_last=self._is_last)
         with (
             inner_folds_by_subject(self._adapted, provenance, labels),
             features_needed(X, self._adapted),
@@ -220,6 +233,8 @@ class _BehindWindowSteps(_Adapter):
 
     def _score(self, score: Callable, X: Any, y: Any = None, **params: Any) -> Any:
         self._compare(X)
+        if "sample_weight" in params:
+            params["sample_weight"] = weights_to_score(provenance_of(X), params["sample_weight"])
         values, labels = plain_xy(X, y)
         if get_tags(self._adapted).target_tags.required:
             require_labels(labels)

@@ -22,6 +22,7 @@ FLOORS = [
         "datasets",
         "estimators",
         "features",
+        "fit_params",
         "inner_folds",
         "pipeline",
         "step_adapters",

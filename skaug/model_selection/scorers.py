@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.utils.metadata_routing import get_routing_for_object
 
+from skaug.fit_params import weights_to_score
 from skaug.predictions import KnownPredictions, cutting_of
 from skaug.windows.base import WindowArray
 from skaug.windows.container import Windows
@@ -118,13 +120,22 @@ class WindowScorer(BaseEstimator):
             Recordings, or windows.
         y : array-like, optional
             One label per row or per window; by default the target column, or the labels of the windows.
+        **kwargs : dict
+            Passed to the metric's scorer. `sample_weight`: one per window, or one per row; the weight of a
+            window is the mean over its rows.
 
         Returns
         -------
         float
         """
-        labels = scored_windows(estimator, X, y).y
-        return as_scorer(self.metric)(estimator, X, labels, **kwargs)
+        windows = scored_windows(estimator, X, y)
+        if kwargs.get("sample_weight") is not None:
+            kwargs["sample_weight"] = weights_to_score(windows, kwargs["sample_weight"])
+        return as_scorer(self.metric)(estimator, X, windows.y, **kwargs)
+
+    def get_metadata_routing(self) -> Any:
+        """Return the metadata that the metric requests, for scikit-learn's metadata routing."""
+        return get_routing_for_object(as_scorer(self.metric))
 
 
 class RowScorer(BaseEstimator):
@@ -144,6 +155,8 @@ class RowScorer(BaseEstimator):
             Recordings.
         y : array-like of shape (n_rows,), optional
             One label per row; the target column by default.
+        **kwargs : dict
+            Passed to the metric's scorer. `sample_weight`: one per row.
 
         Returns
         -------
@@ -164,7 +177,13 @@ class RowScorer(BaseEstimator):
                 f"y has {len(truth)} labels for {rows.n_rows} rows: pass one for each row."
             )
         known = KnownPredictions(estimator, X, rows, without=pd.isna(truth) & (y is None))
+        if kwargs.get("sample_weight") is not None:
+            kwargs["sample_weight"] = np.asarray(kwargs["sample_weight"])[known.covered]
         return as_scorer(self.metric)(known, X, truth[known.covered], **kwargs)
+
+    def get_metadata_routing(self) -> Any:
+        """Return the metadata that the metric requests, for scikit-learn's metadata routing."""
+        return get_routing_for_object(as_scorer(self.metric))
 
 
 def as_scorer(metric: Any) -> Scorer:

@@ -382,7 +382,10 @@ class Windows(WindowArray):
         ValueError
             If `y` has another length.
         """
-        return self._with(provenance=self.provenance.relabel(y))
+        return self._with_provenance(self.provenance.relabel(y))
+
+    def _with_provenance(self, provenance: Provenance) -> Windows:
+        return self._with(provenance=provenance)
 
     def _drawn(self, draws: ArrayLike) -> Windows:
         """Return the windows as conditions of synthesis, each with the number of its draw.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -71,7 +72,10 @@ class WindowFeatures(WindowArray):
 
     def relabel(self, y: ArrayLike | None) -> WindowFeatures:
         """Return the features with other labels, as `Windows.relabel` does."""
-        return self._with(self._values, self.provenance.relabel(y))
+        return self._with_provenance(self.provenance.relabel(y))
+
+    def _with_provenance(self, provenance: Provenance) -> WindowFeatures:
+        return self._with(self._values, provenance)
 
     def _with(self, values: NDArray, provenance: Provenance) -> WindowFeatures:
         return WindowFeatures(
@@ -133,6 +137,17 @@ def plain_xy(X: Any, y: ArrayLike | None) -> tuple[Any, ArrayLike | None]:
     return plain(X), y if provenance is None else provenance.relabel(y).y
 
 
+def entering(X: Any, *, from_table: bool) -> Any:
+    """Return windows, or features of windows, that enter a pipeline; anything else as it is.
+
+    See `Provenance.as_entry`.
+    """
+    provenance = provenance_of(X)
+    if provenance is None:
+        return X
+    return _described(X, replace(provenance, entry=provenance.as_entry(from_table=from_table)))
+
+
 def relabeled(X: Any, y: ArrayLike | None) -> Any:
     """Return windows, or features of windows, with labels that were passed; anything else as it is.
 
@@ -142,11 +157,14 @@ def relabeled(X: Any, y: ArrayLike | None) -> Any:
         If `y` has another length.
     """
     provenance = provenance_of(X)
-    if y is None or provenance is None:
-        return X
+    return X if y is None or provenance is None else _described(X, provenance.relabel(y))
+
+
+def _described(X: Any, provenance: Provenance) -> Any:
+    """Return windows, or features of windows, with another provenance."""
     if isinstance(X, FeatureFrame):
-        return frame_with_provenance(X, provenance.relabel(y))
-    return X.relabel(y)
+        return frame_with_provenance(X, provenance)
+    return X._with_provenance(provenance)
 
 
 def require_labels(y: Any) -> Any:

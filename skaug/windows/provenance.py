@@ -49,12 +49,76 @@ class FrameRows:
         rows = self.starts[:, None] + np.arange(self.size)
         return rows if self.positions is None else self.positions[rows]
 
+    def compact(self) -> FrameRows:
+        """Return a copy without the positions that no window covers."""
+        starts, positions = self.starts, self.positions
+        if positions is not None:
+            starts, stretches = covered_rows(starts, self.size)
+            kept = [positions[:0], *(positions[stretch] for stretch in stretches)]
+            positions = plain_layout(np.concatenate(kept))
+        return replace(self, starts=plain_layout(starts), positions=positions)
+
     def aggregate(self, values: Any, how: Aggregation, name: str = "y") -> NDArray:
         """Aggregate one value per row of the frame to one per window."""
         if self.positions is not None:
             values = as_column(values, name).take(self.positions)
         refuse_classes(values, how, name)
         return aggregate(values, self.starts, self.size, how, name)
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """The window that each window was when it entered a pipeline, or, if synthetic, was made from.
+
+    Steps may add, drop, repeat and reorder windows while fitting. What was passed to ``fit`` per window or
+    per row follows them by this.
+
+    Parameters
+    ----------
+    positions : ndarray of shape (n_windows,)
+        The position of each window among those that entered.
+    n_entered : int
+        How many entered.
+    rows : FrameRows or None
+        Where these windows lie in the frame that they were cut from.
+    """
+
+    positions: NDArray[np.intp]
+    n_entered: int
+    rows: FrameRows | None
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the windows are those that entered, in the same order."""
+        return np.array_equal(self.positions, np.arange(self.n_entered))
+
+    def take(self, index: Any) -> Entry:
+        """Return the entry of some of the windows."""
+        rows = None if self.rows is None else self.rows.take(index)
+        return replace(self, positions=self.positions[index], rows=rows)
+
+    def compact(self) -> Entry:
+        """Return a copy of plain arrays, without rows that no window covers."""
+        rows = None if self.rows is None else self.rows.compact()
+        return replace(self, positions=plain_layout(self.positions), rows=rows)
+
+    def spread(self, values: Any, name: str) -> NDArray:
+        """Return one value per window, of one per window that entered, or the mean of one per row.
+
+        Raises
+        ------
+        ValueError
+            If there are neither as many values as windows entered nor as the frame has rows.
+        """
+        n_values = len(values) if hasattr(values, "__len__") else 0
+        if self.rows is not None and n_values == self.rows.n_rows:
+            return self.rows.aggregate(values, "mean", name)
+        if n_values == self.n_entered:
+            return np.asarray(values)[self.positions]
+        per_row = "" if self.rows is None else f", or {self.rows.n_rows}, one per row"
+        raise ValueError(
+            f"{name} has {n_values} values: pass {self.n_entered}, one per window{per_row}."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +149,10 @@ class Provenance:
         How they were aggregated.
     is_replaced : bool
         Whether labels that were passed, such as transformed ones, replaced different ones of the windows.
+    weights : ndarray of shape (n_windows,), or None
+        What the sample weight of each window is multiplied by; None for 1.
+    entry : Entry or None
+        Which windows they were when they entered a `skaug.Pipeline`; None outside of one.
     """
 
     codes: NDArray[np.intp]
@@ -98,6 +166,8 @@ class Provenance:
     target: str | None = None
     target_agg: Aggregation = "mean"
     is_replaced: bool = False
+    weights: NDArray | None = None
+    entry: Entry | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -127,19 +197,13 @@ class Provenance:
             is_synthetic=self.is_synthetic[index],
             y=None if self.y is None else self.y[index],
             rows=None if self.rows is None else self.rows.take(index),
+            weights=None if self.weights is None else self.weights[index],
+            entry=None if self.entry is None else self.entry.take(index),
         )
 
     def compact(self) -> Provenance:
         """Return a copy without the subjects and rows that no window refers to, which may be pickled."""
         present, codes = np.unique(self.codes, return_inverse=True)
-        rows = self.rows
-        if rows is not None:
-            starts, positions = rows.starts, rows.positions
-            if positions is not None:
-                starts, stretches = covered_rows(starts, rows.size)
-                kept = [positions[:0], *(positions[stretch] for stretch in stretches)]
-                positions = plain_layout(np.concatenate(kept))
-            rows = replace(rows, starts=plain_layout(starts), positions=positions)
         return replace(
             self,
             codes=plain_layout(codes.astype(np.intp)),
@@ -148,8 +212,24 @@ class Provenance:
             draw=plain_layout(self.draw),
             is_synthetic=plain_layout(self.is_synthetic),
             y=None if self.y is None else plain_layout(self.y),
-            rows=rows,
+            rows=None if self.rows is None else self.rows.compact(),
+            weights=None if self.weights is None else plain_layout(self.weights),
+            entry=None if self.entry is None else self.entry.compact(),
         )
+
+    def as_entry(self, *, from_table: bool = False) -> Entry:
+        """Return the entry of windows that enter a pipeline now.
+
+        Parameters
+        ----------
+        from_table : bool, default=False
+            Whether the pipeline cuts them itself. If windows enter, and there are as many as rows, then one
+            value per window is what is passed along with them.
+        """
+        rows = self.rows
+        if rows is not None and rows.n_rows == len(self) and not from_table:
+            rows = None
+        return Entry(np.arange(len(self)), len(self), rows)
 
     def relabel(self, y: Any) -> Provenance:
         """Return the provenance with the labels that were passed to ``fit`` or ``score``.
@@ -164,7 +244,7 @@ class Provenance:
 
         Returns
         -------
-        Labels
+        Provenance
 
         Raises
         ------
@@ -233,7 +313,29 @@ def concatenate_provenance(parts: Sequence[Provenance]) -> Provenance:
         y=None if filled[0].y is None else np.concatenate([part.y for part in filled]),  # type: ignore[misc]
         rows=filled[0].rows if len(filled) == 1 else None,
         is_replaced=any(part.is_replaced for part in filled),
+        weights=_concatenate_weights(filled),
+        entry=_concatenate_entries(filled),
     )
+
+
+def _concatenate_weights(parts: Sequence[Provenance]) -> NDArray | None:
+    if all(part.weights is None for part in parts):
+        return None
+    ones = [np.ones(len(part)) if part.weights is None else part.weights for part in parts]
+    return np.concatenate(ones)
+
+
+def _concatenate_entries(parts: Sequence[Provenance]) -> Entry | None:
+    """Join the entries of windows that entered together; None for others."""
+    entries = [part.entry for part in parts if part.entry is not None]
+    if len(entries) < len(parts) or len({entry.n_entered for entry in entries}) > 1:
+        return None
+    rows = [entry.rows for entry in entries if entry.rows is not None]
+    joined = None
+    if len(rows) == len(parts) and all(one.positions is rows[0].positions for one in rows):
+        joined = replace(rows[0], starts=np.concatenate([one.starts for one in rows]))
+    positions = np.concatenate([entry.positions for entry in entries])
+    return Entry(positions, entries[0].n_entered, joined)
 
 
 def _concatenate_subjects(parts: Sequence[Provenance]) -> tuple[NDArray | None, NDArray[np.intp]]:
