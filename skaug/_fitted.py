@@ -1,4 +1,4 @@
-"""Find a fitted step inside pipelines, searches and other meta-estimators."""
+"""Find a fitted step inside pipelines, searches, learners of skrub and other meta-estimators."""
 
 from __future__ import annotations
 
@@ -29,9 +29,23 @@ def find_fitted(estimator: Any, kind: type[_Step]) -> _Step | None:
     if isinstance(estimator, kind):
         return estimator
     inner = [step for _, step in getattr(estimator, "steps", ())]
+    inner += _steps_of_learner(estimator) if hasattr(estimator, "find_fitted_estimator") else []
     inner += [getattr(estimator, name) for name in _HOLDERS if hasattr(estimator, name)]
     for part in inner:
         found = find_fitted(part, kind)
         if found is not None:
             return found
     return None
+
+
+def _steps_of_learner(learner: Any) -> list[Any]:
+    """Return the fitted estimators of a learner of skrub."""
+    nodes: list[Any] = []
+    learner.data_op.skb.find(nodes.append)  # a predicate that is never true: all nodes
+    steps = []
+    for node in nodes:
+        try:
+            steps.append(learner.find_fitted_estimator(lambda other, node=node: other is node))
+        except (TypeError, ValueError):  # a node that applies no estimator: skrub tells only so
+            continue
+    return steps

@@ -18,6 +18,15 @@ from skaug.windows.base import plain
 from skaug.windows.feature_arrays import features_needed, plain_xy, provenance_of, require_labels
 from skaug.windows.subject_overlap import FittedSubjects
 
+_ROUTED = (
+    "fit",
+    "predict",
+    "predict_proba",
+    "predict_log_proba",
+    "decision_function",
+    "score",
+)
+
 
 class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
     """What the two window estimators share."""
@@ -83,8 +92,7 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
         -------
         ndarray of shape (n_windows,)
         """
-        values = self._compared(X)
-        return self.estimator_.predict(values, **self._route("predict", params))
+        return self._run("predict", X, params)
 
     def score(
         self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
@@ -97,8 +105,8 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
             The windows.
         y : array-like, optional
             One label per window, or one per row of the table; the labels of the windows by default.
-        sample_weight : array-like of shape (n_windows,), optional
-            Weights.
+        sample_weight : array-like of shape (n_windows,) or (n_rows,), optional
+            One weight per window, or one per row of the table, whose mean over each window is taken.
 
         Returns
         -------
@@ -123,10 +131,14 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
         MetadataRouter
         """
         mapping = MethodMapping()
-        for method in ("fit", "predict", "predict_proba", "decision_function", "score"):
+        for method in _ROUTED:
             if hasattr(self.estimator, method):
                 mapping.add(caller=method, callee=method)
         return MetadataRouter(owner=self).add(estimator=self.estimator, method_mapping=mapping)
+
+    def _run(self, method: str, X: Any, params: dict[str, Any]) -> NDArray:
+        values = self._compared(X)
+        return getattr(self.estimator_, method)(values, **self._route(method, params))
 
     def _route(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         if not get_config()["enable_metadata_routing"]:
@@ -258,8 +270,24 @@ class WindowClassifier(ClassifierMixin, _WindowEstimator):
         -------
         ndarray of shape (n_windows, n_classes)
         """
-        values = self._compared(X)
-        return self.estimator_.predict_proba(values, **self._route("predict_proba", params))
+        return self._run("predict_proba", X, params)
+
+    @available_if(lambda self: hasattr(self.estimator, "predict_log_proba"))
+    def predict_log_proba(self, X: Any, **params: Any) -> NDArray:
+        """Predict the logarithm of the probability of each class for each window.
+
+        Parameters
+        ----------
+        X : Windows, WindowFeatures or array-like of n_windows rows
+            The windows.
+        **params : dict
+            Passed to the estimator, subject to its metadata routing.
+
+        Returns
+        -------
+        ndarray of shape (n_windows, n_classes)
+        """
+        return self._run("predict_log_proba", X, params)
 
     @available_if(lambda self: hasattr(self.estimator, "decision_function"))
     def decision_function(self, X: Any, **params: Any) -> NDArray:
@@ -276,5 +304,4 @@ class WindowClassifier(ClassifierMixin, _WindowEstimator):
         -------
         ndarray of shape (n_windows,) or (n_windows, n_classes)
         """
-        values = self._compared(X)
-        return self.estimator_.decision_function(values, **self._route("decision_function", params))
+        return self._run("decision_function", X, params)

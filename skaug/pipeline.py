@@ -103,11 +103,19 @@ class Pipeline(sklearn_pipeline.Pipeline):
         y : array-like, optional
             One label per row, or one per window. They take precedence over the target column.
         **params : dict
-            Metadata for the steps, as in scikit-learn.
+            Metadata for the steps, as in scikit-learn. `sample_weight` of a step behind the windows: one per
+            window, or one per row of the table, whose mean over each window is taken. A synthetic window has
+            the weight of the window it was made from, times `synthetic_weight` of the augmenter.
 
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            If `y` or weights have another length; if another parameter has one value per window or row, and
+            windows are cut or added; or if a splitter by subject finds no subjects.
         """
         self._fit_with("fit", X, y, params)
         return self
@@ -184,8 +192,8 @@ class Pipeline(sklearn_pipeline.Pipeline):
             Recordings, or windows.
         y : array-like, optional
             One label per row, or one per window; by default the target column, or the windows' own.
-        sample_weight : array-like of shape (n_windows,), optional
-            Weights.
+        sample_weight : array-like of shape (n_windows,) or (n_rows,), optional
+            One weight per window, or one per row of the table, whose mean over each window is taken.
         **params : dict
             Metadata for the steps, as in scikit-learn.
 

@@ -178,9 +178,11 @@ def test_a_classifier_has_the_methods_of_its_estimator(windows: Windows) -> None
     features = WindowStatistics().fit_transform(windows)
     logistic = WindowClassifier(LogisticRegression(max_iter=5000)).fit(features, y)
     assert_allclose(logistic.predict_proba(features).sum(axis=1), 1.0)
+    assert_allclose(np.exp(logistic.predict_log_proba(features)), logistic.predict_proba(features))
     svm = WindowClassifier(LinearSVC()).fit(features, y)
     assert svm.decision_function(features).shape == (len(windows),)
     assert not hasattr(svm, "predict_proba")
+    assert not hasattr(svm, "predict_log_proba")
 
 
 def test_grouped_folds_of_scikit_learn_accept_the_groups_of_windows(windows: Windows) -> None:

@@ -236,6 +236,15 @@ def test_selected_features_keep_their_labels(step: Any, augmented: Windows) -> N
     assert_array_equal(features[-1], features.to_numpy()[-1])
 
 
+def test_a_copy_has_values_of_its_own(step: Any, augmented: Windows) -> None:
+    features = step.fit_transform(augmented)
+    copied = features.copy()
+    assert_array_equal(copied.to_numpy(), features.to_numpy())
+    assert_array_equal(copied.y, features.y)
+    assert copied.feature_names == features.feature_names
+    assert not np.shares_memory(plain_xy(copied, None)[0], plain_xy(features, None)[0])
+
+
 def test_the_repr_counts_windows_and_names_features(twelve: Windows) -> None:
     shown = repr(WindowStatistics().fit_transform(twelve))
     assert shown == "WindowFeatures(12 x 8: BVP_mean, BVP_std, BVP_min, ...; 0 synthetic)"

@@ -18,7 +18,7 @@ from skaug import (
     WindowSpectrum,
     WindowStatistics,
 )
-from skaug.model_selection import SubjectKFold, window_scorer
+from skaug.model_selection import SubjectKFold, row_scorer, window_scorer
 
 
 def spectrum() -> WindowSpectrum:
@@ -66,3 +66,23 @@ def test_a_plan_of_skrub_predicts_like_our_pipeline(recordings: pd.DataFrame) ->
     ours = skaug.make_pipeline(windower, SynthefyAugmenter(), WindowStatistics(), Ridge())
     expected = ours.fit(train).predict(test)
     assert_allclose(learner.predict({"recordings": test}), expected)
+
+
+def test_cross_validation_by_skrub_scores_windows_and_rows(recordings: pd.DataFrame) -> None:
+    skrub = pytest.importorskip("skrub")
+    windower = SubjectWindower(256, features=["BVP"], target="heart_rate")
+    steps = [windower, SynthefyAugmenter(), WindowStatistics()]
+    plan = skrub.var("recordings", recordings).skb.mark_as_X()
+    for step in [*steps, WindowRegressor(Ridge())]:
+        plan = plan.skb.apply(step, no_wrap=True)
+    ours = skaug.make_pipeline(*steps, Ridge())
+    for scorer in (window_scorer("neg_mean_absolute_error"), row_scorer("r2")):
+        result = skrub.cross_validate(
+            plan.skb.make_learner(),
+            {"recordings": recordings},
+            cv=SubjectKFold(3),
+            scoring=scorer,
+            error_score="raise",
+        )
+        expected = cross_val_score(ours, recordings, cv=SubjectKFold(3), scoring=scorer)
+        assert_allclose(result["test_score"], expected)

@@ -66,6 +66,10 @@ class WindowFeatures(WindowArray):
         """Return the features as a data frame with named columns."""
         return pd.DataFrame(self._values.copy(), columns=self.feature_names)
 
+    def copy(self) -> WindowFeatures:
+        """Return the features with an array of their own; the labels are the same."""
+        return self._with(self._values.copy(), self.provenance)
+
     def _to_plain(self) -> NDArray | pd.DataFrame:
         """Return the array or data frame to pass to an estimator that is not window-aware."""
         return self.to_frame() if self._plain_is_frame else self._values
