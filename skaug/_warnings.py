@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 _INSIDE = ("skaug", "sklearn", "joblib")
+
+# What differs between messages of the same kind: counts, and the subject that is named as an example.
+_DETAILS = re.compile(r"subject '[^']*'|\d[\d.,]*")
 
 
 class DataWarning(UserWarning):
@@ -29,6 +36,41 @@ class DataWarning(UserWarning):
 def warn(message: str, category: type[Warning] = DataWarning) -> None:
     """Warn about data, from wherever the user called the library."""
     warnings.warn(message, category, stacklevel=_first_frame_outside())
+
+
+@contextmanager
+def collected() -> Iterator[list[str]]:
+    """Collect the messages of `DataWarning`, each once, in place of showing them.
+
+    Filters do not apply while messages are collected. They apply where the caller passes the messages to
+    `warn`. Warnings of other categories are shown as usual.
+
+    Yields
+    ------
+    list of str
+        The messages, in the order in which they came.
+    """
+    messages: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DataWarning)
+        show_others = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *where: Any, **how: Any) -> None:
+            if not issubclass(category, DataWarning):
+                show_others(message, category, *where, **how)
+            elif str(message) not in messages:
+                messages.append(str(message))
+
+        warnings.showwarning = show
+        yield messages
+
+
+def without_repeats(messages: Iterable[str]) -> list[str]:
+    """Return the first of the messages that differ only in numbers and in the subject they name."""
+    first: dict[str, str] = {}
+    for message in messages:
+        first.setdefault(_DETAILS.sub("", message), message)
+    return list(first.values())
 
 
 def _first_frame_outside() -> int:

@@ -22,6 +22,8 @@ from skaug import (
     WindowStatistics,
     make_pipeline,
 )
+from skaug._warnings import collected, without_repeats
+from skaug.evaluation import compare_protocols, learning_curve
 
 SIGNALS = ["BVP", "ECG"]
 
@@ -40,8 +42,51 @@ def cut(table: Any, window_size: int = 10, **parameters: Any) -> Windows:
     return SubjectWindower(window_size, **parameters).fit_transform(table)
 
 
+def augmented_pipeline() -> Any:
+    windower = SubjectWindower(10, features=SIGNALS, target="heart_rate")
+    return make_pipeline(windower, SynthefyAugmenter(), WindowStatistics(), Ridge())
+
+
 def with_time(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(seconds=table.groupby("subject").cumcount() / 64)
+
+
+# Collected ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_comparison_shows_the_warnings_of_its_fits_once(n_jobs: int, table: pd.DataFrame) -> None:
+    shuffled = table.sample(frac=1.0, random_state=0)
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        comparison = compare_protocols(
+            augmented_pipeline(), shuffled, n_jobs=n_jobs, progress=False
+        )
+        curve = learning_curve(
+            augmented_pipeline(), shuffled, ratios=(0, 1), n_jobs=n_jobs, progress=False
+        )
+    messages = [str(w.message) for w in shown if issubclass(w.category, DataWarning)]
+    assert len(messages) == 2
+    assert all(message.startswith("The rows look shuffled") for message in messages)
+    assert [*comparison.details["warnings"], *curve.details["warnings"]] == messages
+
+
+def test_collected_warnings_follow_the_filters_of_the_caller(table: pd.DataFrame) -> None:
+    shuffled = table.sample(frac=1.0, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", DataWarning)
+        comparison = compare_protocols(augmented_pipeline(), shuffled, progress=False)
+    assert len(comparison.details["warnings"]) == 1
+
+
+def test_other_warnings_are_not_collected() -> None:
+    with collected() as messages:
+        for name in "AB":
+            warnings.warn(f"row 3 of subject '{name}' begins again", DataWarning, stacklevel=1)
+        with pytest.warns(RuntimeWarning, match="other"):
+            warnings.warn("other", RuntimeWarning, stacklevel=1)
+    assert without_repeats(messages) == ["row 3 of subject 'A' begins again"]
 
 
 # The order of rows ------------------------------------------------------------------------------

@@ -173,6 +173,17 @@ def test_shared_subjects_are_an_alert(windows: Windows, tmp_path: Path) -> None:
     assert "Some subjects are in both the training and the test set" in outline.text
 
 
+def test_warnings_about_the_data_are_on_the_page(
+    comparison: ProtocolComparison, tmp_path: Path
+) -> None:
+    details = comparison.details | {"warnings": ["The rows look shuffled: <sort> them."]}
+    ProtocolComparison(comparison.scores, comparison.predictions, details).to_html(
+        tmp_path / "page.html"
+    )
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<li>The rows look shuffled: &lt;sort&gt; them.</li>" in html
+
+
 def test_names_are_escaped(windows: Windows, tmp_path: Path) -> None:
     wild = '<script>alert(1)</script> & "S"'
     groups = np.where(windows.groups == "S1", wild, windows.groups)

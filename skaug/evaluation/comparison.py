@@ -47,7 +47,8 @@ class ProtocolComparison:
         How the comparison was made: parameters, versions, a fingerprint of the data, and the numbers of
         synthetic windows requested and paid for. For each metric, ``signs`` holds -1 if its scores are
         negative errors, and ``naive`` what the naive baseline predicts: the mean, the median or the prior
-        of the training labels; None if the metric has no such baseline.
+        of the training labels; None if the metric has no such baseline. ``warnings`` holds the
+        `skaug.DataWarning` of all fits, each once.
     """
 
     scores: pd.DataFrame

@@ -16,7 +16,7 @@ from sklearn.base import clone
 from tqdm.auto import tqdm
 
 from skaug._fitted import find_fitted
-from skaug._warnings import DataWarning
+from skaug._warnings import DataWarning, collected
 from skaug.augmenter import SynthefyAugmenter
 from skaug.cutting import NoWindowsError
 from skaug.evaluation.baselines import FittedBaselines
@@ -106,6 +106,7 @@ def run_trials(
         for trial in trials
     )
     scores, predictions, too_short, sizes = [], [], set(), []
+    messages: dict[str, None] = {}
     bar = None
     try:
         for trial, result in zip(trials, results, strict=True):
@@ -117,6 +118,7 @@ def run_trials(
             scores += [trial.labels | row for row in result.scores]
             predictions += [part.assign(**trial.labels) for part in result.predictions]
             too_short |= result.too_short
+            messages |= dict.fromkeys(result.warnings)
             sizes.append((result.n_features, result.n_trained))
     finally:
         if bar is not None:
@@ -137,6 +139,7 @@ def run_trials(
         pd.DataFrame(scores),
         table[[*first, *table.columns.drop(first)]],
         crowded[0] if crowded else None,
+        list(messages),
     )
 
 
@@ -152,11 +155,14 @@ class Outcome(NamedTuple):
     crowded : (int, int) or None
         The numbers of features and of training windows of the first model that has more features than
         training windows. Trees, which do not suffer from that, do not count.
+    warnings : list of str
+        The messages of each `DataWarning` of all fits and workers, each once. They were not shown.
     """
 
     scores: pd.DataFrame
     predictions: pd.DataFrame
     crowded: tuple[int, int] | None
+    warnings: list[str]
 
 
 @dataclass(frozen=True)
@@ -166,6 +172,7 @@ class _Result:
     too_short: set[str]
     n_features: int
     n_trained: int
+    warnings: list[str]
 
 
 def _run(
@@ -177,7 +184,7 @@ def _run(
     may_share: bool,
     baselines: Mapping[str, Any] | None,
 ) -> _Result:
-    with warnings.catch_warnings():
+    with collected() as messages:
         if may_share:
             warnings.simplefilter("ignore", SubjectOverlapWarning)
         if is_tested_on_synthetic:
@@ -188,7 +195,7 @@ def _run(
         augmenter = _fitted_augmenter(fitted)
         trained = _counts(augmenter) | _times(augmenter, seconds)
         n_trained = trained["n_real"] + trained["n_synthetic"]
-        result = _Result([], [], set(), _n_features(fitted), int(n_trained))
+        result = _Result([], [], set(), _n_features(fitted), int(n_trained), messages)
         others = None if baselines is None else FittedBaselines(fitted, train, baselines)
         for subject, X, y in tests:
             try:

@@ -17,6 +17,7 @@ from skaug._checks import (
     require_choice,
     require_random_state,
 )
+from skaug._warnings import collected, warn, without_repeats
 from skaug.augmenter import SynthefyAugmenter
 from skaug.evaluation.cross_validation import Trial, run_trials
 from skaug.evaluation.displays.learning_curve import LearningCurveDisplay
@@ -38,7 +39,8 @@ class LearningCurve:
         windows per real one) or ``n_training_subjects``; the other columns are as in
         `ProtocolComparison`.
     details : dict
-        ``signs``: for each metric -1 if its scores are negative errors, else 1.
+        ``signs``: for each metric -1 if its scores are negative errors, else 1. ``warnings``: the
+        `skaug.DataWarning` of all fits, each once.
     """
 
     scores: pd.DataFrame
@@ -183,6 +185,12 @@ def learning_curve(
         If the augmenter has `n_synthetic`, a ratio is negative, a fold has fewer training subjects than
         `n_subjects` requires, or as `compare_protocols` does.
 
+    Warns
+    -----
+    DataWarning
+        The warnings of this category from all fits and workers. Those that differ only in numbers or the
+        subject they name are shown once.
+
     See Also
     --------
     compare_protocols : Compare protocols at one amount, with tests over subjects.
@@ -208,15 +216,21 @@ def learning_curve(
     _check_augmenter(estimator.get_params(deep=True)[path])
     scorers = named_scorers(scoring, estimator)
     require_random_state(random_state)
-    samples = Samples.of(estimator, X, y, groups)
+    with collected() as messages:
+        samples = Samples.of(estimator, X, y, groups)
     folds = samples.folds(cv)
     if n_subjects is None:
         trials = list(_by_ratio(estimator, path, ratios, folds))
     else:
         trials = list(_by_subjects(estimator, path, n_subjects, folds, samples, random_state))
-    scores = run_trials(trials, samples, scorers, n_jobs=n_jobs, progress=progress).scores
+    outcome = run_trials(trials, samples, scorers, n_jobs=n_jobs, progress=progress)
+    messages = without_repeats([*messages, *outcome.warnings])
+    for message in messages:
+        warn(message)
+    scores = outcome.scores
     keys = [scores.columns[0], "protocol"]
-    details = {"signs": {name: scorer_sign(scorer) for name, scorer in scorers.items()}}
+    signs = {name: scorer_sign(scorer) for name, scorer in scorers.items()}
+    details = {"signs": signs, "warnings": messages}
     return LearningCurve(scores.sort_values(keys, kind="stable", ignore_index=True), details)
 
 

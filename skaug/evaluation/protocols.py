@@ -15,7 +15,7 @@ from skaug._checks import (
     require_whole_number,
 )
 from skaug._versions import versions
-from skaug._warnings import warn
+from skaug._warnings import collected, warn, without_repeats
 from skaug.evaluation.baselines import NAIVE, check_baselines, choose_naive
 from skaug.evaluation.comparison import ProtocolComparison
 from skaug.evaluation.cross_validation import Trial, run_trials
@@ -123,7 +123,9 @@ def compare_protocols(
     -----
     DataWarning
         If the model, unless it is made of trees, has more features than training windows: it then fits
-        noise, and any further windows regularize it.
+        noise, and any further windows regularize it. Warnings of this category from all fits and workers
+        are collected; those that differ only in numbers or the subject they name are shown once.
+        ``details["warnings"]`` holds what is shown.
 
     Notes
     -----
@@ -161,7 +163,8 @@ def compare_protocols(
     baselines = check_baselines(baselines)
     _check_parameters(protocols, n_repeats, random_state, rope, list(scorers))
     _check_synthetic_tests(protocols, scorers, augmenter.n_synthetic)
-    samples = Samples.of(estimator, X, y, groups)
+    with collected() as messages:
+        samples = Samples.of(estimator, X, y, groups)
     folds = samples.folds(cv, may_share=allow_shared_subjects)
     beside = "TRTR" if "TRTR" in protocols else protocols[0]
     trials = [
@@ -179,7 +182,7 @@ def compare_protocols(
     ]
     synthesizer = augmenter.synthesizer
     stored_before = n_stored(synthesizer)
-    scores, predictions, crowded = run_trials(
+    scores, predictions, crowded, of_fits = run_trials(
         trials,
         samples,
         scorers,
@@ -187,12 +190,15 @@ def compare_protocols(
         progress=progress,
         may_share=allow_shared_subjects,
     )
+    messages = without_repeats([*messages, *of_fits])
     if crowded is not None:
-        warn(
+        messages.append(
             f"The model has {crowded[0]} features for {crowded[1]} training windows: it can fit noise, and "
             "any further windows regularize it, synthetic or not. Use fewer features, or a model that "
             "chooses its regularization, such as RidgeCV."
         )
+    for message in messages:
+        warn(message)
     scores, naive = choose_naive(scores)
     stored = n_stored(synthesizer)
     fits = scores.drop_duplicates(["protocol", "repeat", "fold"])
@@ -214,6 +220,7 @@ def compare_protocols(
         "rope": _plain_rope(rope),
         "naive": naive,
         "signs": {name: scorer_sign(scorer) for name, scorer in scorers.items()},
+        "warnings": messages,
         "synthesizer": "SurrogateSynthesizer()" if synthesizer is None else repr(synthesizer),
         "windows_requested": int(fits["n_synthetic"].sum() + predictions["is_synthetic"].sum()),
         "windows_paid": None if stored is None else stored - (stored_before or 0),
