@@ -111,7 +111,8 @@ def weights_to_score(provenance: Provenance | None, weights: ArrayLike | None) -
     """
     if weights is None or provenance is None:
         return weights
-    return provenance.as_entry().spread(weights, WEIGHT)
+    entry = provenance.as_entry() if provenance.entry is None else provenance.entry
+    return entry.spread(weights, WEIGHT)
 
 
 def _passed_weights(params: dict[str, Any]) -> dict[str, Any]:

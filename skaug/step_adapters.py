@@ -146,10 +146,13 @@ class _WindowStep(_Adapter):
         transformed = fit_transform(X, _labels_of(X, y), **params)
         if provenance_of(X) is not None:
             return _attached(transformed, X)
-        return entering(relabeled(transformed, y), from_table=True)
+        return relabeled(entering(transformed, from_table=True), y)
 
     def _transform(self, transform: Callable, X: Any, **params: Any) -> Any:
-        return _attached(transform(X, **params), X)
+        transformed = transform(X, **params)
+        if provenance_of(X) is not None:
+            return _attached(transformed, X)
+        return entering(transformed, from_table=True)
 
     _methods = {"fit": _fit, "fit_transform": _fit_transform, "transform": _transform}
 

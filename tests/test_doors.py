@@ -389,6 +389,28 @@ def test_labels_of_rows_take_precedence_over_the_target_column(
     )
 
 
+@pytest.mark.parametrize("target", ["y", None])
+def test_labels_of_windows_of_one_row(door: str, target: str | None) -> None:
+    """With a table they are one per row, with windows one per window, which are in another order."""
+    table = pd.DataFrame({"subject": list("ABABAB"), "a": np.arange(6.0), "y": np.arange(6.0) ** 2})
+    windower = SubjectWindower(1, features=["a"], target=target)
+    last = Ridge(alpha=1e-9) if door == "skaug.Pipeline" else WindowRegressor(Ridge(alpha=1e-9))
+    make = skaug.make_pipeline if door == "skaug.Pipeline" else sklearn_pipeline.make_pipeline
+    pipe = make(windower, WindowFlattener(), last)
+    rows = 3 * table["a"] + 1
+    predicted = pipe.fit(table, rows).predict(table)
+    assert_allclose(predicted, 3 * windower.transform(table).to_numpy()[:, 0, 0] + 1)
+    cut = windower.fit_transform(table)
+    per_window = 3 * cut.to_numpy()[:, 0, 0] + 1
+    assert_array_equal(cut.relabel(per_window).y, per_window)
+    pipe = make(WindowFlattener(), last).fit(cut, per_window)
+    assert_allclose(pipe.predict(cut), per_window)
+    assert pipe.score(cut, per_window) == pytest.approx(1)
+    if door == "skaug.Pipeline":
+        pipe = make(windower, WindowFlattener(), last).fit(table, rows)
+        assert pipe.score(table, rows) == pytest.approx(1)
+
+
 def test_permuted_labels_destroy_the_score(door: str, windows: Windows) -> None:
     case = Case(door, "windows", windows, windows.y, MAE)
     score, permuted, p = permutation_test_score(

@@ -240,7 +240,9 @@ class Provenance:
         Parameters
         ----------
         y : array-like of shape (n_windows,) or (n_rows_of_the_frame,), or None
-            One label per window, or one per row, which are then aggregated; None keeps the labels.
+            One label per window, or one per row, which are then aggregated; None keeps the labels. Where
+            there are as many windows as rows, which need not be in the same order, they are one per row if a
+            pipeline cut the table, and one per window otherwise.
 
         Returns
         -------
@@ -256,16 +258,27 @@ class Provenance:
         n_rows = None if self.rows is None else self.rows.n_rows
         if np.ndim(y) == 0:
             raise ValueError(f"y must hold one label per window, got the scalar {y!r}.")
-        if n_rows == len(y) and self.rows is not None:
+        per_row = self.rows is not None and n_rows == len(y)
+        if per_row and n_rows == len(self):
+            per_row = self._were_cut_with(y)
+        if per_row and self.rows is not None:
             return self._replace_labels(self.rows.aggregate(y, self.target_agg))
         if len(y) == len(self):
             return self._replace_labels(np.array(y))
-        per_row = "" if n_rows is None else f", or {n_rows} for the rows they were cut from"
+        rows = "" if n_rows is None else f", or {n_rows} for the rows they were cut from"
         raise ValueError(
             f"y has {len(y)} labels, but there are {len(self)} windows: pass one label for each"
-            f"{per_row}. If a step of a scikit-learn Pipeline dropped or repeated windows, build the "
+            f"{rows}. If a step of a scikit-learn Pipeline dropped or repeated windows, build the "
             "pipeline with skaug.make_pipeline, or pass no y: the windows carry their labels."
         )
+
+    def _were_cut_with(self, y: Any) -> bool:
+        """Whether labels, of which there are as many as windows and rows, were passed with the table."""
+        if self.entry is not None:
+            return self.entry.rows is not None
+        if self.y is None or self.rows is None:
+            return False
+        return same_labels(self.rows.aggregate(y, self.target_agg), self.y)
 
     def _replace_labels(self, y: NDArray) -> Provenance:
         is_other = self.y is not None and not same_labels(y, self.y)
