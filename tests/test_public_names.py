@@ -112,6 +112,7 @@ def test_windows_show_what_a_user_may_use() -> None:
 
 def test_features_show_what_a_user_may_use() -> None:
     assert public(WindowFeatures) == [
+        "copy",
         "dtype",
         "groups",
         "is_synthetic",
