@@ -22,8 +22,9 @@ from skaug._checks import (
     require_whole_number,
 )
 from skaug.base import WindowStep
-from skaug.synthesis import SurrogateSynthesizer, Synthesizer
+from skaug.synthesis import Synthesizer
 from skaug.synthesis.conditions import candidate_windows, check_synthetic, choose_conditions
+from skaug.synthesis.surrogate import synthesizer_or_default
 from skaug.synthesis.variations import Variation, check_variations, vary
 from skaug.windows.container import Windows, as_windows, require_alike
 
@@ -305,7 +306,7 @@ class SynthefyAugmenter(WindowStep):
             )
 
     def _synthesize(self, real: Windows) -> Windows:
-        synthesizer = SurrogateSynthesizer() if self.synthesizer is None else self.synthesizer
+        synthesizer = synthesizer_or_default(self.synthesizer)
         if self.variations is not None and not getattr(synthesizer, "supports_variations", False):
             raise ValueError(
                 f"{type(synthesizer).__name__} does not support variations: it repeats what the recorded "

@@ -13,8 +13,9 @@ from sklearn.base import clone
 
 from skaug.augmenter import SynthefyAugmenter
 from skaug.base import WindowStep
-from skaug.synthesis import SurrogateSynthesizer, Synthesizer
+from skaug.synthesis import Synthesizer
 from skaug.synthesis.conditions import check_synthetic
+from skaug.synthesis.surrogate import synthesizer_or_default
 from skaug.windows.container import Windows, as_windows
 
 #: What each protocol trains on, and what it is tested on.
@@ -196,8 +197,7 @@ class PermutedLabels(Synthesizer):
 
     def fit(self, windows: Windows) -> Self:
         """Fit the synthesizer."""
-        inner = SurrogateSynthesizer() if self.synthesizer is None else clone(self.synthesizer)
-        self.synthesizer_ = inner.fit(windows)
+        self.synthesizer_ = clone(synthesizer_or_default(self.synthesizer)).fit(windows)
         return self
 
     def can_condition(self, windows: Windows) -> NDArray[np.bool_]:

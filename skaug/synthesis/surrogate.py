@@ -132,6 +132,11 @@ def _unit_numbers(turns: NDArray[np.float64]) -> NDArray[np.complex128]:
     return numbers
 
 
+def synthesizer_or_default(synthesizer: Synthesizer | None) -> Synthesizer:
+    """Return the synthesizer, or the surrogates that stand for None."""
+    return SurrogateSynthesizer() if synthesizer is None else synthesizer
+
+
 def _require_finite(values: NDArray, windows: Windows, first: int) -> None:
     is_finite = np.isfinite(values)
     if not is_finite.all():
