@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 import io
 import pickle
+import re
 import struct
 import tracemalloc
 import warnings
@@ -26,6 +27,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate, permutation_te
 from sklearn.pipeline import Pipeline
 
 from skaug import (
+    DataWarning,
     SubjectWindower,
     SynthefyAugmenter,
     WindowClassifier,
@@ -37,6 +39,7 @@ from skaug import (
 from skaug.model_selection import LeaveOneSubjectOut, window_scorer
 from skaug.synthesis import AgentArchive
 from skaug.synthesis.archive_file import ENTRY
+from skaug.synthesis.parquet_pages import pages_of
 from skaug.windows.provenance import same_labels
 
 SIZE = 16
@@ -168,9 +171,27 @@ def test_both_doors_fit_the_notebooks_training_set(
 def test_a_bare_parquet_file_is_accepted(
     tmp_path: Path, recordings: pd.DataFrame, of_s1: pd.DataFrame
 ) -> None:
-    of_s1.to_parquet(tmp_path / ENTRY)
-    synthetic = augmented(AgentArchive(tmp_path / ENTRY, subject="S1"), recordings)
+    archive = AgentArchive(tmp_path / ENTRY, subject="S1")
+    of_s1.to_parquet(tmp_path / ENTRY, write_page_checksum=True)
+    synthetic = augmented(archive, recordings)
     assert_array_equal(synthetic.to_numpy(), notebook_windows(of_s1)[0])
+    of_s1.to_parquet(tmp_path / ENTRY)
+    with pytest.warns(DataWarning, match="would not be noticed, because .* has no checksums"):
+        synthetic = augmented(archive, recordings)
+    assert_array_equal(synthetic.to_numpy(), notebook_windows(of_s1)[0])
+
+
+def test_damage_to_a_bare_parquet_file_with_checksums_is_noticed(
+    tmp_path: Path, of_s1: pd.DataFrame
+) -> None:
+    path, windows = tmp_path / ENTRY, windower(subject=None).fit_transform(of_s1)
+    of_s1.to_parquet(path, write_page_checksum=True, compression="none", use_dictionary=False)
+    content = bytearray(path.read_bytes())
+    at = content.index(of_s1["BVP"].to_numpy()[20:22].tobytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"cannot be read .*(CRC|checksum)"):
+        AgentArchive(path).fit(windows)
 
 
 def test_nothing_is_written_to_disk(
@@ -258,6 +279,20 @@ def test_a_pickled_augmenter_holds_no_window_of_the_archive(
     kept = pickle.dumps(augmenter)
     assert b"doing what" not in kept
     assert not any(value.tobytes() in kept for value in table["BVP"].to_numpy()[:, None])
+
+
+def test_a_fitted_archive_holds_no_windows_of_other_subjects(
+    path: Path, recordings: pd.DataFrame
+) -> None:
+    table = table_of(["S1", "S2"], 5, seed=1, numbered=True)
+    table["activity"] = "doing what " + table["subject"] + " does"
+    train = windower().fit_transform(recordings[recordings.subject != "S2"])
+    kept = pickle.dumps(AgentArchive(zipped(path, table)).fit(train))
+    assert b"doing what S1 does" in kept
+    assert b"doing what S2 does" not in kept
+    of_s2 = table[table.subject == "S2"]["BVP"].to_numpy()
+    assert of_s2[:1].tobytes() not in kept
+    assert table["BVP"].to_numpy()[:1].tobytes() in kept
 
 
 # How windows are cut
@@ -647,7 +682,7 @@ def test_the_context_is_that_of_the_archive(
     archive = AgentArchive(zipped(path, table.drop(columns="AGE")), subject="S1")
     synthetic = augmented(archive, recordings)
     context = synthetic.context
-    assert set(context.columns) == {"mood", "activity", "heart_rate", "subject"}
+    assert set(context.columns) == {"activity", "heart_rate", "subject"}  # no column of its own
     assert_array_equal(context["heart_rate"], of_s1["heart_rate"])
     assert set(context["activity"]) == {"swim"}
     assert set(context["subject"]) == {"S1"}
@@ -655,7 +690,6 @@ def test_the_context_is_that_of_the_archive(
     joined = Windows.concatenate([real, synthetic]).context
     assert joined["AGE"][: len(recordings)].tolist() == recordings["AGE"].tolist()
     assert joined["AGE"][len(recordings) :].isna().all()
-    assert joined["mood"].isna().sum() == len(recordings)
 
 
 def test_text_is_converted_to_the_types_of_the_recordings(
@@ -886,9 +920,10 @@ def test_conditions_cannot_be_varied(
 # Malformed files
 
 
-def refusal(path: Path) -> str:
-    """The reason why a file is not read."""
-    windows = Windows.from_arrays(np.zeros((2, SIZE, 2)), feature_names=FEATURES)
+def refusal(path: Path, features: Sequence[str] = FEATURES) -> str:
+    """The reason why these columns of a file are not read."""
+    X = np.zeros((2, SIZE, len(features)))
+    windows = Windows.from_arrays(X, feature_names=features, channels_first=False)
     with pytest.raises(ValueError, match="cannot be read as an archive of the agent") as caught:
         AgentArchive(path).fit(windows)
     message = str(caught.value)
@@ -985,7 +1020,7 @@ def test_an_entry_that_claims_another_size_is_refused(
 def test_a_parquet_file_that_is_not_a_table_of_windows_is_refused(path: Path) -> None:
     nested = pa.table({"BVP": pa.array([[1.0]] * SIZE)})
     zipped(path, nested)
-    assert refusal(path) == "its column 'BVP' holds list<element: double>."
+    assert refusal(path, ["BVP"]) == "its column 'BVP' holds list<element: double>."
     twice = pa.Table.from_arrays([pa.array([1.0] * SIZE)] * 2, names=["BVP", "BVP"])
     zipped(path, twice)
     assert refusal(path) == "two of its columns have the same name."
@@ -1016,26 +1051,84 @@ def test_a_file_that_claims_too_many_rows_is_refused_unread(tmp_path: Path) -> N
             writer.write_table(rows, row_group_size=len(rows))
     assert path.stat().st_size < 10**6
     assert peak_of(lambda: refusal(path)) < 2**21
-    assert refusal(path) == "it claims to hold 200,000,000 rows of 1 columns."
+    assert refusal(path) == "it claims to hold 200,000,000 rows."
     claim(path, 160, instead_of=200_000_000)
-    assert refusal(path) == "it claims to hold 200,000,000 rows of 1 columns."
+    assert refusal(path) == "it claims to hold 200,000,000 rows."
 
 
 def test_a_file_that_claims_too_many_values_is_refused_unread(tmp_path: Path) -> None:
-    path = tmp_path / ENTRY
-    pq.write_table(pa.table({f"x{i}": pa.nulls(12_345, pa.int8()) for i in range(1100)}), path)
+    path, names = tmp_path / ENTRY, [f"x{i}" for i in range(1100)]
+    pq.write_table(pa.table({name: pa.nulls(12_345, pa.int8()) for name in names}), path)
     claim(path, 1_000_000, instead_of=12_345)
-    assert refusal(path) == "it claims to hold 1,000,000 rows of 1100 columns."
+    assert refusal(path, names) == "it claims to hold 1,000,000 rows of 1100 columns."
+
+
+def write(path: Path, column: Any, **options: Any) -> None:
+    """Write a parquet file with one column."""
+    pq.write_table(pa.table({"BVP": column}), path, store_schema=False, **options)
+
+
+@pytest.mark.parametrize(
+    ("column", "options"),
+    [
+        (np.zeros(20_000_000), {}),
+        (pa.array(np.zeros(2_000_000)).cast(pa.decimal256(76, 30)), {}),
+        (["a" * 10_000] * 15_000, {"compression": "zstd", "use_dictionary": False}),
+        (
+            ["a" * 10_000] * 15_000,
+            {"use_dictionary": False, "column_encoding": {"BVP": "DELTA_BYTE_ARRAY"}},
+        ),
+    ],
+    ids=["zeros", "decimals", "compressed text", "text by prefixes"],
+)
+def test_a_small_file_cannot_take_much_memory(
+    tmp_path: Path, column: Any, options: dict[str, Any]
+) -> None:
+    path = tmp_path / ENTRY
+    write(path, column, **options)
+    assert path.stat().st_size < 10**6
+    pool = pa.default_memory_pool()
+    before = pool.bytes_allocated()
+    reason = refusal(path, ["BVP"])
+    assert pool.bytes_allocated() == before
+    assert re.search("would take .* bytes of memory|in an encoding without bounds", reason)
+
+
+def test_columns_that_are_not_read_do_not_count(
+    path: Path, recordings: pd.DataFrame, of_s1: pd.DataFrame
+) -> None:
+    table = pa.Table.from_pandas(of_s1)
+    long = pa.DictionaryArray.from_arrays(np.zeros(160, np.int32), ["a" * 10**7])
+    for i in range(20):
+        table = table.append_column(f"x{i}", long)
+    table = table.append_column("nested", pa.array([[1.0]] * 160))
+    zipped(path, table)
+    synthetic = augmented(AgentArchive(path, subject="S1"), recordings)
+    assert_array_equal(synthetic.to_numpy(), notebook_windows(of_s1)[0])
+
+
+@pytest.mark.parametrize("options", [{}, {"data_page_version": "2.0"}, {"use_dictionary": False}])
+def test_pages_are_found_as_readers_find_them(tmp_path: Path, options: dict[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    for column in (rng.normal(size=100_000), [str(i % 7) for i in range(100_000)], [None] * 10):
+        path = tmp_path / ENTRY
+        write(path, column, data_page_size=4096, write_page_checksum=True, **options)
+        chunk = pq.read_metadata(path).row_group(0).column(0)
+        pages = list(pages_of(path.read_bytes(), chunk))
+        assert all(page.has_checksum for page in pages)
+        # The footer counts the headers of pages as well, of some 20 to 60 bytes.
+        headers = chunk.total_uncompressed_size - sum(page.size for page in pages)
+        assert 10 * len(pages) < headers < 100 * len(pages)
 
 
 def test_a_long_text_in_every_row_is_held_once(tmp_path: Path) -> None:
     path = tmp_path / ENTRY
     notes = pa.DictionaryArray.from_arrays(np.zeros(1000 * SIZE, np.int32), ["long " * 20_000])
     table = pa.Table.from_pandas(table_of(["S1"], 1000, numbered=True)).append_column("note", notes)
-    pq.write_table(table, path, store_schema=False)
+    pq.write_table(table, path, store_schema=False, write_page_checksum=True)
     assert pq.read_schema(path).field("note").type == pa.string()
     archive = AgentArchive(path)
-    windows = windower().fit_transform(table_of(["S1"], 3))
+    windows = windower().fit_transform(table_of(["S1"], 3).assign(note="short"))
     pool = pa.default_memory_pool()
     most = pool.max_memory()
     assert peak_of(lambda: archive.fit(windows)) < 2**26
@@ -1055,6 +1148,7 @@ def test_a_file_that_is_not_a_zip_is_refused(path: Path, of_s1: pd.DataFrame) ->
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, None])
+@pytest.mark.filterwarnings("ignore:Damage to .* would not be noticed")
 def test_a_damaged_file_is_read_correctly_or_refused(
     tmp_path: Path, of_s1: pd.DataFrame, method: int | None
 ) -> None:

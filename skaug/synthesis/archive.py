@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skaug.synthesis.archive_file import read_archive
+from skaug.synthesis.archive_file import ArchiveFile
 from skaug.synthesis.base import Synthesizer
 from skaug.synthesis.conditions import labels_from_context
 from skaug.tables.aggregation import aggregate
@@ -27,8 +27,8 @@ class AgentArchive(Synthesizer):
 
     Only windows of subjects of the training fold are used, in the order of the archive: the k-th
     condition of a subject gets the k-th window of that subject, so that a larger request contains the
-    smaller one. Labels and context are those of the archive, where they may have been varied. A column
-    of the recordings that the archive does not have is missing in them.
+    smaller one. Labels and context are those of the archive, where they may have been varied. Only
+    columns of the recordings are read; those that the archive does not have are missing.
 
     Parameters
     ----------
@@ -87,6 +87,11 @@ class AgentArchive(Synthesizer):
         -------
         self
 
+        Warns
+        -----
+        DataWarning
+            If the file is a bare parquet file without checksums, in which damage would not be noticed.
+
         Raises
         ------
         OSError
@@ -96,7 +101,7 @@ class AgentArchive(Synthesizer):
             subjects of its windows; if none of these subjects is in the fold; or if the labels of the
             fold were passed or transformed, so that those of the archive do not match them.
         """
-        table = read_archive(Path(self.path).expanduser())
+        archive = ArchiveFile.open(Path(self.path).expanduser())
         features = windows.feature_names if self.features is None else list(self.features)
         if len(features) != len(windows.feature_names):
             raise ValueError(
@@ -104,8 +109,13 @@ class AgentArchive(Synthesizer):
                 f"{', '.join(windows.feature_names)}."
             )
         for name in features:
-            require_column(name, table.columns, f"the archive {str(self.path)!r}")
-        size = windows.window_size
+            require_column(name, archive.schema.names, f"the archive {str(self.path)!r}")
+        target = self._target(windows)
+        if target is not None:
+            require_column(target, archive.schema.names, f"the target in {str(self.path)!r}")
+        size, recorded = windows.window_size, windows[:1].context_rows
+        wanted = {*features, WINDOW_COLUMN, _subject_column(windows), target, *recorded.columns}
+        table = archive.read([name for name in archive.schema.names if name in wanted])
         rows = self._rows_of_windows(table, size)
         subjects = self._subjects_of_windows(table, rows, windows)
         trained_on = _subject_names(windows)
@@ -122,9 +132,9 @@ class AgentArchive(Synthesizer):
         table = table.iloc[rows[kept].ravel()].reset_index(drop=True)
         channels = [self._numbers(table, name) for name in features]
         self._samples = np.stack(channels, axis=1).reshape(-1, size, len(features))
-        self._labels = self._make_labels(table, windows)
+        self._labels = None if target is None else self._make_labels(table, windows, target)
         context = table.drop(columns=[*features, WINDOW_COLUMN], errors="ignore")
-        self._context = as_context(_typed_like(context, windows[:1].context_rows))
+        self._context = as_context(_typed_like(context, recorded))
         return self
 
     def can_condition(self, windows: Windows) -> NDArray[np.bool_]:
@@ -214,7 +224,7 @@ class AgentArchive(Synthesizer):
         """Return the subject of each window of the archive, as text."""
         if windows.groups is None:
             return np.full(len(rows), "")
-        column = windows.provenance.subject or "subject"
+        column = _subject_column(windows)
         if column not in table.columns:
             if self.subject is None:
                 raise ValueError(
@@ -242,8 +252,8 @@ class AgentArchive(Synthesizer):
             )
         return names
 
-    def _make_labels(self, table: pd.DataFrame, windows: Windows) -> NDArray | None:
-        """Label the windows of the archive in the way in which the recorded ones are labeled."""
+    def _target(self, windows: Windows) -> str | None:
+        """Return the column that the labels are made of, or None for windows without labels."""
         if windows.y is None:
             return None
         target = windows.provenance.target if self.target is None else self.target
@@ -252,11 +262,14 @@ class AgentArchive(Synthesizer):
                 "The labels of these windows were passed as y, so that the column of the archive they "
                 "correspond to is unknown: pass target."
             )
-        require_column(target, table.columns, f"the target in {str(self.path)!r}")
         self._check_labels(windows, windows.y, windows.provenance.target or target)
+        return target
+
+    def _make_labels(self, table: pd.DataFrame, windows: Windows, target: str) -> NDArray:
+        """Label the windows of the archive in the way in which the recorded ones are labeled."""
         size, how = windows.window_size, windows.provenance.target_agg
         starts = np.arange(0, len(table), size)
-        if windows.y.dtype.kind not in "fiub":
+        if windows.y is not None and windows.y.dtype.kind not in "fiub":
             texts = table[target] if is_text(table[target]) else table[target].map(_spelled)
             if table[target].isna().any():
                 raise ValueError(
@@ -266,7 +279,7 @@ class AgentArchive(Synthesizer):
             return aggregate(texts, starts, size, how, target)
         labels = aggregate(self._numbers(table, target), starts, size, how, target)
         with np.errstate(invalid="ignore"):  # 300 does not fit into eight bits
-            converted = labels.astype(windows.y.dtype)
+            converted = labels.astype(np.asarray(windows.y).dtype)
         return converted if np.array_equal(converted, labels) else labels
 
     def _check_labels(self, windows: Windows, labels: NDArray, column: str) -> None:
@@ -306,6 +319,10 @@ class AgentArchive(Synthesizer):
 def _spelled(subject: Any) -> str:
     """Return a subject as text, a whole number without decimals: the archive may hold 1 as "1.0"."""
     return re.sub(r"^(-?\d+)\.0$", r"\1", str(subject))
+
+
+def _subject_column(windows: Windows) -> str:
+    return windows.provenance.subject or "subject"
 
 
 def _subject_names(windows: Windows) -> NDArray[np.str_]:

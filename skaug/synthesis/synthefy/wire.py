@@ -148,10 +148,7 @@ def _context_texts(column: pd.Series, rows: NDArray[np.intp], windows: Windows) 
     if missing.any() and missing[rows].any():
         rows = rows[:, :1] + _stand_ins(missing[rows], name, windows)
     if isinstance(column.dtype, pd.CategoricalDtype):  # text, in a context
-        values = column.cat.categories
-        categories = [
-            _label(v) for v in (values.to_numpy() if values.dtype.kind == "f" else values)
-        ]
+        categories = [_label(value) for value in column.cat.categories]
         codes = column.cat.codes.to_numpy()[rows]
         if (codes == codes[:, :1]).all():
             codes = codes[:, 0]
