@@ -146,6 +146,13 @@ def test_conditions_with_identical_requests_get_different_windows(store: Path) -
     assert len(set(numbers_of(more))) == 6
 
 
+def test_many_identical_requests_have_different_keys(store: Path) -> None:
+    # So many that a search for each free number from 0 would not end in time.
+    real = windows(n_subjects=1, n_windows=100_000)
+    keys = api_of("https://service.invalid", store, columns=["subject"]).keys(real)
+    assert len(set(keys)) == 100_000
+
+
 def test_a_condition_that_occurs_twice_is_paid_once(store: Path) -> None:
     conditions = windows()[[3, 5, 3]]._drawn([0, 0, 0])
     with FaultServer() as server:
