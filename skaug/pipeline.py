@@ -7,9 +7,8 @@ from typing import Any, Self
 from sklearn import pipeline as sklearn_pipeline
 from sklearn.utils.metaestimators import available_if
 
-from skaug.step_adapters import Steps, adapt, fitted_subjects_of, release
-from skaug.windows.base import ValuesWithProvenance
-from skaug.windows.feature_arrays import attach_provenance, entering, provenance_of, relabeled
+from skaug.step_adapters import Steps, fitted_subjects_of, handed_out, release, worker_of
+from skaug.windows.feature_arrays import entering, provenance_of, relabeled
 
 
 def _inherited(pipeline: Pipeline, method: str) -> bool:
@@ -209,37 +208,22 @@ class Pipeline(sklearn_pipeline.Pipeline):
         return self._run("score", X, y, sample_weight, **params)
 
     def _fit_with(self, method: str, X: Any, y: Any, params: dict[str, Any]) -> Any:
-        """Fit a copy with wrapped steps, and keep its fitted steps."""
-        worker = self._worker()
+        """Fit a copy with adapted steps, and keep its fitted steps."""
+        worker = worker_of(self)
         X = entering(relabeled(X, y), from_table=False)
         if (provenance := provenance_of(X)) is not None:
             y = provenance.y  # for experiment trackers, which compute training scores with it
         result = getattr(super(Pipeline, worker), method)(X, y, **params)
         self.steps: Steps = release(worker.steps)
         self._fitted_last = (self.steps[-1][1], fitted_subjects_of(worker.steps[-1][1]))
-        return _handed_out(result)
+        return handed_out(result)
 
     def _run(self, method: str, *args: Any, **params: Any) -> Any:
         """Call a method that does not fit."""
-        return _handed_out(getattr(super(Pipeline, self._worker()), method)(*args, **params))
-
-    def _worker(self) -> Pipeline:
-        step, subjects = getattr(self, "_fitted_last", (None, None))
-        worker = type(self).__new__(type(self))
-        worker.__dict__.update(self.__dict__)  # with scikit-learn's callbacks
-        try:
-            known = subjects if self.steps[-1][1] is step else None
-            worker.steps = adapt(self.steps, known)
-        except (TypeError, ValueError, IndexError):
-            pass  # not a list of pairs: scikit-learn says so
-        return worker
-
-
-def _handed_out(result: Any) -> Any:
-    """Return what a user gets in place of what flows between the steps."""
-    if isinstance(result, ValuesWithProvenance):
-        return attach_provenance(result.values, result)
-    return result
+        last, subjects = getattr(self, "_fitted_last", (None, None))
+        is_fitted_one = last is not None and self.steps[-1][1] is last
+        worker = worker_of(self, subjects if is_fitted_one else None)
+        return handed_out(getattr(super(Pipeline, worker), method)(*args, **params))
 
 
 def make_pipeline(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -23,26 +25,37 @@ from skaug.windows.feature_arrays import (
     provenance_of,
     relabeled,
     require_labels,
+    with_provenance,
 )
+from skaug.windows.provenance import Entry
 from skaug.windows.subject_overlap import FittedSubjects, fingerprints
 
 Steps = list[tuple[str, Any]]
 
 
-def adapt(steps: Sequence[tuple[str, Any]], fitted: FittedSubjects | None = None) -> Steps:
-    """Return the steps as scikit-learn's Pipeline has to run them, under the same names.
+def worker_of(pipeline: Any, fitted: FittedSubjects | None = None) -> Any:
+    """Return a copy of a pipeline with the steps as scikit-learn's Pipeline has to run them.
 
     Parameters
     ----------
-    steps : sequence of (str, estimator)
-        Steps of a pipeline, adapted ones included.
+    pipeline : Pipeline
+        Its steps may be adapted already.
     fitted : FittedSubjects, optional
         What the last step was fitted on, which is compared with what it predicts.
 
     Returns
     -------
-    list of (str, estimator)
+    Pipeline
+        With scikit-learn's callbacks. The steps have the same names and are the same objects, adapted.
     """
+    worker = object.__new__(type(pipeline))
+    worker.__dict__.update(pipeline.__dict__)
+    with suppress(TypeError, ValueError):  # if it is not a list of pairs, scikit-learn says so
+        worker.steps = _adapted(pipeline.steps, fitted)
+    return worker
+
+
+def _adapted(steps: Sequence[tuple[str, Any]], fitted: FittedSubjects | None) -> Steps:
     plain_steps = release(steps)
     aware = [i for i, (_, step) in enumerate(plain_steps) if _is_window_transformer(step)]
     n_head = aware[-1] + 1 if aware else 0
@@ -51,7 +64,8 @@ def adapt(steps: Sequence[tuple[str, Any]], fitted: FittedSubjects | None = None
         if step is None or isinstance(step, str):
             adapted.append((name, step))
         elif i in aware:
-            adapted.append((name, _WindowStep(step)))
+            is_plain = type(step) is sklearn_pipeline.Pipeline
+            adapted.append((name, _PlainPipeline(step) if is_plain else _WindowStep(step)))
         elif i < n_head:
             adapted.append((name, _BetweenWindowSteps(step)))
         else:
@@ -78,6 +92,13 @@ def release(steps: Sequence[tuple[str, Any]]) -> Steps:
 def fitted_subjects_of(step: Any) -> FittedSubjects | None:
     """Return what an adapted last step was fitted on; None for a window-aware one."""
     return step.fitted_subjects if type(step) is _BehindWindowSteps else None
+
+
+def handed_out(result: Any) -> Any:
+    """Return what a user gets in place of what flows between the steps."""
+    if isinstance(result, ValuesWithProvenance):
+        return attach_provenance(result.values, result)
+    return result
 
 
 class _Adapter:
@@ -143,10 +164,12 @@ class _WindowStep(_Adapter):
         return self
 
     def _fit_transform(self, fit_transform: Callable, X: Any, y: Any = None, **params: Any) -> Any:
+        if (provenance := provenance_of(X)) is None:
+            transformed = fit_transform(X, y, **params)
+            return relabeled(entering(transformed, from_table=True), y)
+        X = entering(X, from_table=False)  # as a pipeline within this one would have it
         transformed = fit_transform(X, _labels_of(X, y), **params)
-        if provenance_of(X) is not None:
-            return _attached(transformed, X)
-        return relabeled(entering(transformed, from_table=True), y)
+        return _entered_as(_attached(transformed, X), provenance.entry)
 
     def _transform(self, transform: Callable, X: Any, **params: Any) -> Any:
         transformed = transform(X, **params)
@@ -158,8 +181,45 @@ class _WindowStep(_Adapter):
 
 
 def _attached(values: Any, source: Any) -> Any:
-    """Return values with the provenance of their windows, which some pipelines within pipelines lose."""
+    """Return values with the provenance of their windows, which a step of the user's own may lose."""
     return attach_provenance(values, source) if provenance_of(values) is None else values
+
+
+def _entered_as(X: Any, entry: Entry | None) -> Any:
+    """Return what a step made of windows, which entered the step, as having entered the pipeline."""
+    provenance = provenance_of(X)
+    if provenance is None:
+        return X
+    within = provenance.entry
+    entry = None if entry is None or within is None else entry.take(within.positions)
+    return with_provenance(X, replace(provenance, entry=entry))
+
+
+class _PlainPipeline(_WindowStep):
+    """A scikit-learn Pipeline with window-aware steps: those are adapted as well."""
+
+    __slots__ = ()
+
+    def _fit_plain(self, fit: Callable, X: Any, y: Any = None, **params: Any) -> Any:
+        return self._fit(partial(self._work, "fit"), X, y, **params)
+
+    def _fit_transform_plain(self, fit: Callable, X: Any, y: Any = None, **params: Any) -> Any:
+        return self._fit_transform(partial(self._work, "fit_transform"), X, y, **params)
+
+    def _transform_plain(self, transform: Callable, X: Any, **params: Any) -> Any:
+        return self._transform(partial(self._work, "transform"), X, **params)
+
+    def _work(self, method: str, *args: Any, **params: Any) -> Any:
+        worker = worker_of(self._adapted)
+        result = getattr(worker, method)(*args, **params)
+        self._adapted.steps = release(worker.steps)
+        return handed_out(result)
+
+    _methods = {
+        "fit": _fit_plain,
+        "fit_transform": _fit_transform_plain,
+        "transform": _transform_plain,
+    }
 
 
 class _BetweenWindowSteps(_Adapter):
@@ -283,4 +343,4 @@ def _carry(values: Any, source: Any) -> Any:
     return ValuesWithProvenance(values, provenance, fingerprints(source))
 
 
-_ADAPTERS = (_WindowStep, _BetweenWindowSteps, _BehindWindowSteps)
+_ADAPTERS = (_WindowStep, _PlainPipeline, _BetweenWindowSteps, _BehindWindowSteps)

@@ -468,6 +468,14 @@ def test_pipelines_nest(windows: Windows) -> None:
     assert_allclose(skaug.make_pipeline(inner, Ridge()).fit(windows).predict(windows), expected)
     nested = skaug.make_pipeline(plain_inner, StandardScaler(), Ridge())
     assert_allclose(nested.fit(windows).predict(windows), expected)
+    scaling = sklearn_pipeline.make_pipeline(SynthefyAugmenter(), spectrum(), StandardScaler())
+    nested = skaug.make_pipeline(scaling, Ridge())
+    assert_allclose(nested.fit(windows).predict(windows), expected)
+    assert [type(step) for _, step in scaling.steps] == [
+        SynthefyAugmenter,
+        WindowSpectrum,
+        StandardScaler,
+    ]
 
 
 def test_transforming_keeps_labels_through_steps_that_are_not_window_aware(

@@ -110,6 +110,18 @@ def test_weights_per_window_follow_their_windows(twelve: Windows, train_on: str)
 
 
 @pytest.mark.parametrize("train_on", TRAIN_ON)
+@pytest.mark.parametrize("make", [skaug.make_pipeline, sklearn_pipeline.make_pipeline])
+def test_weights_follow_through_a_pipeline_within(
+    twelve: Windows, train_on: str, make: Any
+) -> None:
+    inner = make(SynthefyAugmenter(train_on=train_on), Redraw(), WindowStatistics())
+    pipe = skaug.make_pipeline(Redraw(), inner, Recorder())
+    pipe.fit(twelve, recorder__sample_weight=twelve.y * 100)
+    assert len(set(pipe[-1].y_)) > 3
+    assert_allclose(pipe[-1].weight_, pipe[-1].y_ * 100)
+
+
+@pytest.mark.parametrize("train_on", TRAIN_ON)
 def test_weights_per_row_are_averaged_over_each_window(table: pd.DataFrame, train_on: str) -> None:
     """Their mean over a window is 100 times its label."""
     weights = table["rate"] * 100 + np.tile(np.repeat([-1, 1], 2), 64)

@@ -149,7 +149,7 @@ def entering(X: Any, *, from_table: bool) -> Any:
     provenance = provenance_of(X)
     if provenance is None:
         return X
-    return _described(X, replace(provenance, entry=provenance.as_entry(from_table=from_table)))
+    return with_provenance(X, replace(provenance, entry=provenance.as_entry(from_table=from_table)))
 
 
 def relabeled(X: Any, y: ArrayLike | None) -> Any:
@@ -161,11 +161,18 @@ def relabeled(X: Any, y: ArrayLike | None) -> Any:
         If `y` has another length.
     """
     provenance = provenance_of(X)
-    return X if y is None or provenance is None else _described(X, provenance.relabel(y))
+    return X if y is None or provenance is None else with_provenance(X, provenance.relabel(y))
 
 
-def _described(X: Any, provenance: Provenance) -> Any:
-    """Return windows, or features of windows, with another provenance."""
+def with_provenance(X: Any, provenance: Provenance) -> Any:
+    """Return windows, or features of windows, with another provenance.
+
+    Parameters
+    ----------
+    X : Windows, WindowFeatures or FeatureFrame
+    provenance : Provenance
+        Of as many windows.
+    """
     if isinstance(X, FeatureFrame):
         return frame_with_provenance(X, provenance)
     return X._with_provenance(provenance)
