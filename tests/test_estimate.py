@@ -416,7 +416,7 @@ def test_searches_and_transformed_targets_may_be_nested(
 # Requests that cannot be predicted
 
 
-GRID = {"augment__n_synthetic": [1, 2, 3, 4]}
+GRID = {"augment__ratio": [0.25, 0.5, 0.75, 1.0]}
 
 
 @pytest.mark.parametrize(
