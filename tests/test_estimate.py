@@ -567,9 +567,9 @@ class Unwilling(Ridge):
 def test_parallel_fits_are_counted(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, backend: str
 ) -> None:
-    search = GridSearchCV(
-        pipeline_of(api, head=False), GRID, cv=SubjectKFold(2), scoring=MAE, n_jobs=2
-    )
+    pipe = pipeline_of(api, head=False, n_synthetic=1)
+    grid = {"augment__n_synthetic": [1, 2, 3, 4]}
+    search = GridSearchCV(pipe, grid, cv=SubjectKFold(2), scoring=MAE, n_jobs=2)
     with joblib.parallel_config(backend, n_jobs=2):
         estimate = estimate_calls(search, windower().fit_transform(table))
         assert estimate.requested == 2 * (1 + 2 + 3 + 4) + 4
