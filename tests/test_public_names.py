@@ -36,6 +36,7 @@ PUBLIC = {
         "ProtocolComparison",
         "ProtocolComparisonDisplay",
         "QualityReport",
+        "StrataDisplay",
         "SyntheticWindowsDisplay",
         "compare_protocols",
         "learning_curve",

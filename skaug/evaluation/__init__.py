@@ -3,6 +3,7 @@
 from skaug.evaluation.comparison import ProtocolComparison
 from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
 from skaug.evaluation.displays.learning_curve import LearningCurveDisplay
+from skaug.evaluation.displays.strata import StrataDisplay
 from skaug.evaluation.displays.windows import SyntheticWindowsDisplay
 from skaug.evaluation.learning_curves import LearningCurve, learning_curve
 from skaug.evaluation.protocols import compare_protocols
@@ -15,6 +16,7 @@ __all__ = [
     "ProtocolComparison",
     "ProtocolComparisonDisplay",
     "QualityReport",
+    "StrataDisplay",
     "SyntheticWindowsDisplay",
     "compare_protocols",
     "learning_curve",

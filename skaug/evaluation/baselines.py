@@ -81,7 +81,7 @@ class FittedBaselines:
         }
         self._others: dict[str, Any] = {}
         if baselines:
-            windows = _windows_of(fitted, *train)
+            windows = windows_of(fitted, *train)
             self._others = {
                 name: clone(model).fit(windows, windows.y) for name, model in baselines.items()
             }
@@ -98,22 +98,12 @@ class FittedBaselines:
             The columns ``protocol`` to ``synthesis_seconds`` of `ProtocolComparison.scores`. The naive
             baseline has one protocol for each of its kinds.
         """
-        none = np.zeros((len(truth), 1))
-        models = {
-            name: (_Stand(model, none, self._fitted), False) for name, model in self._naive.items()
-        }
-        if self._others:
-            windows = _windows_of(self._fitted, X, y)
-            models |= {
-                name: (_Stand(model, windows, self._fitted), True)
-                for name, model in self._others.items()
-            }
-        for name, (model, knows_samples) in models.items():
+        for name, (model, knows_samples) in self._models(X, y, truth).items():
             for metric, scorer in scorers.items():
                 is_seen = knows_samples or isinstance(scorer, RowScorer)
                 predicted = KnownPredictions(model, X if is_seen else _Unseen())
                 try:
-                    score = score_subject(scorer, predicted, truth, y)
+                    score = score_subject(scorer, predicted, truth.y, y)
                 except (AttributeError, TypeError):
                     if knows_samples:
                         raise
@@ -128,6 +118,25 @@ class FittedBaselines:
                     "fit_seconds": 0.0,
                     "synthesis_seconds": 0.0,
                 }
+
+    def predictions(self, X: Any, y: Any, truth: Provenance) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Yield the name of each baseline, and its predictions of the windows of a subject."""
+        for name, (model, _) in self._models(X, y, truth).items():
+            yield name, np.asarray(model.predict(X))
+
+    def _models(self, X: Any, y: Any, truth: Provenance) -> dict[str, tuple[_Stand, bool]]:
+        """Return the baselines of these windows, and whether they look at the samples."""
+        none = np.zeros((len(truth), 1))
+        models = {
+            name: (_Stand(model, none, self._fitted), False) for name, model in self._naive.items()
+        }
+        if self._others:
+            windows = windows_of(self._fitted, X, y)
+            models |= {
+                name: (_Stand(model, windows, self._fitted), True)
+                for name, model in self._others.items()
+            }
+        return models
 
 
 def choose_naive(scores: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str | None]]:
@@ -155,20 +164,20 @@ def choose_naive(scores: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str | No
     return pd.concat(kept, ignore_index=True), kinds
 
 
+def windows_of(fitted: Any, X: Any, y: Any) -> Windows:
+    """Return the labeled windows that an estimator is fitted on, or predicts."""
+    if isinstance(X, Windows):
+        return X.relabel(y)
+    cutting = cutting_of(fitted)
+    return Windows.from_arrays(X, y) if cutting is None else cutting.cut(X, y)
+
+
 def _naive_models(fitted: Any) -> Iterator[tuple[str, Any]]:
     if is_classifier(fitted):
         yield "prior", DummyClassifier(strategy="prior")
         return
     yield "mean", DummyRegressor(strategy="mean")
     yield "median", DummyRegressor(strategy="median")
-
-
-def _windows_of(fitted: Any, X: Any, y: Any) -> Windows:
-    """Return the labeled windows that an estimator is fitted on, or predicts."""
-    if isinstance(X, Windows):
-        return X.relabel(y)
-    cutting = cutting_of(fitted)
-    return Windows.from_arrays(X, y) if cutting is None else cutting.cut(X, y)
 
 
 class _Stand(BaseEstimator):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,11 +14,13 @@ import pandas as pd
 from skaug.evaluation.baselines import NAIVE, NAIVE_IN_WORDS
 from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
 from skaug.evaluation.displays.metric_names import ReadableMetric
+from skaug.evaluation.displays.strata import StrataDisplay
 from skaug.evaluation.inference import PairedInference, infer
 from skaug.evaluation.protocol_variants import CONTROLS, PROTOCOLS, TESTED_ON_SYNTHETIC
 from skaug.evaluation.report import report_page
 from skaug.evaluation.scores import complete_scores, score_differences
-from skaug.evaluation.summary import baseline_row, summary_rows
+from skaug.evaluation.strata import strata_of
+from skaug.evaluation.summary import Family, baseline_row, families, summary_rows
 from skaug.evaluation.text_table import comparison_table
 from skaug.evaluation.verdict import Baseline, control_in_words, in_words
 from skaug.windows.container import Windows
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from skaug.evaluation.quality.report import QualityReport
 
 _FORMAT = 2
+_OF_BASELINES = "baseline_predictions.parquet"
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,18 +46,22 @@ class ProtocolComparison:
         such rows too: ``naive`` and those of the user.
     predictions : DataFrame
         One row per protocol, repeat, fold and window: ``subject``, ``first_row`` (within the subject's
-        recording), ``is_synthetic``, ``y_true`` and ``y_pred``.
+        recording), ``is_synthetic``, ``y_true``, ``y_pred``, and the columns of `strata`.
     details : dict
         How the comparison was made: parameters, versions, a fingerprint of the data, and the numbers of
         synthetic windows requested and paid for. For each metric, ``signs`` holds -1 if its scores are
         negative errors, and ``naive`` what the naive baseline predicts: the mean, the median or the prior
         of the training labels; None if the metric has no such baseline. ``warnings`` holds the
         `skaug.DataWarning` of all fits, each once.
+    baseline_predictions : DataFrame
+        Predictions of the baselines, in the same columns. Of regressors, the naive baseline is there twice:
+        "naive mean" and "naive median".
     """
 
     scores: pd.DataFrame
     predictions: pd.DataFrame
     details: dict[str, Any]
+    baseline_predictions: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def protocols(self) -> list[str]:
@@ -226,16 +234,82 @@ class ProtocolComparison:
             self._check_reference(reference)
         rows: list[dict[str, Any]] = []
         for metric in self.metrics:
-            scores = self.by_subject(metric)
-            compared = self._compared(reference) if len(scores) else []
-            inferences = {name: self.infer(name, metric, reference) for name in compared}
-            beside = {name: self._beside(name, metric, reference) for name in compared}
-            rows += summary_rows(metric, scores, inferences, reference, beside)
-            rows += self._baseline_rows(metric, scores, reference)
-        order = {name: i for i, name in enumerate([*self.protocols, *self.baselines])}
-        rows.sort(key=lambda row: order[row["protocol"]])
-        table = pd.DataFrame(rows).set_index(["protocol", "metric"])
-        return table.astype({"n_better": "Int64", "n_worse": "Int64"})
+            inferences = self._inferences(metric, reference)
+            rows += self._summary_rows(metric, reference, inferences, families([inferences])[0])
+        return self._sorted_rows(rows).set_index(["protocol", "metric"])
+
+    def by(
+        self,
+        column: str,
+        *,
+        bins: Sequence[float] | None = None,
+        metric: str | None = None,
+        reference: str = "TRTR",
+    ) -> pd.DataFrame:
+        """Summarize each protocol on parts of the windows: by activity, age or label.
+
+        An average can hide that synthetic windows help on some windows only. This is exploratory: a
+        stratum that stands out is a hypothesis to test on other recordings, and subjects who have few
+        windows in a stratum count as much as others.
+
+        Parameters
+        ----------
+        column : str
+            A column that `compare_protocols` kept (`strata`), or "y_true" for the labels.
+        bins : sequence of float, optional
+            Limits between strata of a column of numbers, in ascending order: ``[90, 120]`` makes three
+            strata, up to 90, above 90 up to 120, and above 120. By default each value is a stratum.
+        metric : str, optional
+            The first metric by default. It is computed again from the labels and predictions of the windows.
+        reference : str, default="TRTR"
+            The protocol to compare the others with.
+
+        Returns
+        -------
+        DataFrame
+            Indexed by protocol and by the values of `column` (intervals if there are `bins`). Columns are
+            those of `summary` and ``n_windows``. ``n_subjects`` counts the subjects who have windows in the
+            stratum, and ``p_holm`` is adjusted for all strata and the protocols compared. TRTS, which is
+            tested on other windows, and windows without a value are left out.
+
+        Raises
+        ------
+        ValueError
+            If the windows do not have the column, a column of many different numbers comes without `bins`,
+            the metric was not scored or cannot be computed from labels and predictions (it needs
+            probabilities, or scores rows), or the reference was not compared.
+
+        See Also
+        --------
+        plot_by : Draw it.
+        """
+        metric = self.metrics[0] if metric is None else metric
+        self._of_metric(metric)
+        if reference != "TRTR" or set(self.protocols) <= set(TESTED_ON_SYNTHETIC):
+            self._check_reference(reference)
+        description = self.details.get("scorers", {}).get(metric)
+        values, strata = strata_of(
+            self.predictions, self.baseline_predictions, column, bins, metric, description
+        )
+        parts = [
+            replace(self, scores=stratum.scores, details=self.details | {"naive": stratum.naive})
+            for stratum in strata
+        ]
+        inferences = [part._inferences(metric, reference) for part in parts]
+        rows: list[dict[str, Any]] = []
+        tests = zip(parts, inferences, families(inferences), strict=True)
+        for i, (part, of_part, family) in enumerate(tests):
+            n_windows = strata[i].n_windows.reindex(part.by_subject(metric).index).sum()
+            counted = {column: i, "n_windows": int(n_windows)}
+            rows += [
+                counted | row for row in part._summary_rows(metric, reference, of_part, family)
+            ]
+        table = self._sorted_rows(rows).drop(columns="metric")
+        index = pd.MultiIndex.from_arrays(
+            [table["protocol"], values.take(table[column])], names=["protocol", column]
+        )
+        table = table.drop(columns=["protocol", column]).set_axis(index)
+        return table[["n_subjects", "n_windows", *table.columns.drop(["n_subjects", "n_windows"])]]
 
     def table(self, metric: str | None = None) -> str:
         """Return what is printed of a metric: one line per protocol and baseline.
@@ -308,6 +382,40 @@ class ProtocolComparison:
         metric = self.metrics[0] if metric is None else metric
         return self._display(metric).plot(axes=axes)
 
+    def plot_by(
+        self,
+        column: str,
+        *,
+        bins: Sequence[float] | None = None,
+        metric: str | None = None,
+        reference: str = "TRTR",
+        ax: Any = None,
+    ) -> StrataDisplay:
+        """Draw the differences within parts of the windows: a forest plot, which is exploratory.
+
+        Parameters
+        ----------
+        column, bins, metric, reference
+            As for `by`.
+        ax : Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        StrataDisplay
+
+        Raises
+        ------
+        ValueError
+            As `by` does.
+        ImportError
+            If matplotlib (the extra ``plot``) is not installed.
+        """
+        metric = self.metrics[0] if metric is None else metric
+        summary = self.by(column, bins=bins, metric=metric, reference=reference)
+        display = StrataDisplay(summary, metric, reference, sign=self.readable(metric).sign)
+        return display.plot(ax=ax)
+
     def to_html(
         self,
         path: str | Path,
@@ -354,7 +462,7 @@ class ProtocolComparison:
         Path(path).write_text(page, encoding="utf-8")
 
     def save(self, folder: str | Path) -> None:
-        """Write scores, predictions and details to a folder: two parquet files and a JSON file.
+        """Write scores, predictions and details to a folder: parquet files and a JSON file.
 
         Parameters
         ----------
@@ -369,6 +477,8 @@ class ProtocolComparison:
         folder.mkdir(parents=True, exist_ok=True)
         self.scores.to_parquet(folder / "scores.parquet", index=False)
         self.predictions.to_parquet(folder / "predictions.parquet", index=False)
+        if len(self.baseline_predictions):
+            self.baseline_predictions.to_parquet(folder / _OF_BASELINES, index=False)
         text = json.dumps({"format": _FORMAT, **self.details}, indent=2)
         (folder / "comparison.json").write_text(text, encoding="utf-8")
 
@@ -402,7 +512,9 @@ class ProtocolComparison:
         scores, predictions = (
             pd.read_parquet(folder / f"{name}.parquet") for name in ("scores", "predictions")
         )
-        return cls(scores, predictions, details)
+        path = folder / _OF_BASELINES
+        of_baselines = pd.read_parquet(path) if path.exists() else pd.DataFrame()
+        return cls(scores, predictions, details, of_baselines)
 
     def __repr__(self) -> str:
         n_subjects = self.scores["subject"].nunique()
@@ -430,6 +542,29 @@ class ProtocolComparison:
             raise ValueError(
                 f"reference={reference!r} was not compared: use one of {', '.join(known)}."
             )
+
+    def _inferences(self, metric: str, reference: str) -> dict[str, PairedInference]:
+        """Test each protocol that is compared with a reference, controls included."""
+        compared = self._compared(reference) if len(self.by_subject(metric)) else []
+        return {name: self.infer(name, metric, reference) for name in compared}
+
+    def _summary_rows(
+        self,
+        metric: str,
+        reference: str,
+        inferences: dict[str, PairedInference],
+        family: Family,
+    ) -> list[dict[str, Any]]:
+        scores = self.by_subject(metric)
+        beside = {name: self._beside(name, metric, reference) for name in inferences}
+        rows = summary_rows(metric, scores, inferences, reference, beside, family)
+        return rows + self._baseline_rows(metric, scores, reference)
+
+    def _sorted_rows(self, rows: list[dict[str, Any]]) -> pd.DataFrame:
+        """Return rows of the summary as a table, protocol by protocol."""
+        order = {name: i for i, name in enumerate([*self.protocols, *self.baselines])}
+        table = pd.DataFrame(sorted(rows, key=lambda row: order[row["protocol"]]))
+        return table.astype({"n_better": "Int64", "n_worse": "Int64"})
 
     def _compared(self, reference: str) -> list[str]:
         """Return the protocols that are compared with a reference, controls included."""

@@ -19,12 +19,14 @@ from skaug._fitted import find_fitted
 from skaug._warnings import DataWarning, collected
 from skaug.augmenter import SynthefyAugmenter
 from skaug.cutting import NoWindowsError
-from skaug.evaluation.baselines import FittedBaselines
+from skaug.evaluation.baselines import FittedBaselines, windows_of
 from skaug.evaluation.folds import Samples
 from skaug.evaluation.protocol_variants import Duplicates, SyntheticTestSet, replaced
 from skaug.evaluation.scores import score_subject
+from skaug.evaluation.strata import window_modes
 from skaug.model_selection.scorers import Scorer, scored_windows
 from skaug.predictions import KnownPredictions
+from skaug.windows.container import Windows
 from skaug.windows.provenance import Provenance
 from skaug.windows.subject_overlap import SubjectOverlapWarning
 
@@ -65,6 +67,8 @@ def run_trials(
     n_jobs: int | None = None,
     progress: bool | None = None,
     may_share: bool = False,
+    strata: Sequence[str] = (),
+    label: str = "fits",
 ) -> Outcome:
     """Fit and score the trials, and show progress.
 
@@ -82,6 +86,10 @@ def run_trials(
         Whether to show a progress bar; by default in a terminal only.
     may_share : bool, default=False
         Whether a subject may be in both the training and the test set of a trial.
+    strata : sequence of str, default=()
+        Columns of the context to keep beside the predictions.
+    label : str, default="fits"
+        What the progress bar is called.
 
     Returns
     -------
@@ -102,21 +110,27 @@ def run_trials(
             trial.is_tested_on_synthetic,
             may_share,
             trial.baselines,
+            strata,
         )
         for trial in trials
     )
-    scores, predictions, too_short, sizes = [], [], set(), []
+    scores, predictions, of_baselines, too_short, sizes = [], [], [], set(), []
     messages: dict[str, None] = {}
     bar = None
     try:
         for trial, result in zip(trials, results, strict=True):
             # Not before the first result: an error in the first fit then starts on a line of its own.
             bar = bar or tqdm(
-                total=len(trials), disable=None if progress is None else not progress, unit="fit"
+                desc=label,
+                total=len(trials),
+                disable=None if progress is None else not progress,
+                unit="fit",
             )
             bar.update()
             scores += [trial.labels | row for row in result.scores]
             predictions += [part.assign(**trial.labels) for part in result.predictions]
+            known = {name: value for name, value in trial.labels.items() if name != "protocol"}
+            of_baselines += [part.assign(**known) for part in result.of_baselines]
             too_short |= result.too_short
             messages |= dict.fromkeys(result.warnings)
             sizes.append((result.n_features, result.n_trained))
@@ -132,12 +146,12 @@ def run_trials(
         )
     if not predictions:
         raise ValueError("There are no windows to test on in any fold: check window_size and cv.")
-    table = pd.concat(predictions, ignore_index=True)
     first = [*trials[0].labels]
     crowded = [(k, n) for k, n in sizes if k > n]
     return Outcome(
         pd.DataFrame(scores),
-        table[[*first, *table.columns.drop(first)]],
+        _joined(predictions, first),
+        _joined(of_baselines, first) if of_baselines else pd.DataFrame(),
         crowded[0] if crowded else None,
         list(messages),
     )
@@ -152,6 +166,8 @@ class Outcome(NamedTuple):
         One row per trial, subject and metric.
     predictions : DataFrame
         One row per trial and window.
+    of_baselines : DataFrame
+        The same of the baselines.
     crowded : (int, int) or None
         The numbers of features and of training windows of the first model that has more features than
         training windows. Trees, which do not suffer from that, do not count.
@@ -161,6 +177,7 @@ class Outcome(NamedTuple):
 
     scores: pd.DataFrame
     predictions: pd.DataFrame
+    of_baselines: pd.DataFrame
     crowded: tuple[int, int] | None
     warnings: list[str]
 
@@ -169,6 +186,7 @@ class Outcome(NamedTuple):
 class _Result:
     scores: list[dict[str, Any]]
     predictions: list[pd.DataFrame]
+    of_baselines: list[pd.DataFrame]
     too_short: set[str]
     n_features: int
     n_trained: int
@@ -183,6 +201,7 @@ def _run(
     is_tested_on_synthetic: bool,
     may_share: bool,
     baselines: Mapping[str, Any] | None,
+    strata: Sequence[str],
 ) -> _Result:
     with collected() as messages:
         if may_share:
@@ -195,17 +214,17 @@ def _run(
         augmenter = _fitted_augmenter(fitted)
         trained = _counts(augmenter) | _times(augmenter, seconds)
         n_trained = trained["n_real"] + trained["n_synthetic"]
-        result = _Result([], [], set(), _n_features(fitted), int(n_trained), messages)
+        result = _Result([], [], [], set(), _n_features(fitted), int(n_trained), messages)
         others = None if baselines is None else FittedBaselines(fitted, train, baselines)
         for subject, X, y in tests:
             try:
-                predicted, truth = _predict(fitted, augmenter, X, y, is_tested_on_synthetic)
+                predicted, truth, tested = _predict(fitted, augmenter, X, y, is_tested_on_synthetic)
             except NoWindowsError:
                 result.too_short.add(subject)
                 continue
             for metric, scorer in scorers.items():
                 try:
-                    score = score_subject(scorer, predicted, truth, y)
+                    score = score_subject(scorer, predicted, truth.y, y)
                 except ValueError as error:
                     raise ValueError(f"{metric} of subject {subject!r} failed: {error}") from error
                 result.scores.append(
@@ -214,7 +233,16 @@ def _run(
             if others is not None:
                 real = truth if not is_tested_on_synthetic else scored_windows(fitted, X, y)
                 result.scores.extend(others.scores(scorers, subject, X, y, real))
-            result.predictions.append(_prediction_table(subject, truth, predicted.predict(X)))
+                kept = window_modes(windows_of(fitted, X, y), strata) if strata else None
+                result.of_baselines.extend(
+                    _prediction_table(subject, real, values, kept).assign(protocol=name)
+                    for name, values in others.predictions(X, y, real)
+                )
+            if strata:
+                kept = window_modes(windows_of(fitted, X, y) if tested is None else tested, strata)
+            result.predictions.append(
+                _prediction_table(subject, truth, predicted.predict(X), kept if strata else None)
+            )
     return result
 
 
@@ -263,19 +291,28 @@ def _times(augmenter: SynthefyAugmenter, seconds: float) -> dict[str, float]:
 
 def _predict(
     fitted: Any, augmenter: SynthefyAugmenter, X: Any, y: Any, is_tested_on_synthetic: bool
-) -> tuple[KnownPredictions, Provenance]:
-    """Predict the windows of a subject, and return their labels and provenance beside."""
+) -> tuple[KnownPredictions, Provenance, Windows | None]:
+    """Predict the windows of a subject; return their provenance, and the windows if they are synthetic."""
     if not is_tested_on_synthetic:
         predicted = KnownPredictions(fitted, X)
         predicted.predict(X)
-        return predicted, scored_windows(fitted, X, y)
+        return predicted, scored_windows(fitted, X, y), None
     test_set = SyntheticTestSet(augmenter, y)
     predicted = KnownPredictions(replaced(fitted, augmenter, test_set), X)
     predicted.predict(X)
-    return predicted, test_set.synthetic_windows_.provenance
+    synthetic = test_set.synthetic_windows_
+    return predicted, synthetic.provenance, synthetic
 
 
-def _prediction_table(subject: str, truth: Provenance, predicted: NDArray) -> pd.DataFrame:
+def _joined(parts: list[pd.DataFrame], first: list[str]) -> pd.DataFrame:
+    """Join tables, with some columns at the front."""
+    table = pd.concat(parts, ignore_index=True)
+    return table[[*first, *table.columns.drop(first)]]
+
+
+def _prediction_table(
+    subject: str, truth: Provenance, predicted: NDArray, kept: pd.DataFrame | None
+) -> pd.DataFrame:
     table = pd.DataFrame(
         {"subject": subject, "first_row": truth.first_row, "is_synthetic": truth.is_synthetic}
     )
@@ -285,4 +322,4 @@ def _prediction_table(subject: str, truth: Provenance, predicted: NDArray) -> pd
             table[name] = columns
         else:
             table[[f"{name}_{i}" for i in range(columns.shape[1])]] = columns
-    return table
+    return table if kept is None else pd.concat([table, kept], axis=1)

@@ -223,7 +223,9 @@ def learning_curve(
         trials = list(_by_ratio(estimator, path, ratios, folds))
     else:
         trials = list(_by_subjects(estimator, path, n_subjects, folds, samples, random_state))
-    outcome = run_trials(trials, samples, scorers, n_jobs=n_jobs, progress=progress)
+    outcome = run_trials(
+        trials, samples, scorers, n_jobs=n_jobs, progress=progress, label="learning curve"
+    )
     messages = without_repeats([*messages, *outcome.warnings])
     for message in messages:
         warn(message)

@@ -28,7 +28,8 @@ from skaug.evaluation.protocol_variants import (
     augmenter_path,
     under_protocol,
 )
-from skaug.evaluation.scores import Scoring, named_scorers
+from skaug.evaluation.scores import Scoring, described_scorer, named_scorers
+from skaug.evaluation.strata import check_strata
 from skaug.model_selection.scorers import RowScorer, scorer_sign
 from skaug.windows.container import Windows
 
@@ -43,6 +44,7 @@ def compare_protocols(
     groups: ArrayLike | None = None,
     scoring: Scoring | None = None,
     baselines: Mapping[str, Any] | None = None,
+    strata: Sequence[str] = (),
     n_repeats: int = 1,
     n_jobs: int | None = None,
     random_state: int = 0,
@@ -92,6 +94,9 @@ def compare_protocols(
         Further baselines beside the naive one, by name: estimators that are fitted on the real training
         windows (`Windows`) of each fold and predict one value per window. "Helped" is said only of a
         protocol that beats all baselines.
+    strata : sequence of str, default=()
+        Context columns of the windows, such as "activity", to keep in `predictions`: the most frequent value
+        of the rows of each window. `ProtocolComparison.by` compares the protocols within each value.
     n_repeats : int, default=1
         Number of repeats on the same folds, each with further draws of the synthetic windows. (An
         `AgentArchive` has no further draws and returns the same windows again.)
@@ -116,8 +121,9 @@ def compare_protocols(
     Raises
     ------
     ValueError
-        If the estimator does not contain exactly one augmenter, a protocol or metric is unknown, a
-        baseline adds synthetic windows, or a subject is in both the training and the test set of a fold.
+        If the estimator does not contain exactly one augmenter, a protocol or metric is unknown, the
+        windows do not have a column of `strata`, a baseline adds synthetic windows, or a subject is in both
+        the training and the test set of a fold.
 
     Warns
     -----
@@ -165,6 +171,7 @@ def compare_protocols(
     _check_synthetic_tests(protocols, scorers, augmenter.n_synthetic)
     with collected() as messages:
         samples = Samples.of(estimator, X, y, groups)
+    strata = check_strata(strata, samples.X)
     folds = samples.folds(cv, may_share=allow_shared_subjects)
     beside = "TRTR" if "TRTR" in protocols else protocols[0]
     trials = [
@@ -182,13 +189,15 @@ def compare_protocols(
     ]
     synthesizer = augmenter.synthesizer
     stored_before = n_stored(synthesizer)
-    scores, predictions, crowded, of_fits = run_trials(
+    scores, predictions, of_baselines, crowded, of_fits = run_trials(
         trials,
         samples,
         scorers,
         n_jobs=n_jobs,
         progress=progress,
         may_share=allow_shared_subjects,
+        strata=strata,
+        label="protocols",
     )
     messages = without_repeats([*messages, *of_fits])
     if crowded is not None:
@@ -220,6 +229,8 @@ def compare_protocols(
         "rope": _plain_rope(rope),
         "naive": naive,
         "signs": {name: scorer_sign(scorer) for name, scorer in scorers.items()},
+        "scorers": {name: described_scorer(scorer) for name, scorer in scorers.items()},
+        "strata": strata,
         "warnings": messages,
         "synthesizer": "SurrogateSynthesizer()" if synthesizer is None else repr(synthesizer),
         "windows_requested": int(fits["n_synthetic"].sum() + predictions["is_synthetic"].sum()),
@@ -227,7 +238,9 @@ def compare_protocols(
         "versions": versions(),
     }
     order = {name: i for i, name in enumerate([*protocols, NAIVE, *baselines])}
-    return ProtocolComparison(_sorted(scores, order), _sorted(predictions, order), details)
+    return ProtocolComparison(
+        _sorted(scores, order), _sorted(predictions, order), details, of_baselines
+    )
 
 
 def _check_parameters(

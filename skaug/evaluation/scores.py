@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import sklearn.metrics
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.metrics import brier_score_loss, log_loss, make_scorer
+from sklearn.metrics import brier_score_loss, get_scorer_names, log_loss, make_scorer
 
-from skaug.model_selection.scorers import RowScorer, Scorer, as_scorer
+from skaug.model_selection.scorers import RowScorer, Scorer, as_scorer, scorer_sign
 from skaug.predictions import KnownPredictions
-from skaug.windows.provenance import Provenance
 
 Scoring = str | Callable | Sequence[str] | Mapping[str, Any]
 
@@ -75,7 +75,78 @@ def _metric_name(metric: Any) -> str:
     return str(getattr(function, "__name__", function))
 
 
-def score_subject(scorer: Scorer, predicted: KnownPredictions, truth: Provenance, y: Any) -> float:
+def described_scorer(scorer: Scorer) -> dict[str, Any] | str:
+    """Describe a scorer so that `restored_scorer` finds it again.
+
+    Parameters
+    ----------
+    scorer : scorer
+        As returned by `named_scorers`.
+
+    Returns
+    -------
+    dict or str
+        The function of scikit-learn, the sign and further arguments, all of them plain values for JSON; or
+        why scores cannot be computed from labels and predictions alone.
+    """
+    if isinstance(scorer, RowScorer):
+        return "it scores rows, not windows"
+    function = getattr(scorer, "_score_func", None)
+    if function is None:
+        return "it is a function of the estimator"
+    if getattr(scorer, "_response_method", "predict") != "predict":
+        return "it needs probabilities or decision values"
+    name, arguments = function.__name__, dict(getattr(scorer, "_kwargs", {}))
+    if getattr(sklearn.metrics, name, None) is not function or not _is_plain(arguments):
+        return "it is not a function of scikit-learn with plain arguments"
+    return {"function": name, "sign": scorer_sign(scorer), "arguments": arguments}
+
+
+def restored_scorer(metric: str, description: dict[str, Any] | str | None) -> Scorer:
+    """Return a scorer for labels and predictions.
+
+    Parameters
+    ----------
+    metric : str
+        The name of the metric.
+    description : dict, str or None
+        As returned by `described_scorer`. If it is None, `metric` must be a name that scikit-learn knows.
+
+    Returns
+    -------
+    scorer
+
+    Raises
+    ------
+    ValueError
+        If the metric cannot be computed from labels and predictions.
+    """
+    if description is None:
+        is_known = metric in get_scorer_names()
+        description = (
+            described_scorer(as_scorer(metric)) if is_known else "scikit-learn does not know it"
+        )
+    if isinstance(description, str):
+        raise ValueError(
+            f"metric={metric!r} cannot be computed from the labels and predictions of windows, because "
+            f"{description}: choose another metric that was scored."
+        )
+    return make_scorer(
+        getattr(sklearn.metrics, description["function"]),
+        greater_is_better=description["sign"] > 0,
+        **description["arguments"],
+    )
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(part) for key, part in value.items())
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return value is None or type(value) in (bool, int, float, str)
+
+
+def score_subject(scorer: Scorer, predicted: KnownPredictions, labels: Any, y: Any) -> float:
     """Score the predictions for a subject.
 
     Parameters
@@ -84,7 +155,7 @@ def score_subject(scorer: Scorer, predicted: KnownPredictions, truth: Provenance
         As returned by `named_scorers`.
     predicted : KnownPredictions
         The predictions.
-    truth : Provenance
+    labels : array-like
         The labels of the windows that were predicted.
     y : array-like or None
         The labels that were passed for the samples of the subject, for scores of rows.
@@ -99,7 +170,7 @@ def score_subject(scorer: Scorer, predicted: KnownPredictions, truth: Provenance
     ValueError
         If the scorer fails for another reason.
     """
-    labels = y if isinstance(scorer, RowScorer) else truth.y
+    truth = y if isinstance(scorer, RowScorer) else labels
     if is_classifier(predicted.estimator) and hasattr(predicted.estimator, "classes_"):
         scorer = _with_all_classes(scorer, predicted.classes_)
     with warnings.catch_warnings():
@@ -109,9 +180,9 @@ def score_subject(scorer: Scorer, predicted: KnownPredictions, truth: Provenance
         warnings.filterwarnings("ignore", "A single label was found in", UserWarning)
         warnings.filterwarnings("ignore", "y_pred contains classes not in y_true", UserWarning)
         try:
-            return float(scorer(predicted, predicted.X, labels))
+            return float(scorer(predicted, predicted.X, truth))
         except ValueError:
-            if is_classifier(predicted.estimator) and _lacks_classes(predicted, truth):
+            if is_classifier(predicted.estimator) and _lacks_classes(predicted, labels):
                 return np.nan
             raise
 
@@ -128,8 +199,8 @@ def _with_all_classes(scorer: Scorer, classes: NDArray) -> Scorer:
     return make_scorer(function, greater_is_better=False, response_method="predict_proba", **known)
 
 
-def _lacks_classes(predicted: KnownPredictions, truth: Provenance) -> bool:
-    y = np.asarray(truth.y)
+def _lacks_classes(predicted: KnownPredictions, labels: Any) -> bool:
+    y = np.asarray(labels)
     return y.ndim == 1 and len(np.unique(y)) < len(predicted.classes_)
 
 

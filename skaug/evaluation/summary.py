@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,12 +20,55 @@ _COLUMNS = [
 ]
 
 
+class Family(NamedTuple):
+    """The tests among which one is significant only after Holm's adjustment.
+
+    Attributes
+    ----------
+    adjusted : dict of str to float
+        The adjusted p-value of each protocol that is judged.
+    n_tests : int
+        Number of tests in the family, of other strata included.
+    """
+
+    adjusted: dict[str, float]
+    n_tests: int
+
+
+def families(parts: Sequence[Mapping[str, PairedInference]]) -> list[Family]:
+    """Adjust the p-values of the protocols that are judged, in all strata together.
+
+    Parameters
+    ----------
+    parts : sequence of dict of str to PairedInference
+        The inferences of each stratum, by protocol. Controls are not in the family.
+
+    Returns
+    -------
+    list of Family
+        One per stratum.
+    """
+    tests = [
+        (i, name, part.p_value)
+        for i, inferences in enumerate(parts)
+        for name, part in inferences.items()
+        if name not in CONTROLS
+    ]
+    adjusted = holm([p_value for _, _, p_value in tests])
+    n_tests = sum(not np.isnan(p_value) for _, _, p_value in tests)
+    found = [Family({}, n_tests) for _ in parts]
+    for (i, name, _), p_value in zip(tests, adjusted, strict=True):
+        found[i].adjusted[name] = float(p_value)
+    return found
+
+
 def summary_rows(
     metric: str,
     scores: pd.DataFrame,
     inferences: Mapping[str, PairedInference],
     reference: str,
     baselines: Mapping[str, Sequence[Baseline]],
+    family: Family,
 ) -> list[dict[str, Any]]:
     """Return one row per protocol.
 
@@ -41,16 +84,16 @@ def summary_rows(
         The protocol that the differences are from.
     baselines : dict of str to sequence of Baseline
         The baselines beside each protocol that is judged.
+    family : Family
+        The tests that p-values are adjusted for.
 
     Returns
     -------
     list of dict
         NaN where a column does not apply to a protocol.
     """
-    family = {name: part.p_value for name, part in inferences.items() if name not in CONTROLS}
-    adjusted = dict(zip(family, holm(list(family.values())), strict=True))
-    # With this many protocols even the most extreme outcome could be chance.
-    is_hopeless = 2 / 2.0 ** len(scores) * len(family) >= ALPHA
+    # With this many tests even the most extreme outcome could be chance.
+    is_hopeless = 2 / 2.0 ** len(scores) * family.n_tests >= ALPHA
     rows = []
     for protocol in scores:
         row: dict[str, Any] = {
@@ -61,7 +104,7 @@ def summary_rows(
             "sd": scores[protocol].std(ddof=1),
         }
         if protocol in inferences:
-            row |= _difference(inferences[protocol], adjusted.get(protocol, np.nan))
+            row |= _difference(inferences[protocol], family.adjusted.get(protocol, np.nan))
             row["verdict"] = with_baselines(row["verdict"], baselines.get(protocol, ()), reference)
             if protocol in CONTROLS:
                 row["verdict"] = "control"

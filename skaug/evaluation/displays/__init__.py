@@ -2,6 +2,12 @@
 
 from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
 from skaug.evaluation.displays.learning_curve import LearningCurveDisplay
+from skaug.evaluation.displays.strata import StrataDisplay
 from skaug.evaluation.displays.windows import SyntheticWindowsDisplay
 
-__all__ = ["LearningCurveDisplay", "ProtocolComparisonDisplay", "SyntheticWindowsDisplay"]
+__all__ = [
+    "LearningCurveDisplay",
+    "ProtocolComparisonDisplay",
+    "StrataDisplay",
+    "SyntheticWindowsDisplay",
+]
