@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
 import re
 import signal
@@ -16,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import RidgeCV
 from sklearn.preprocessing import StandardScaler
 
 import skaug
@@ -30,8 +31,10 @@ from skaug import (
 from skaug.cli import main
 from skaug.cli.columns import without_labels
 from skaug.cli.messages import plain_line
+from skaug.cli.models import LogPowerBands
 from skaug.cli.option_types import n_jobs
 from skaug.evaluation import compare_protocols
+from skaug.model_selection import SubjectKFold
 
 COLUMNS = ["BVP", "ECG", "subject", "heart_rate", "Gender"]
 CUT = ["--window-size", "256", "--stride", "128"]
@@ -241,18 +244,19 @@ def test_compare_prints_and_writes_the_scores_of_python(
                 "--high",
                 "4",
             ),
-            *("--protocol", "TRTR", "--protocol", "TRSTR", "--n-synthetic", "0.5"),
+            *("--protocol", "TRTR", "--protocol", "TRSTR", "--ratio", "0.5"),
             *("--output", str(scores)),
         ]
     )
     assert code == 0
     windower = SubjectWindower(256, 128, features=["BVP", "ECG"], target="heart_rate")
+    squared_error = "neg_mean_squared_error"
     expected = compare_protocols(
         make_pipeline(
             SynthefyAugmenter(ratio=0.5),
             WindowSpectrum(0.5, 4, 32),
             StandardScaler(),
-            Ridge(),
+            RidgeCV(np.logspace(-2, 6, 17), cv=SubjectKFold(5), scoring=squared_error),
         ),
         windower.fit_transform(recordings),
         progress=False,
@@ -267,7 +271,8 @@ def test_compare_prints_and_writes_the_scores_of_python(
     shown = [-both["difference"], -both["ci_high"], -both["ci_low"]]
     assert rows["TRSTR"][4:7] == pytest.approx(shown, abs=0.006)
     assert rows["TRSTR"][-1] == pytest.approx(both["p_holm"], abs=0.0006)
-    assert f"{both['n_better']} of 6" in out
+    assert f"better {both['n_better']}, worse {both['n_worse']}" in out
+    assert out.count("\nnaive ") == 1
     assert out.rstrip().splitlines()[-2] == expected.verdict()
 
 
@@ -369,6 +374,72 @@ def test_every_representation_goes_with_every_model(
         main(["compare", str(table), "--feature", "BVP", "--target", "heart_rate", *options]) == 0
     )
     assert "TRTR" in rows_of(capsys.readouterr().out)
+
+
+def test_a_spectrum_has_at_most_64_bands_of_mean_power(windows: Windows) -> None:
+    spectrum = WindowSpectrum(0.5, 16, sampling_rate=32)
+    bands = LogPowerBands(0.5, 16, sampling_rate=32)
+    power = np.exp(spectrum.fit_transform(windows).to_numpy()).reshape(len(windows), 2, -1)
+    found = bands.fit_transform(windows).to_numpy().reshape(len(windows), 2, -1)
+    assert (power.shape[2], found.shape[2]) == (125, 64)
+    edges = np.arange(65) * 125 // 64
+    for i, (first, end) in enumerate(itertools.pairwise(edges)):
+        assert_allclose(found[:, :, i], np.log(power[:, :, first:end].mean(axis=2)), rtol=1e-5)
+    names = spectrum.get_feature_names_out().reshape(2, -1)[:, edges[:-1]]
+    assert bands.get_feature_names_out().tolist() == names.ravel().tolist()
+    narrow = [kind(0.5, 4, 32).fit_transform(windows) for kind in (WindowSpectrum, LogPowerBands)]
+    assert_allclose(narrow[1].to_numpy(), narrow[0].to_numpy(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["text", "bool", "category"])
+def test_classes_are_classified_and_scored_by_accuracy(
+    tmp_path: Path, recordings: pd.DataFrame, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    is_fast = recordings["heart_rate"] > recordings["heart_rate"].median()
+    names = is_fast.map({True: "fast", False: "slow"})
+    level = {"text": names, "bool": is_fast, "category": names.astype("category")}[kind]
+    path, scores = tmp_path / "table.parquet", tmp_path / "scores.csv"
+    recordings[COLUMNS].drop(columns="heart_rate").assign(level=level).to_parquet(path)
+    wanted = ["compare", str(path), "--feature", "BVP", "--target", "level", *CUT]
+    assert main([*wanted, "--protocol", "TRTR", "--output", str(scores)]) == 0
+    out = capsys.readouterr().out
+    assert "\naccuracy of level" in out
+    assert "\nbalanced accuracy of level" in out
+    assert {"accuracy", "balanced accuracy"} < set(pd.read_csv(scores))
+    assert main([*wanted, "--protocol", "TRTR", "--metric", "neg_log_loss"]) == 0
+    assert "\nlog loss of level" in capsys.readouterr().out
+    assert main([*wanted, "--target-agg", "mean"]) == 2
+    assert "--target-agg mode" in capsys.readouterr().err
+    assert main([*wanted, "--model", "ridge"]) == 2
+    assert "use --model logistic or extra-trees or neighbors" in capsys.readouterr().err
+
+
+def test_controls_stand_beside_the_protocols(
+    table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--feature", "BVP", "--target", "heart_rate", *CUT, "--protocol", "TRTR"]
+    assert main(["compare", str(table), *options, "--protocol", "TRSTR", "--control"]) == 0
+    out = capsys.readouterr().out
+    assert list(rows_of(out)) == ["TRTR", "TRSTR", "TRRTR", "TRPTR"]
+    assert "of controls, unadjusted" in out
+
+
+def test_one_training_subject_is_enough_for_a_ridge(
+    tmp_path: Path, recordings: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "two.parquet"
+    recordings[recordings["subject"].isin(["S1", "S2"])][COLUMNS].to_parquet(path)
+    options = ["--feature", "BVP", "--target", "heart_rate", *CUT, "--low", "0.01", "--high", "0.1"]
+    assert main(["compare", str(path), *options, "--protocol", "TRTR"]) == 0
+    assert "naive" in capsys.readouterr().out
+
+
+def test_a_metric_is_named_as_scikit_learn_names_it(
+    table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["compare", str(table), "--target", "heart_rate", "--metric", "mean_absolute_error"])
+    assert "did you mean neg_mean_absolute_error" in capsys.readouterr().err
 
 
 def test_help_names_every_option() -> None:

@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from threadpoolctl import threadpool_limits
+
 import skaug
 from skaug.cli import compare, demo, serve, windows
 from skaug.cli.messages import one_line, plain_line, printable
@@ -36,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
-            options.run(options)
+            # The matrices of these models are small: threads would wait for each other most of the time.
+            with threadpool_limits(1, user_api="blas"):
+                options.run(options)
         except _USER_ERRORS as error:
             print(f"skaug: error: {plain_line(error)}", file=sys.stderr)
             return 2

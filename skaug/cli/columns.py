@@ -150,7 +150,7 @@ def _in_words(left_out: Mapping[str, str]) -> str:
 
 
 def _correlations(windows: Windows) -> np.ndarray:
-    """Return the correlation of the mean of each channel in a window with the label."""
+    """Return the correlation of each channel's mean in a window with the label, or with a class."""
     none = np.zeros(len(windows.feature_names))
     if len(windows) < _FEWEST_WINDOWS:
         return none
@@ -161,8 +161,18 @@ def _correlations(windows: Windows) -> np.ndarray:
             for i in range(0, len(windows), n_at_once)
         ]
     )
-    labels = np.asarray(windows.y, dtype=np.float64)
+    labels = _as_numbers(np.asarray(windows.y))
     varies = means.std(axis=0) > 1e-9 * np.abs(means).max(axis=0)  # NaN does not
-    means, labels = means - means.mean(axis=0), labels - labels.mean()
-    scale = np.sqrt((means**2).sum(axis=0) * (labels**2).sum())
-    return np.divide(labels @ means, scale, out=none, where=varies & (scale > 0))
+    means, labels = means - means.mean(axis=0), labels - labels.mean(axis=0)
+    scale = np.sqrt((means**2).sum(axis=0) * (labels**2).sum(axis=0)[:, None])
+    out = np.zeros(scale.shape)
+    found = np.divide(labels.T @ means, scale, out=out, where=varies & (scale > 0))
+    return found[np.abs(found).argmax(axis=0), np.arange(found.shape[1])]
+
+
+def _as_numbers(labels: np.ndarray) -> np.ndarray:
+    """Return numbers as one column, and classes as one column per class: 1 where a window is of it."""
+    if labels.dtype.kind in "iuf":
+        return labels.astype(np.float64)[:, None]
+    codes, classes = pd.factorize(labels)
+    return (codes[:, None] == np.arange(max(1, len(classes)))).astype(np.float64)

@@ -8,19 +8,21 @@ from typing import Any
 
 import pandas as pd
 
-from skaug import WindowFlattener, Windows, WindowSpectrum, WindowStatistics
+from skaug import SubjectWindower, WindowFlattener, Windows, WindowStatistics
 from skaug.cli.columns import choose_columns, without_labels
 from skaug.cli.comparisons import DEFAULT_PROTOCOLS, print_comparison, print_windows
 from skaug.cli.cutting import add_cutting, windower_of
 from skaug.cli.messages import say
-from skaug.cli.models import REGRESSORS, pipeline_of
-from skaug.cli.option_types import n_jobs, number, number_of_windows, whole_number
+from skaug.cli.models import MODELS, REGRESSORS, LogPowerBands, model_of, pipeline_of
+from skaug.cli.option_types import metric_name, n_jobs, number, number_of_windows, whole_number
 from skaug.cli.outputs import check_output, write_csv
 from skaug.cli.pages import add_report, check_report, write_report
 from skaug.cli.tables import read_table
 from skaug.evaluation import ProtocolComparison, compare_protocols
-from skaug.evaluation.protocol_variants import PROTOCOLS
+from skaug.evaluation.protocol_variants import CONTROLS, PROTOCOLS
 from skaug.synthesis import SurrogateSynthesizer
+from skaug.tables.aggregation import AGGREGATIONS
+from skaug.tables.columns import is_text
 from skaug.windower import ALIGNMENTS
 
 REPRESENTATIONS = ("spectrum", "statistics", "flatten")
@@ -47,13 +49,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="where windows begin: with the first row of each recording (subject), or on a grid over "
         "all rows (table) (default: subject)",
     )
+    windows.add_argument(
+        "--target-agg",
+        choices=AGGREGATIONS,
+        help="how the target of a window follows from that of its rows (default: mean of numbers, mode of "
+        "text, booleans and categories)",
+    )
     model = parser.add_argument_group("the model")
     model.add_argument(
         "--representation",
         choices=REPRESENTATIONS,
         default="spectrum",
-        help="features of a window: log power spectrum, statistics of each channel, or all its samples "
-        "(default: spectrum)",
+        help="features of a window, each standardized: log power in at most 64 bands per channel, "
+        "statistics of each channel, or all its samples (default: spectrum)",
     )
     model.add_argument(
         "--sampling-rate",
@@ -76,9 +84,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     model.add_argument(
         "--model",
-        choices=tuple(REGRESSORS),
-        default="ridge",
-        help="regressor on the features (default: ridge)",
+        choices=MODELS,
+        help="model on the features (default: ridge, which chooses its regularization by inner folds of "
+        "subjects, for numbers; logistic for classes)",
     )
     comparison = parser.add_argument_group("the comparison")
     comparison.add_argument(
@@ -86,7 +94,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         choices=tuple(PROTOCOLS),
         help=f"a protocol to compare; repeat for more (default: {', '.join(DEFAULT_PROTOCOLS)}). TRTS "
-        "is tested on synthetic windows; TRRTR adds repeated real windows in place of synthetic ones",
+        "is tested on synthetic windows; for TRRTR and TRPTR see --control",
+    )
+    comparison.add_argument(
+        "--control",
+        action="store_true",
+        help="also run both controls: TRRTR adds repeated real windows in place of synthetic ones, TRPTR "
+        "synthetic windows with permuted labels",
+    )
+    comparison.add_argument(
+        "--metric",
+        type=metric_name,
+        metavar="NAME",
+        help="scikit-learn's name of the score (default: neg_mean_absolute_error for numbers; accuracy, "
+        "with balanced_accuracy beside it, for classes)",
     )
     amount = comparison.add_mutually_exclusive_group()
     amount.add_argument(
@@ -111,7 +132,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--rope",
         type=number(above=0),
         metavar="WIDTH",
-        help="differences of the MAE up to this size do not matter in practice",
+        help="differences of the score up to this size do not matter in practice",
     )
     comparison.add_argument(
         "--seed",
@@ -137,17 +158,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
-    protocols = options.protocol or DEFAULT_PROTOCOLS
+    protocols = [*(options.protocol or DEFAULT_PROTOCOLS), *(CONTROLS if options.control else ())]
     _check_missing(options, protocols)
     check_output(options.output, options.table)
     check_report(options.report, options.table)
     recordings = read_table(options.table)
     windows = _cut(recordings, options)
     print_windows(windows)
+    has_classes = _has_classes(recordings, options)
+    n_training_subjects = len(set(windows.groups)) - 1  # type: ignore[arg-type]
     pipeline = pipeline_of(
         SurrogateSynthesizer(random_state=options.seed),
         _representation(options),
-        options.model,
+        model_of(options.model, n_training_subjects, classes=has_classes),
         ratio=options.ratio,
         n_synthetic=options.n_synthetic,
         seed=options.seed,
@@ -156,9 +179,10 @@ def run(options: argparse.Namespace) -> None:
         pipeline,
         windows,
         protocols=protocols,
+        scoring=options.metric,
         n_repeats=options.repeats,
         n_jobs=options.jobs,
-        rope=options.rope,
+        rope=_rope(options, has_classes=has_classes),
         progress=True,
     )
     print_comparison(comparison, options.target)
@@ -192,32 +216,73 @@ def _cut(recordings: pd.DataFrame, options: argparse.Namespace) -> Windows:
     has_default_channels = options.feature is None
     choose_columns(options, recordings)
     _check_target(recordings, options.target)
-    windows = windower_of(options, alignment=options.alignment).fit_transform(recordings)
+    if _has_classes(recordings, options) and recordings[options.target].nunique() < 2:
+        raise ValueError(
+            f"The target {options.target!r} holds a single class: choose another column with --target."
+        )
+    if options.target_agg is None:
+        options.target_agg = "mode" if _has_classes(recordings, options) else "mean"
+    windows = _windower_of(options).fit_transform(recordings)
     if has_default_channels:
         channels = without_labels(options.feature, windows, options.target)
         if channels != options.feature:
             options.feature = channels
-            return windower_of(options, alignment=options.alignment).fit_transform(recordings)
+            return _windower_of(options).fit_transform(recordings)
     return windows
 
 
+def _windower_of(options: argparse.Namespace) -> SubjectWindower:
+    return windower_of(options, alignment=options.alignment, target_agg=options.target_agg)
+
+
 def _check_target(recordings: pd.DataFrame, target: str) -> None:
-    if target in recordings and not pd.api.types.is_numeric_dtype(recordings[target]):
+    if target in recordings and _holds_times(recordings[target]):
         raise ValueError(
-            f"The target {target!r} does not hold numbers: choose another column with --target, or turn "
-            "it into numbers in the table."
+            f"The target {target!r} holds dates or times, not numbers or classes: choose another column "
+            "with --target, or turn it into numbers in the table."
         )
+
+
+def _holds_times(column: pd.Series) -> bool:
+    return pd.api.types.is_datetime64_any_dtype(column.dtype) or column.dtype.kind == "m"
+
+
+def _has_classes(recordings: pd.DataFrame, options: argparse.Namespace) -> bool:
+    """Whether the target holds text, booleans or categories, or numbers that a classifier predicts."""
+    if options.target not in recordings:
+        return False
+    if options.model is not None and options.model not in REGRESSORS:
+        return True
+    column = recordings[options.target]
+    return bool(
+        is_text(column)
+        or isinstance(column.dtype, pd.CategoricalDtype)
+        or pd.api.types.is_bool_dtype(column.dtype)
+    )
+
+
+def _rope(options: argparse.Namespace, *, has_classes: bool) -> dict[str, float] | None:
+    if options.rope is None:
+        return None
+    default = "accuracy" if has_classes else "neg_mean_absolute_error"
+    return {options.metric or default: options.rope}
 
 
 def _representation(options: argparse.Namespace) -> Any:
     if options.representation == "spectrum":
-        return WindowSpectrum(options.low, options.high, options.sampling_rate)
+        return LogPowerBands(options.low, options.high, options.sampling_rate)
     return WindowStatistics() if options.representation == "statistics" else WindowFlattener()
 
 
 def _write_scores(comparison: ProtocolComparison, path: Path) -> None:
-    metric = comparison.readable(comparison.metrics[0])
-    scores = comparison.scores.drop(columns="metric").rename(columns={"score": metric.label})
-    scores[metric.label] = metric.shown(scores[metric.label])
-    write_csv(scores, path)
+    keys = ["protocol", "repeat", "fold", "subject"]
+    first, *others = comparison.metrics
+    scores = comparison.scores
+    table = scores.drop_duplicates(keys).drop(columns=["metric", "score"])
+    for i, name in enumerate([first, *others]):
+        metric = comparison.readable(name)
+        of_metric = scores[scores["metric"] == name].set_index(keys)["score"].rename(metric.label)
+        values = metric.shown(table[keys].join(of_metric, on=keys)[metric.label])
+        table.insert(len(keys) + i, metric.label, values)
+    write_csv(table, path)
     say(f"The score of each subject in each fold is in {path}.")

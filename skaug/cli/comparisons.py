@@ -20,9 +20,9 @@ def print_windows(windows: Windows) -> None:
 
 def print_comparison(comparison: ProtocolComparison, target: str) -> None:
     """Print the score of each protocol, the differences and the verdict."""
-    metric = comparison.readable(comparison.metrics[0])
-    n_subjects = len(comparison.by_subject())
-    say(f"\n{metric.label} of {target}, mean ± sd over {n_subjects} left-out subjects:\n")
-    say(comparison.table())
+    for name in comparison.metrics:
+        label, n_subjects = comparison.readable(name).label, len(comparison.by_subject(name))
+        say(f"\n{label} of {target}, mean ± sd over {n_subjects} left-out subjects:\n")
+        say(comparison.table(name))
     if "TRTR" in comparison.protocols and len(comparison.protocols) > 1:
         say(comparison.verdict())

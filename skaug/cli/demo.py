@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from skaug import SubjectWindower, WindowSpectrum
 from skaug.cli.comparisons import DEFAULT_PROTOCOLS, print_comparison, print_windows
 from skaug.cli.messages import say
-from skaug.cli.models import pipeline_of
+from skaug.cli.models import model_of, pipeline_of
 from skaug.cli.option_types import number, whole_number
 from skaug.cli.pages import add_report, check_report, write_report
 from skaug.cli.serve import import_server
 from skaug.datasets import simulate_ppg
 from skaug.evaluation import compare_protocols
+from skaug.evaluation.protocol_variants import CONTROLS
 from skaug.synthesis import SynthefyAPI, Synthesizer
 
 SUMMARY = "compare the protocols on simulated recordings"
@@ -59,9 +60,11 @@ def run(options: argparse.Namespace) -> None:
     print_windows(windows)
     representation = WindowSpectrum(low=0.5, high=4.0, sampling_rate=64)
     with _local_service() if options.service else contextlib.nullcontext() as synthesizer:
-        pipeline = pipeline_of(synthesizer, representation)
+        model = model_of("ridge", options.subjects - 1, classes=False)
+        pipeline = pipeline_of(synthesizer, representation, model)
+        controls = CONTROLS if options.report is not None else ()
         comparison = compare_protocols(
-            pipeline, windows, protocols=DEFAULT_PROTOCOLS, progress=True
+            pipeline, windows, protocols=[*DEFAULT_PROTOCOLS, *controls], progress=True
         )
         print_comparison(comparison, "heart_rate")
         if options.report is not None:

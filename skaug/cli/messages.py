@@ -27,6 +27,7 @@ _OPTIONS = {
     "random_state": "--seed",
     "n_repeats": "--repeats",
     "rope": "--rope",
+    "scoring": "--metric",
     "n_jobs": "--jobs",
     "n_subjects": "--subjects",
     "minutes": "--minutes",

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import math
 from collections.abc import Callable
+
+from sklearn.metrics import get_scorer_names
 
 
 def whole_number(least: int, most: float = math.inf) -> Callable[[str], int]:
@@ -44,6 +47,18 @@ def number_of_windows(text: str) -> int:
         raise argparse.ArgumentTypeError(
             f"{error}; for a number per real window, use --ratio"
         ) from None
+
+
+def metric_name(text: str) -> str:
+    """Parse the name of a scorer of scikit-learn."""
+    names = get_scorer_names()
+    if text not in names:
+        alike = difflib.get_close_matches(text, names, n=3)
+        hint = f"; did you mean {' or '.join(alike)}?" if alike else ", such as r2 or accuracy"
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not the name of a scorer of scikit-learn{hint}"
+        )
+    return text
 
 
 def gap(text: str) -> float | str:

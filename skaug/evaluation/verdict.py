@@ -156,13 +156,7 @@ def in_words(
     )
     losses = [baseline for baseline in baselines if baseline.beats_reference]
     is_replaced = row["verdict"] not in _OUTCOMES
-    weak_model = []
-    if losses:
-        shown = metric.shown(losses[0].reference_mean), metric.shown(losses[0].mean)
-        text = _weak_model(baselines, "TRTR")
-        first, _, remedy = text.partition(";")
-        against = f" ({metric.label} {number(shown[0])} against {number(shown[1])})"
-        weak_model = [f"{first[0].upper()}{first[1:]}{against}{';' if remedy else ''}{remedy}."]
+    weak_model = [_weak_model_in_words(metric, baselines)] if losses else []
     if losses and is_replaced:
         sentences = [*weak_model, f"{what}{numbers}"]
     elif is_replaced:
@@ -215,6 +209,21 @@ def control_in_words(
             f"{_MEANINGS[control]}."
         )
     return None
+
+
+def _weak_model_in_words(metric: ReadableMetric, baselines: Sequence[Baseline]) -> str:
+    """Return that the model is worse than a baseline, with numbers."""
+    lost = next(baseline for baseline in baselines if baseline.beats_reference)
+    ours, theirs = (number(metric.shown(mean)) for mean in (lost.reference_mean, lost.mean))
+    if ours == theirs:
+        return (
+            f"The model trained on real windows does no better than {lost.words} ({metric.label} {ours}): "
+            "nothing that it has learned holds for other subjects."
+        )
+    what, semicolon, remedy = _weak_model(baselines, "TRTR").partition(";")
+    return (
+        f"{what[0].upper()}{what[1:]} ({metric.label} {ours} against {theirs}){semicolon}{remedy}."
+    )
 
 
 def _weak_model(baselines: Sequence[Baseline], reference: str) -> str:
