@@ -188,7 +188,7 @@ def test_the_verdict_is_a_sentence(
     assert comparison.summary()["verdict"].iloc[1] == verdict
     assert sentence in comparison.verdict()
     assert comparison.verdict() in comparison._repr_html_()
-    assert repr(comparison) == "ProtocolComparison(TRTR, TRSTR; 8 subjects)"
+    assert repr(comparison) == f"{comparison.table()}\n\n{comparison.verdict()}"
 
 
 SPREAD = np.array([0.2, -0.2, 0.1, -0.1, 0.3, -0.3, 0.25, -0.25])

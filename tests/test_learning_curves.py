@@ -90,6 +90,37 @@ def test_the_summary_describes_subjects(windows: Windows) -> None:
     assert np.isnan(summary.loc[(metric, 0.0, "TRTR"), "difference"])
 
 
+def test_a_curve_prints_as_a_table_and_a_sentence(windows: Windows) -> None:
+    curve = learning_curve(
+        pipeline(), windows, ratios=(0, 1, 2), cv=SubjectKFold(3), progress=False
+    )
+    lines = repr(curve).splitlines()
+    assert lines[0].split()[:3] == ["ratio", "protocol", "MAE"]
+    errors = -curve.summary()["mean"].droplevel(["metric", "protocol"])
+    assert f"{errors[1.0]:.4g}" in lines[2]
+    best = errors.idxmin()
+    assert lines[-1].startswith(
+        f"MAE is best at {best:g} synthetic windows per real one "
+        f"({'TRSTR' if best else 'TRTR'}): {errors.min():.3g}"
+    )
+    assert lines[-1] in curve._repr_html_()
+
+
+def test_a_curve_of_noise_in_place_of_windows_is_best_without_them(windows: Windows) -> None:
+    curve = learning_curve(pipeline(Noise()), windows, ratios=(0, 1), progress=False)
+    assert curve.verdict().endswith(
+        "No amount of synthetic windows has a better mean over subjects."
+    )
+
+
+class Noise(Synthesizer):
+    """A synthesizer of noise with the labels of other windows."""
+
+    def synthesize(self, conditions: Windows) -> Windows:
+        noise = np.random.default_rng(0).normal(size=conditions.shape)
+        return conditions.synthesized(noise, y=200 - np.asarray(conditions.y))
+
+
 def test_differences_are_from_real_windows_of_as_many_subjects(windows: Windows) -> None:
     curve = learning_curve(pipeline(), windows, n_subjects=(2, 4), progress=False)
     by_subject = curve.scores.pivot_table(

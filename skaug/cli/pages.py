@@ -54,7 +54,12 @@ def write_report(
     parts: dict[str, Any] = {"learning_curve": curve, "sampling_rate": sampling_rate}
     try:
         parts["quality"] = synthetic_quality(
-            rest, synthetic, holdout=held_out, sampling_rate=sampling_rate, rate_channel=rate
+            rest,
+            synthetic,
+            holdout=held_out,
+            sampling_rate=sampling_rate,
+            rate_channel=rate,
+            progress=True,
         )
     except ValueError as error:  # for example, too few windows
         say(

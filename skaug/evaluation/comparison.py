@@ -517,10 +517,6 @@ class ProtocolComparison:
         return cls(scores, predictions, details, of_baselines)
 
     def __repr__(self) -> str:
-        n_subjects = self.scores["subject"].nunique()
-        return f"ProtocolComparison({', '.join(self.protocols)}; {n_subjects} subjects)"
-
-    def __str__(self) -> str:
         return f"{self.table()}\n\n{self.verdict()}"
 
     def _repr_html_(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ from skaug._checks import (
 from skaug._warnings import collected, warn, without_repeats
 from skaug.augmenter import SynthefyAugmenter
 from skaug.evaluation.cross_validation import Trial, run_trials
-from skaug.evaluation.displays.learning_curve import LearningCurveDisplay
+from skaug.evaluation.displays.learning_curve import AMOUNT_LABELS, LearningCurveDisplay
+from skaug.evaluation.displays.metric_names import ReadableMetric, number, signed
 from skaug.evaluation.folds import Samples
 from skaug.evaluation.paired_tests import t_interval
 from skaug.evaluation.protocol_variants import augmenter_path, under_protocol
@@ -28,7 +30,7 @@ from skaug.evaluation.scores import Scoring, complete_scores, named_scorers, sco
 from skaug.model_selection.scorers import scorer_sign
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LearningCurve:
     """Scores at several amounts of training data, as returned by `learning_curve`.
 
@@ -89,6 +91,31 @@ class LearningCurve:
         table = pd.DataFrame(rows).set_index(["metric", self.amount, "protocol"])
         return table.reindex(columns=columns)
 
+    def verdict(self) -> str:
+        """Return a sentence that says at which amount the first metric is best.
+
+        Returns
+        -------
+        str
+        """
+        display = self.display()
+        metric = ReadableMetric(display.metric, display.sign)
+        shown = metric.shown_summary(display.summary)
+        best = shown.loc[shown["mean"].idxmin() if metric.is_error else shown["mean"].idxmax()]
+        of = f"{best[self.amount]:g} {AMOUNT_LABELS[self.amount]} ({best['protocol']})"
+        sentence = f"{metric.label} is best at {of}: {number(best['mean'])}"
+        if pd.isna(best["difference"]):
+            return f"{sentence}. No amount of synthetic windows has a better mean over subjects."
+        ends = (
+            ""
+            if pd.isna(best["ci_low"])
+            else f" (95 % interval {signed(best['ci_low'])} to {signed(best['ci_high'])})"
+        )
+        return (
+            f"{sentence}, {signed(best['difference'])}{ends} from real windows alone. The best of several "
+            "amounts looks better than it is."
+        )
+
     def plot(self, metric: str | None = None, *, axes: Any = None) -> LearningCurveDisplay:
         """Draw the curve: mean over subjects, and the difference that synthetic windows make.
 
@@ -136,6 +163,18 @@ class LearningCurve:
         of_metric = summary.loc[metric].reset_index()
         sign = self.details.get("signs", {}).get(metric)
         return LearningCurveDisplay(of_metric, metric, self.amount, sign)
+
+    def __repr__(self) -> str:
+        display = self.display()
+        metric = ReadableMetric(display.metric, display.sign)
+        shown = metric.shown_summary(display.summary).rename(columns={"mean": metric.label})
+        table = shown.to_string(index=False, na_rep="", float_format="{:.4g}".format)
+        return f"{table}\n\n{self.verdict()}"
+
+    def _repr_html_(self) -> str:
+        return (
+            f"<p><b>{escape(self.verdict())}</b></p>{self.summary().to_html(na_rep='', border=0)}"
+        )
 
 
 def learning_curve(

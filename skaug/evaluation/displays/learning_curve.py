@@ -12,7 +12,7 @@ from skaug.evaluation.displays.pyplot import PROTOCOL_COLORS, side_by_side
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_AMOUNT_LABELS = {
+AMOUNT_LABELS = {
     "ratio": "synthetic windows per real one",
     "n_training_subjects": "real subjects trained on",
 }
@@ -84,7 +84,7 @@ class LearningCurveDisplay:
         for ax in self.axes_:
             ax.set_xticks(range(len(amounts)), [f"{amount:g}" for amount in amounts])
             ax.set_xlim(-0.3, len(amounts) - 0.7)
-            ax.set_xlabel(_AMOUNT_LABELS[self.amount])
+            ax.set_xlabel(AMOUNT_LABELS[self.amount])
         return self
 
     def _draw_means(self, ax: Axes, shown: pd.DataFrame, metric: ReadableMetric) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from tqdm.auto import tqdm
 
 from skaug._checks import is_finite_number, require_random_state
 from skaug.evaluation.quality.adherence import adherence, rate_adherence
@@ -38,6 +40,7 @@ def synthetic_quality(
     embedding: Any = SPECTRUM_ACF,
     rate_channel: str | None = None,
     random_state: int = 0,
+    progress: bool | None = None,
 ) -> QualityReport:
     """Measure the fidelity, adherence, diversity and memorization of synthetic windows.
 
@@ -69,6 +72,8 @@ def synthetic_quality(
         that rate.
     random_state : int, default=0
         The seed for the choice of windows, the noise, folds and forests.
+    progress : bool, optional
+        Whether to show a progress bar; by default in a terminal only.
 
     Returns
     -------
@@ -166,15 +171,21 @@ def synthetic_quality(
         sample.prepare("features", "log_power", "autocorrelation", "correlation")
     comparison = Comparison(some["real"], some["synthetic"], some.get("holdout"), noise_seed)
     target_agg = parts["real"].provenance.target_agg
-    results = [
-        fidelity(comparison, model_seed),
-        adherence(some["real"], some["synthetic"], target_agg, model_seed),
+    rest: list[Callable[[], tuple[list[Measure], list[str]]]] = [
+        lambda: fidelity(comparison, model_seed),
+        lambda: adherence(some["real"], some["synthetic"], target_agg, model_seed),
+        lambda: (diversity(comparison), []),
+        lambda: memorization(everything, some),
     ]
     if rate_channel is not None:
-        by_rate = rate_adherence(some["real"], some["synthetic"], rate_channel, sampling_rate)
-        results.append((by_rate, []))
-    results.append((diversity(comparison), []))
-    results.append(memorization(everything, some))
+        by_rate = partial(rate_adherence, some["real"], some["synthetic"], rate_channel)
+        rest.insert(2, lambda: (by_rate(sampling_rate), []))
+    results = [
+        measured()
+        for measured in tqdm(
+            rest, desc="quality", unit="part", disable=None if progress is None else not progress
+        )
+    ]
     measures = [measure for group, _ in results for measure in group]
     left_out = [reason for _, reasons in results for reason in reasons]
     return QualityReport(
