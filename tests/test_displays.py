@@ -116,3 +116,24 @@ def test_a_curve_over_subjects_has_a_line_with_and_one_without_synthetic_windows
     means, _ = display.axes_
     assert [text.get_text() for text in means.get_legend().get_texts()] == ["TRTR", "TRSTR"]
     assert means.get_xlabel() == "real subjects trained on"
+
+
+def test_the_sign_of_a_scorer_decides_how_its_scores_are_drawn() -> None:
+    name = "mean_absolute_error"
+    ours = ProtocolComparisonDisplay(SCORES, name, sign=-1).plot()
+    theirs = ProtocolComparisonDisplay(SCORES, MAE).plot()
+    for mine, other in zip(ours.axes_, theirs.axes_, strict=True):
+        assert mine.get_ylabel() == other.get_ylabel()
+        assert mine.get_title() == other.get_title()
+        assert mine.get_ylim() == other.get_ylim()
+    assert ReadableMetric("neg_own", 1).label == "neg own"
+    assert ReadableMetric("neg_own", 1).better_side == "above"
+
+
+def test_baselines_are_lines() -> None:
+    baselines = {"naive": -11.0, "spectral peak": -3.0}
+    display = ProtocolComparisonDisplay(SCORES, MAE, baselines=baselines).plot()
+    legend = display.axes_[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == list(baselines)
+    heights = [line.get_ydata()[0] for line in legend.axes.lines if line.get_label() in baselines]
+    assert heights == [11.0, 3.0]

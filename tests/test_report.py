@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
+from sklearn.preprocessing import StandardScaler
 
 from skaug import SynthefyAugmenter, Windows, WindowSpectrum, make_pipeline
 from skaug.evaluation import (
@@ -265,3 +266,23 @@ def test_the_page_is_not_wider_than_the_screen(page: Path, width: int) -> None:
     found = re.search(r"<title>(\d+)</title>", ran.stdout)
     assert found is not None
     assert int(found[1]) <= width
+
+
+def test_the_page_has_the_naive_baseline_and_says_helped_of_nothing_that_did_not(
+    windows: Windows, tmp_path: Path
+) -> None:
+    noise = windows.relabel(np.random.default_rng(0).normal(70, 15, size=len(windows)))
+    # As many features as training windows, and hardly any regularization: further windows regularize.
+    spectrum = WindowSpectrum(0.5, 4.75, 32)
+    estimator = make_pipeline(SynthefyAugmenter(), spectrum, StandardScaler(), Ridge(1e-3))
+    comparison = compare_protocols(
+        estimator, noise, protocols=["TRTR", "TRSTR", "TRPTR"], progress=False
+    )
+    row = comparison.summary().droplevel("metric").loc["TRSTR"]
+    assert (row["difference"] > 0, row["p_holm"] < 0.05) == (True, True)
+    path = tmp_path / "page.html"
+    comparison.to_html(path)
+    text = path.read_text()
+    assert "is worse than predicting the m" in text
+    assert '<th scope="row">naive</th>' in text
+    assert "helped" not in text.lower()

@@ -203,8 +203,8 @@ def compare_protocols(
     if crowded is not None:
         messages.append(
             f"The model has {crowded[0]} features for {crowded[1]} training windows: it can fit noise, and "
-            "any further windows regularize it, synthetic or not. Use fewer features, or a model that "
-            "chooses its regularization, such as RidgeCV."
+            "any further windows regularize it, synthetic or not. Use fewer features or more windows; the "
+            "control TRPTR shows what regularization alone does."
         )
     for message in messages:
         warn(message)
