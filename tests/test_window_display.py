@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -163,3 +164,15 @@ def test_without_matplotlib_the_error_says_how_to_install_it(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r'pip install "skaug\[plot\]"'):
         show(windows, synthetic)
+
+
+@pytest.mark.parametrize("name", ["$\\frac$", "a\x00b", "rate_{x", "=cmd()"])
+def test_names_that_are_markup_are_drawn_as_they_are(name: str) -> None:
+    X = np.random.default_rng(0).normal(size=(4, 32, 1))
+    real = Windows.from_arrays(X, groups=[name] * 4, feature_names=[name])
+    display = SyntheticWindowsDisplay.from_windows(
+        real, SynthefyAugmenter().fit(real).synthetic_windows_
+    )
+    page = io.StringIO()
+    display.figure_.savefig(page, format="svg")
+    assert "\x00" not in page.getvalue()

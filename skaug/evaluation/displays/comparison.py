@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
+from skaug.evaluation.displays.drawn_text import drawn_text
 from skaug.evaluation.displays.metric_names import ReadableMetric
 from skaug.evaluation.displays.pyplot import PROTOCOL_COLORS, side_by_side
 from skaug.evaluation.paired_tests import t_interval
@@ -122,7 +123,7 @@ class ProtocolComparisonDisplay:
         for (name, score), style in zip(
             (self.baselines or {}).items(), cycle(_LINES), strict=False
         ):
-            label = name.replace("$", r"\$")
+            label = drawn_text(name)
             ax.axhline(
                 metric.shown(score), color="#8a8f98", linestyle=style, linewidth=1.2, label=label
             )

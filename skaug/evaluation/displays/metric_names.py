@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import pandas as pd
 
+from skaug.evaluation.displays.drawn_text import drawn_text
+
 _KNOWN = {
     "mean_absolute_error": "MAE",
     "root_mean_squared_error": "RMSE",
@@ -52,7 +54,7 @@ class ReadableMetric:
     @property
     def drawn(self) -> str:
         """The label for matplotlib, in which a bare dollar would start a formula."""
-        return self.label.replace("$", r"\$")
+        return drawn_text(self.label)
 
     @property
     def is_error(self) -> bool:

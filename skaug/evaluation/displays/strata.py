@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
+from skaug.evaluation.displays.drawn_text import drawn_text
 from skaug.evaluation.displays.metric_names import ReadableMetric
 from skaug.evaluation.displays.pyplot import PROTOCOL_COLORS, import_pyplot
 
@@ -83,7 +84,7 @@ class StrataDisplay:
         self._draw(ax, drawn, values)
         ax.set_yticks(range(len(values)), [self._label(value) for value in values])
         ax.set_ylim(len(values) - 0.5, -0.5)
-        ax.set_ylabel(str(self.summary.index.names[1]).replace("$", r"\$"))
+        ax.set_ylabel(drawn_text(self.summary.index.names[1]))
         ax.set_xlabel(
             f"difference in {metric.drawn} from {self.reference} ({metric.better_side} zero: better)"
         )
@@ -111,7 +112,7 @@ class StrataDisplay:
 
     def _label(self, value: Any) -> str:
         row = self.summary.xs(value, level=1).iloc[0]
-        name = stratum_in_words(value).replace("$", r"\$")
+        name = drawn_text(stratum_in_words(value))
         return f"{name}\n{row['n_subjects']} subjects, {row['n_windows']} windows"
 
 

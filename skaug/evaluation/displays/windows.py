@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skaug._checks import require_random_state, require_whole_number
+from skaug.evaluation.displays.drawn_text import drawn_text
 from skaug.evaluation.displays.pyplot import import_pyplot
 from skaug.evaluation.window_sets import require_real, require_synthetic
 from skaug.features import WindowSpectrum
@@ -212,10 +213,10 @@ class SyntheticWindowsDisplay:
                 ax = axes[channel, nth]
                 self._draw_windows(ax, nth, channel)
                 if channel == 0:
-                    ax.set_title(title, fontsize="medium")
-            axes[channel, 0].set_ylabel(f"{name} (as recorded)")
+                    ax.set_title(drawn_text(title), fontsize="medium")
+            axes[channel, 0].set_ylabel(f"{drawn_text(name)} (as recorded)")
             self._draw_spectra(axes[channel, -1], channel)
-            axes[channel, -1].set_ylabel(f"{name}, power (dB)")
+            axes[channel, -1].set_ylabel(f"{drawn_text(name)}, power (dB)")
         axes[0, -1].set_title("All windows: mean and 80 %", fontsize="medium")
         for ax in axes[-1, :-1]:
             ax.set_xlabel("Time (samples)" if in_samples else "Time (s)")
