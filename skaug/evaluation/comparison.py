@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
+from skaug.evaluation import doubts
 from skaug.evaluation.baselines import NAIVE, NAIVE_IN_WORDS
 from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
 from skaug.evaluation.displays.metric_names import ReadableMetric
@@ -20,9 +21,9 @@ from skaug.evaluation.protocol_variants import CONTROLS, PROTOCOLS, TESTED_ON_SY
 from skaug.evaluation.report import report_page
 from skaug.evaluation.scores import complete_scores, score_differences
 from skaug.evaluation.strata import strata_of
-from skaug.evaluation.summary import Family, baseline_row, families, summary_rows
+from skaug.evaluation.summary import Family, baseline_rows, families, summary_rows
 from skaug.evaluation.text_table import comparison_table
-from skaug.evaluation.verdict import Baseline, control_in_words, in_words
+from skaug.evaluation.verdict import Baseline, in_words
 from skaug.windows.container import Windows
 
 if TYPE_CHECKING:
@@ -554,7 +555,9 @@ class ProtocolComparison:
         scores = self.by_subject(metric)
         beside = {name: self._beside(name, metric, reference) for name in inferences}
         rows = summary_rows(metric, scores, inferences, reference, beside, family)
-        return rows + self._baseline_rows(metric, scores, reference)
+        return rows + baseline_rows(
+            metric, self._baseline_scores(metric, scores), scores, reference
+        )
 
     def _sorted_rows(self, rows: list[dict[str, Any]]) -> pd.DataFrame:
         """Return rows of the summary as a table, protocol by protocol."""
@@ -589,19 +592,6 @@ class ProtocolComparison:
         names = [name for name in self.baselines if name in means]
         return means.reindex(index=scores.index, columns=names)
 
-    def _baseline_rows(
-        self, metric: str, scores: pd.DataFrame, reference: str
-    ) -> list[dict[str, Any]]:
-        rows = []
-        for name, of_baseline in self._baseline_scores(metric, scores).items():
-            pairs = pd.DataFrame({"baseline": of_baseline}).dropna()
-            inference = None
-            if reference in scores and len(pairs):
-                pairs[reference] = scores[reference]
-                inference = infer(score_differences(pairs, ["baseline"], reference)["baseline"])
-            rows.append(baseline_row(str(name), metric, of_baseline.dropna(), inference))
-        return rows
-
     def _beside(self, protocol: str, metric: str, reference: str) -> list[Baseline]:
         """Return the baselines beside a protocol."""
         scores = self.by_subject(metric)
@@ -624,40 +614,22 @@ class ProtocolComparison:
         kind = self.details.get("naive", {}).get(metric) or "mean"
         return NAIVE_IN_WORDS[kind]
 
-    def _controls(self, protocol: str, metric: str) -> list[str]:
-        """Return what the controls that do as well as a protocol mean."""
-        scores = self.by_subject(metric)
-        if protocol not in scores or "TRTR" not in scores or scores.empty:
-            return []
-        seed = self.details["random_state"]
-        found = [
-            control_in_words(control, protocol, scores, seed)
-            for control in CONTROLS
-            if control in scores
-        ]
-        return [sentence for sentence in found if sentence]
-
     def _doubts(self, protocol: str, metric: ReadableMetric) -> list[str]:
         """Return sentences that a reader of the verdict must know."""
-        doubts = self._controls(protocol, metric.name)
-        naive = self.details.get("naive", {})
-        left_out = self.left_out(metric.name)
-        if left_out:
-            n_all = self.scores["subject"].nunique()
-            doubts.append(
-                f"{metric.label} is defined for {n_all - len(left_out)} of {n_all} subjects."
-            )
-            if naive.get(metric.name) == "prior":
-                doubts.append(
-                    "Log loss, Brier score and accuracy are defined for subjects of one class too: score "
-                    "'neg_log_loss', 'neg_brier_score' or 'accuracy'."
-                )
+        scores, naive = self.by_subject(metric.name), self.details.get("naive", {})
+        sentences = doubts.of_controls(protocol, scores, self.details["random_state"])
+        sentences += doubts.of_undefined_scores(
+            metric,
+            len(scores),
+            self.scores["subject"].nunique(),
+            is_classifier=naive.get(metric.name) == "prior",
+        )
         if metric.name in naive and naive[metric.name] is None:
-            doubts.append(
+            sentences.append(
                 f"There is no naive baseline, because {metric.label} needs the samples themselves."
             )
         if self.details["shared_subjects"]:
-            doubts.append(
+            sentences.append(
                 "But subjects are on both sides of the folds, so this says little about new subjects."
             )
-        return doubts
+        return sentences

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from skaug.evaluation.inference import FEWEST_SUBJECTS, PairedInference
+from skaug.evaluation.inference import FEWEST_SUBJECTS, PairedInference, infer
 from skaug.evaluation.paired_tests import ALPHA, holm
 from skaug.evaluation.protocol_variants import CONTROLS, TESTED_ON_SYNTHETIC
+from skaug.evaluation.scores import score_differences
 from skaug.evaluation.verdict import TOO_FEW_SUBJECTS, Baseline, with_baselines
 
 _COLUMNS = [
@@ -120,25 +121,39 @@ def summary_rows(
     return rows
 
 
-def baseline_row(
-    name: str, metric: str, scores: pd.Series, inference: PairedInference | None
-) -> dict[str, Any]:
-    """Return the row of a baseline.
+def baseline_rows(
+    metric: str, baselines: pd.DataFrame, scores: pd.DataFrame, reference: str
+) -> list[dict[str, Any]]:
+    """Return one row per baseline.
 
     Parameters
     ----------
-    name, metric : str
-        The baseline and the metric.
-    scores : Series
-        One score per subject.
-    inference : PairedInference or None
-        The difference from the reference, if there is one.
+    metric : str
+        The metric of the scores.
+    baselines, scores : DataFrame
+        One row per subject, one column per baseline or protocol.
+    reference : str
+        The protocol that the differences are from.
 
     Returns
     -------
-    dict
+    list of dict
         Without p-values: a baseline is not judged.
     """
+    rows = []
+    for name, of_baseline in baselines.items():
+        pairs = pd.DataFrame({"baseline": of_baseline}).dropna()
+        inference = None
+        if reference in scores and len(pairs):
+            pairs[reference] = scores[reference]
+            inference = infer(score_differences(pairs, ["baseline"], reference)["baseline"])
+        rows.append(_baseline_row(str(name), metric, pairs["baseline"], inference))
+    return rows
+
+
+def _baseline_row(
+    name: str, metric: str, scores: pd.Series, inference: PairedInference | None
+) -> dict[str, Any]:
     row = dict.fromkeys(_COLUMNS, np.nan) | {
         "protocol": name,
         "metric": metric,

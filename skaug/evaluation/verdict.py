@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import pandas as pd
 
 from skaug.evaluation.displays.metric_names import ReadableMetric, number, signed
-from skaug.evaluation.inference import FEWEST_SUBJECTS
 from skaug.evaluation.paired_tests import ALPHA, sign_flip_p
 from skaug.evaluation.scores import score_differences
 
@@ -24,14 +23,6 @@ _OUTCOMES = {
     "no difference within the rope": " made no practical difference",
     "undecided": ": undecided, the difference may be chance",
     TOO_FEW_SUBJECTS: ": undecided, there are too few subjects to tell",
-}
-_ORIGINS = {
-    "TRRTR": "repeated real windows",
-    "TRPTR": "synthetic windows with permuted labels",
-}
-_MEANINGS = {
-    "TRRTR": "more windows alone have this effect, whatever is in them",
-    "TRPTR": "the effect is regularization, not what the synthetic windows show of the label",
 }
 
 
@@ -176,39 +167,6 @@ def counts_of(row: pd.Series) -> str:
     return f"better {row['n_better']}, worse {row['n_worse']}" + (
         f", equal {n_equal}" if n_equal else ""
     )
-
-
-def control_in_words(
-    control: str, protocol: str, scores: pd.DataFrame, random_state: int
-) -> str | None:
-    """Return what it means that a control does as well as a protocol; None if it does not.
-
-    Parameters
-    ----------
-    control, protocol : str
-        Two columns of `scores`.
-    scores : DataFrame
-        One row per subject, with the column TRTR too.
-    random_state : int
-        Seed of the random sign flips.
-
-    Returns
-    -------
-    str or None
-        Also None where the protocol is not better than TRTR, because there is nothing to explain then.
-    """
-    gains = score_differences(scores, [protocol], "TRTR")[protocol]
-    ahead = score_differences(scores, [protocol], control)[protocol]
-    if gains.empty or gains.mean() <= 0:
-        return None
-    if ahead.mean() <= 0:
-        return f"The control {control} ({_ORIGINS[control]}) does as well: {_MEANINGS[control]}."
-    if len(ahead) >= FEWEST_SUBJECTS and sign_flip_p(ahead, random_state) >= ALPHA:
-        return (
-            f"{protocol} is not shown to beat the control {control} ({_ORIGINS[control]}): perhaps "
-            f"{_MEANINGS[control]}."
-        )
-    return None
 
 
 def _weak_model_in_words(metric: ReadableMetric, baselines: Sequence[Baseline]) -> str:

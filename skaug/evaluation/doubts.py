@@ -1,0 +1,67 @@
+"""What a reader of a verdict must know besides it, in sentences."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from skaug.evaluation.displays.metric_names import ReadableMetric
+from skaug.evaluation.inference import FEWEST_SUBJECTS
+from skaug.evaluation.paired_tests import ALPHA, sign_flip_p
+from skaug.evaluation.protocol_variants import CONTROLS
+from skaug.evaluation.scores import score_differences
+
+_MEANINGS = {
+    "TRRTR": "more windows alone have this effect, whatever is in them",
+    "TRPTR": "the effect is regularization, not what the synthetic windows show of the label",
+}
+
+
+def of_controls(protocol: str, scores: pd.DataFrame, random_state: int) -> list[str]:
+    """Return what it means that a control does as well as a protocol, or that it may.
+
+    Parameters
+    ----------
+    protocol : str
+        A column of `scores`.
+    scores : DataFrame
+        One row per subject, one column per protocol.
+    random_state : int
+        Seed of the random sign flips.
+
+    Returns
+    -------
+    list of str
+        Empty where the protocol is not better than TRTR, because there is nothing to explain then.
+    """
+    if protocol not in scores or "TRTR" not in scores or scores.empty:
+        return []
+    if score_differences(scores, [protocol], "TRTR")[protocol].mean() <= 0:
+        return []
+    sentences = []
+    for control, what in CONTROLS.items():
+        if control not in scores:
+            continue
+        ahead = score_differences(scores, [protocol], control)[protocol]
+        if ahead.mean() <= 0:
+            sentences.append(f"The control {control} ({what}) does as well: {_MEANINGS[control]}.")
+        elif len(ahead) >= FEWEST_SUBJECTS and sign_flip_p(ahead, random_state) >= ALPHA:
+            sentences.append(
+                f"{protocol} is not shown to beat the control {control} ({what}): perhaps "
+                f"{_MEANINGS[control]}."
+            )
+    return sentences
+
+
+def of_undefined_scores(
+    metric: ReadableMetric, n_defined: int, n_subjects: int, *, is_classifier: bool
+) -> list[str]:
+    """Return for how many subjects a metric is defined, if not for all, and which metrics are."""
+    if n_defined == n_subjects:
+        return []
+    sentences = [f"{metric.label} is defined for {n_defined} of {n_subjects} subjects."]
+    if is_classifier:
+        sentences.append(
+            "Log loss, Brier score and accuracy are defined for subjects of one class too: score "
+            "'neg_log_loss', 'neg_brier_score' or 'accuracy'."
+        )
+    return sentences
