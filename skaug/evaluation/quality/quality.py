@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,10 +43,9 @@ def synthetic_quality(
 ) -> QualityReport:
     """Measure the fidelity, adherence, diversity and memorization of synthetic windows.
 
-    No number stands alone. On either side of each value are the same measure of noise (the *floor*) and
-    of real windows of held-out subjects (the *ceiling*: as good as real). All three compare the same
-    number of windows. A sentence says what each family of measures shows, and another one what they
-    show together.
+    No number stands alone. Each value stands between the same measure of noise (the *floor*) and of real
+    windows of held-out subjects (the *ceiling*: as good as real). All three compare the same number of
+    windows. Plain sentences say what each family of measures shows, and what they show together.
 
     Parameters
     ----------
@@ -118,9 +116,9 @@ def synthetic_quality(
         between mean log spectra in dB (Gray and Markel 1976); mean absolute difference between the mean
         autocorrelations (Ang et al. 2023) and between the mean correlations of channels (Ni et al.
         2020); discriminative score ``|accuracy - 0.5|`` (Yoon et al. 2019) and AUC of a forest on unseen
-        subjects, where the ceiling compares two halves of all real subjects; Frechet
-        distance (Heusel et al. 2017, eq. 6); MMD with a Gaussian kernel of median width (Gretton et al.
-        2012, eq. 5), and its p-value under swaps of whole subjects.
+        subjects, where the ceiling compares two halves of all real subjects; Frechet distance (Heusel et
+        al. 2017, eq. 6); MMD with a Gaussian kernel of median width (Gretton et al. 2012, eq. 5), and
+        its p-value under swaps of whole subjects.
     Adherence
         Error on synthetic windows of a forest trained on real windows of other subjects (train on real,
         test on synthetic: Esteban et al. 2017); distance of the spectral peak from a rate.
@@ -170,22 +168,19 @@ def synthetic_quality(
     for sample in some.values():
         sample.prepare("features", "log_power", "autocorrelation", "correlation")
     comparison = Comparison(some["real"], some["synthetic"], some.get("holdout"), noise_seed)
+    labeled = some["real"], some["synthetic"]
     target_agg = parts["real"].provenance.target_agg
-    rest: list[Callable[[], tuple[list[Measure], list[str]]]] = [
+    steps: list[Callable[[], tuple[list[Measure], list[str]]]] = [
         lambda: fidelity(comparison, model_seed),
-        lambda: adherence(some["real"], some["synthetic"], target_agg, model_seed),
+        lambda: adherence(*labeled, target_agg, model_seed),
         lambda: (diversity(comparison), []),
         lambda: memorization(everything, some),
     ]
     if rate_channel is not None:
-        by_rate = partial(rate_adherence, some["real"], some["synthetic"], rate_channel)
-        rest.insert(2, lambda: (by_rate(sampling_rate), []))
-    results = [
-        measured()
-        for measured in tqdm(
-            rest, desc="quality", unit="part", disable=None if progress is None else not progress
-        )
-    ]
+        channel = rate_channel
+        steps.insert(2, lambda: (rate_adherence(*labeled, channel, sampling_rate), []))
+    is_silent = None if progress is None else not progress
+    results = [step() for step in tqdm(steps, desc="quality", unit="part", disable=is_silent)]
     measures = [measure for group, _ in results for measure in group]
     left_out = [reason for _, reasons in results for reason in reasons]
     return QualityReport(
