@@ -12,8 +12,8 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skaug.fit_params import params_by_origin, weights_to_score
-from skaug.inner_folds import inner_folds_by_subject
+from skaug.fitting.fit_params import params_by_origin, weights_to_score
+from skaug.fitting.inner_folds import inner_folds_by_subject
 from skaug.windows.base import plain
 from skaug.windows.feature_arrays import features_needed, plain_xy, provenance_of, require_labels
 from skaug.windows.subject_overlap import FittedSubjects

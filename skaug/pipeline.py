@@ -7,7 +7,7 @@ from typing import Any, Self
 from sklearn import pipeline as sklearn_pipeline
 from sklearn.utils.metaestimators import available_if
 
-from skaug.step_adapters import Steps, fitted_subjects_of, handed_out, release, worker_of
+from skaug.fitting.step_adapters import Steps, fitted_subjects_of, handed_out, release, worker_of
 from skaug.windows.feature_arrays import entering, provenance_of, relabeled
 
 

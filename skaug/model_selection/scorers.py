@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.utils.metadata_routing import get_routing_for_object
 
-from skaug.fit_params import weights_to_score
+from skaug.fitting.fit_params import weights_to_score
 from skaug.predictions import KnownPredictions, cutting_of
 from skaug.windows.base import WindowArray
 from skaug.windows.container import Windows

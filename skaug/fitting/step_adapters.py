@@ -13,8 +13,8 @@ from sklearn import pipeline as sklearn_pipeline
 from sklearn.base import clone
 from sklearn.utils import Tags, get_tags
 
-from skaug.fit_params import params_in_pipeline, weights_to_score
-from skaug.inner_folds import inner_folds_by_subject
+from skaug.fitting.fit_params import params_in_pipeline, weights_to_score
+from skaug.fitting.inner_folds import inner_folds_by_subject
 from skaug.windows.base import ValuesWithProvenance, WindowArray, plain
 from skaug.windows.container import Windows
 from skaug.windows.feature_arrays import (
