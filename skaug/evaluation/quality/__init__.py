@@ -1,4 +1,4 @@
-"""What synthetic windows are like beside real ones: fidelity, adherence, diversity, memorization."""
+"""Measures of synthetic windows: fidelity, adherence, diversity and memorization."""
 
 from skaug.evaluation.quality.quality import synthetic_quality
 from skaug.evaluation.quality.report import QualityReport

@@ -48,7 +48,7 @@ def diversity(comparison: Comparison) -> list[Measure]:
         f"Share of synthetic windows in the neighborhood ({_K} neighbors) of a real window.",
         "Share of real windows in the neighborhood of a synthetic window.",
         "Mean number of neighborhoods of real windows that contain a synthetic window, over "
-        f"{_K}: about 1 if both sets are alike, more if synthetic windows crowd together.",
+        f"{_K}: about 1 if both sets have one distribution, more if synthetic windows crowd together.",
         "Share of real windows with a synthetic window in their neighborhood.",
     )
     *columns, duplicates = comparison.columns(numbers)

@@ -18,9 +18,9 @@ def in_key_order(
 ) -> tuple[Windows, NDArray[np.uint64]]:
     """Put windows in an order that does not depend on the order in which they were passed.
 
-    The key of a window comes from its origin (subject, first row and draw), so that the windows of two
-    synthesizers are drawn alike. Windows of bare arrays have no origin: their key comes from their
-    samples. Copies of a window get different keys.
+    The key of a window comes from its origin (subject, first row and draw), so that two synthesizers
+    are compared on windows of the same origins. Windows of bare arrays have no origin: their key comes
+    from their samples. Copies of a window get different keys.
 
     Parameters
     ----------

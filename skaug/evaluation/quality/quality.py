@@ -99,8 +99,8 @@ def synthetic_quality(
     copies search all windows. Fidelity and diversity compare sets of equal size, at most 1,000 windows
     each. Where sets are larger than that, or than the smallest of them, the results are means over 20
     random subsets, and ``spread`` is the standard deviation over the subsets. Windows are drawn by
-    their origin, so that their order does not matter, and the windows of two generators are drawn
-    alike. Windows of arrays, which have no origin, are drawn by their samples.
+    their origin, so that their order does not matter, and two generators are compared on windows of
+    the same origins. Windows of arrays, which have no origin, are drawn by their samples.
 
     *Noise* is white, with the mean and standard deviation of each channel. Where something else is the
     worst there can be, that is the floor: shuffled labels for adherence, the same window over and over
