@@ -8,6 +8,7 @@ import re
 import shutil
 import struct
 import subprocess
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,15 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 
-from skaug import SynthefyAugmenter, Windows, WindowSpectrum, make_pipeline
+from skaug import SubjectWindower, SynthefyAugmenter, Windows, WindowSpectrum, make_pipeline
 from skaug.evaluation import (
     ProtocolComparison,
     compare_protocols,
     learning_curve,
     synthetic_quality,
 )
+from skaug.evaluation.strata import page_bins
+from skaug.model_selection import SubjectKFold
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
@@ -174,6 +177,58 @@ def test_shared_subjects_are_an_alert(windows: Windows, tmp_path: Path) -> None:
     assert "Some subjects are in both the training and the test set" in outline.text
 
 
+def words_of(page: Path) -> str:
+    """Return the text of a page, in which each element is a word of its own."""
+    text = re.sub(r"<[^>]*>", " ", page.read_text(encoding="utf-8"))
+    return " ".join(unescape(text).split())
+
+
+def test_the_page_says_what_was_compared(page: Path, recordings: Any, tmp_path: Path) -> None:
+    said = words_of(page)
+    for words in (
+        "target heart_rate",
+        "window size 256 rows",
+        "stride 128 rows",
+        "channels BVP, ECG",
+        "features WindowSpectrum",
+        "model Ridge()",
+        "windows per subject 14",
+    ):
+        assert words in said
+    windower = SubjectWindower(
+        256, 128, features=["BVP"], target="heart_rate", boundaries=["Gender"]
+    )
+    comparison = compare_protocols(
+        make_pipeline(windower, *(step for _, step in pipeline().steps)),
+        recordings,
+        cv=SubjectKFold(2),
+        progress=False,
+    )
+    comparison.to_html(tmp_path / "page.html", about={"file": "<ride>.parquet"})
+    assert "file <ride>.parquet" in words_of(tmp_path / "page.html")
+    assert "boundaries Gender" in words_of(tmp_path / "page.html")
+
+
+def test_the_page_compares_parts_of_the_windows(page: Path, comparison: ProtocolComparison) -> None:
+    said = words_of(page)
+    assert "Parts of the windows (exploratory)" in said
+    limits = page_bins(comparison.predictions["y_true"])
+    assert limits is not None
+    row = comparison.by("y_true", bins=limits).loc["TSTR"].iloc[0]
+    assert f"up to {limits[0]:g} TSTR {row['verdict']} {-row['mean']:.3g}" in said
+
+
+def test_a_metric_that_needs_probabilities_has_no_parts(
+    comparison: ProtocolComparison, tmp_path: Path
+) -> None:
+    scorers = dict.fromkeys(comparison.metrics, "it needs probabilities or decision values")
+    details = comparison.details | {"scorers": scorers}
+    ProtocolComparison(comparison.scores, comparison.predictions, details).to_html(
+        tmp_path / "page.html"
+    )
+    assert "exploratory" not in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
 def test_warnings_about_the_data_are_on_the_page(
     comparison: ProtocolComparison, tmp_path: Path
 ) -> None:
@@ -286,3 +341,19 @@ def test_the_page_has_the_naive_baseline_and_says_helped_of_nothing_that_did_not
     assert "is worse than predicting the m" in text
     assert '<th scope="row">naive</th>' in text
     assert "helped" not in text.lower()
+
+
+@needs_browser
+def test_nothing_is_cut_on_a_phone(page: Path) -> None:
+    measured = page.with_name("phone.html")
+    html = re.sub(r"<meta http-equiv[^>]*>", "", page.read_text(encoding="utf-8"))
+    script = """document.body.style.width = "400px";
+    const parts = [...document.querySelectorAll(".scroll, figure, dl, table")];
+    document.title = parts.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.className);"""
+    measured.write_text(
+        html.replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8"
+    )
+    ran = browse(measured, "--window-size=500,900", "--dump-dom")
+    found = re.search(r"<title>(.*)</title>", ran.stdout)
+    assert found is not None
+    assert found[1] == ""

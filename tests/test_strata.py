@@ -314,6 +314,6 @@ def test_a_forest_plot_shows_each_stratum_and_which_way_is_better() -> None:
     drawn = np.asarray(container[0].get_xdata(), dtype=np.float64)
     assert_allclose(drawn, -found["difference"])
     assert "below zero: better" in display.ax_.get_xlabel()
-    assert "exploratory" in display.ax_.get_title()
+    assert "exploratory" in display.ax_.get_title(loc="right")
     ax = display.figure_.add_subplot()
     assert comparison.plot_by("y_true", bins=[90], ax=ax).ax_ is ax

@@ -45,7 +45,8 @@ def choose_columns(options: argparse.Namespace, table: pd.DataFrame) -> None:
     if options.feature is not None:
         _require_no_text_among_numbers(table, {*options.feature, options.target})
         return
-    others = [name for name in table if name not in {*named, *options.boundary}]
+    strata = getattr(options, "stratum", ())
+    others = [name for name in table if name not in {*named, *options.boundary, *strata}]
     _require_no_text_among_numbers(table, {*others, options.target})
     numeric = set(Table(table).numeric_names())
     left_out = {

@@ -12,7 +12,7 @@ from skaug import SubjectWindower, WindowFlattener, Windows, WindowStatistics
 from skaug.cli.columns import choose_columns, without_labels
 from skaug.cli.comparisons import DEFAULT_PROTOCOLS, print_comparison, print_windows
 from skaug.cli.cutting import add_cutting, windower_of
-from skaug.cli.messages import say
+from skaug.cli.messages import one_line, printable, say
 from skaug.cli.models import MODELS, REGRESSORS, LogPowerBands, model_of, pipeline_of
 from skaug.cli.option_types import metric_name, n_jobs, number, number_of_windows, whole_number
 from skaug.cli.outputs import check_output, write_csv
@@ -123,6 +123,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="number of synthetic windows in all, in place of --ratio",
     )
     comparison.add_argument(
+        "--stratum",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="a column whose values the page of --report compares apart, such as the activity; repeat for "
+        "more. It is not a channel by default",
+    )
+    comparison.add_argument(
         "--repeats",
         type=whole_number(1),
         default=1,
@@ -183,6 +191,7 @@ def run(options: argparse.Namespace) -> None:
         n_repeats=options.repeats,
         n_jobs=options.jobs,
         rope=_rope(options, has_classes=has_classes),
+        strata=options.stratum,
         progress=True,
     )
     print_comparison(comparison, options.target)
@@ -196,6 +205,10 @@ def run(options: argparse.Namespace) -> None:
             windows,
             sampling_rate=options.sampling_rate,
             n_jobs=options.jobs,
+            about={
+                "file": printable(one_line(options.table)),
+                "boundaries": printable(one_line(", ".join(options.boundary))) or "none",
+            },
         )
 
 

@@ -69,7 +69,13 @@ def run(options: argparse.Namespace) -> None:
         print_comparison(comparison, "heart_rate")
         if options.report is not None:
             write_report(
-                options.report, comparison, pipeline, windows, sampling_rate=64.0, rate="BVP"
+                options.report,
+                comparison,
+                pipeline,
+                windows,
+                sampling_rate=64.0,
+                rate="BVP",
+                about={"data": "simulated PPG and ECG at 64 Hz", "boundaries": "none"},
             )
 
 

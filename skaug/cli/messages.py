@@ -28,6 +28,7 @@ _OPTIONS = {
     "n_repeats": "--repeats",
     "rope": "--rope",
     "scoring": "--metric",
+    "strata": "--stratum",
     "n_jobs": "--jobs",
     "n_subjects": "--subjects",
     "minutes": "--minutes",

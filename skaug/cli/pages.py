@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ def write_report(
     sampling_rate: float,
     rate: str | None = None,
     n_jobs: int = 1,
+    about: Mapping[str, str] | None = None,
 ) -> None:
     """Write the page, with a learning curve and the quality of the synthetic windows."""
     (name, augmenter), *_ = pipeline.steps
@@ -67,7 +69,7 @@ def write_report(
         )
     if len(synthetic):
         parts["windows"] = (rest, synthetic)
-    comparison.to_html(path, **parts)
+    comparison.to_html(path, **parts, about=about)
     say(f"The page is {path}.")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
@@ -19,8 +19,8 @@ from skaug.evaluation.displays.strata import StrataDisplay
 from skaug.evaluation.inference import PairedInference, infer
 from skaug.evaluation.protocol_variants import CONTROLS, PROTOCOLS, TESTED_ON_SYNTHETIC
 from skaug.evaluation.report import report_page
-from skaug.evaluation.scores import complete_scores, score_differences
-from skaug.evaluation.strata import strata_of
+from skaug.evaluation.scores import complete_scores, is_restorable, score_differences
+from skaug.evaluation.strata import kept_columns, page_bins, strata_of
 from skaug.evaluation.summary import Family, baseline_rows, families, summary_rows
 from skaug.evaluation.text_table import comparison_table
 from skaug.evaluation.verdict import Baseline, in_words
@@ -425,8 +425,12 @@ class ProtocolComparison:
         windows: tuple[Windows, Windows] | None = None,
         sampling_rate: float = 1.0,
         quality: QualityReport | None = None,
+        about: Mapping[str, str] | None = None,
     ) -> None:
         """Write a self-contained page: verdict, plots, tables, and how the comparison was made.
+
+        The page also compares the protocols within thirds of the label and within the columns that
+        `compare_protocols` kept (`strata`), marked as exploratory.
 
         Parameters
         ----------
@@ -440,6 +444,8 @@ class ProtocolComparison:
             Sampling rate of `windows` in Hz.
         quality : QualityReport, optional
             The quality of the synthetic windows, as returned by `skaug.evaluation.synthetic_quality`.
+        about : dict of str to str, optional
+            More to say about the data, by name, such as ``{"file": "ride.parquet"}``.
 
         Raises
         ------
@@ -459,6 +465,8 @@ class ProtocolComparison:
             windows=windows,
             sampling_rate=sampling_rate,
             quality=None if quality is None else quality._repr_html_(),
+            strata=self._strata_displays(),
+            about=about,
         )
         Path(path).write_text(page, encoding="utf-8")
 
@@ -539,6 +547,27 @@ class ProtocolComparison:
             raise ValueError(
                 f"reference={reference!r} was not compared: use one of {', '.join(known)}."
             )
+
+    def _strata_displays(self) -> list[StrataDisplay]:
+        """Return what the page shows of parts of the windows."""
+        scorers = self.details.get("scorers", {})
+        metrics = [name for name in self.metrics if is_restorable(name, scorers.get(name))]
+        if not metrics or not self._compared("TRTR"):
+            return []
+        columns = kept_columns(self.predictions)
+        if "y_true" in self.predictions:
+            columns = ["y_true", *columns]
+        summaries = [
+            self.by(name, bins=page_bins(self.predictions[name]), metric=metrics[0])
+            for name in columns
+            if self.predictions[name].nunique() > 1
+        ]
+        sign = self.readable(metrics[0]).sign
+        shown = [name for name in self._compared("TRTR") if name not in CONTROLS]
+        return [
+            StrataDisplay(summary.loc[["TRTR", *shown]], metrics[0], sign=sign)
+            for summary in summaries
+        ]
 
     def _inferences(self, metric: str, reference: str) -> dict[str, PairedInference]:
         """Test each protocol that is compared with a reference, controls included."""

@@ -10,13 +10,92 @@ import joblib
 import narwhals as nw
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 
+from skaug.augmenter import SynthefyAugmenter
+from skaug.windower import SubjectWindower
 from skaug.windows.container import Windows
 
 
 def now() -> str:
     """Return the time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def described(estimator: Any, X: Any) -> dict[str, str]:
+    """Describe how windows are cut and what predicts them, for a reader.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Not fitted.
+    X : DataFrame, Windows or array
+        Recordings or windows.
+
+    Returns
+    -------
+    dict of str to str
+        The target, the window size, the stride, the boundaries, the channels, the features and the model,
+        as far as they are known: windows do not know the boundaries they were cut at.
+    """
+    found: dict[str, Any] = {}
+    parameters = estimator.get_params(deep=True).values()
+    windowers = [value for value in parameters if isinstance(value, SubjectWindower)]
+    if isinstance(X, Windows):
+        found["target"] = X.provenance.target
+        found["window size"] = _in_rows(X.window_size)
+        found["stride"] = _in_rows(_stride(X))
+        found["channels"] = ", ".join(map(str, X.feature_names))
+    elif windowers:
+        windower = windowers[0]
+        found["target"] = windower.target
+        found["window size"] = _in_rows(windower.window_size)
+        found["stride"] = _in_rows(windower.stride or windower.window_size)
+        found["boundaries"] = _listed(windower.boundaries) or "none"
+        found["channels"] = (
+            _listed(windower.features) or "every column of numbers without another role"
+        )
+    *features, model = _steps(estimator)
+    found["features"] = ", then ".join(map(_in_words, features))
+    found["model"] = _in_words(model)
+    return {name: str(value) for name, value in found.items() if value not in (None, "")}
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(map(str, [names] if isinstance(names, str | int) else names or ()))
+
+
+def _in_rows(n: int | None) -> str | None:
+    return None if n is None else f"{n} rows"
+
+
+def _stride(windows: Windows) -> int | None:
+    """Return the most frequent step from one window of a subject to the next."""
+    origins = windows.origins
+    steps = origins.groupby("subject", sort=False, dropna=False)["first_row"].diff()
+    steps = steps[steps > 0]
+    return None if steps.empty else int(steps.mode().iloc[0])
+
+
+def _steps(estimator: Any) -> list[Any]:
+    """Return the steps behind the augmenter; those of the pipeline within a search or another wrapper."""
+    while not hasattr(estimator, "steps"):
+        inner = [
+            getattr(estimator, name, None) for name in ("estimator", "regressor", "classifier")
+        ]
+        estimator = next((part for part in inner if part is not None), None)
+        if estimator is None:
+            return [None]
+    steps = [step for _, step in estimator.steps]
+    places = [i for i, step in enumerate(steps) if isinstance(step, SynthefyAugmenter)]
+    return steps[places[0] + 1 :] or [None] if places else [steps[-1]]
+
+
+def _in_words(step: Any) -> str:
+    """Return an estimator with the beginning of its parameters; `details["estimator"]` holds all of them."""
+    if not isinstance(step, BaseEstimator):
+        return "" if step is None else str(step)
+    return " ".join(step.__repr__(N_CHAR_MAX=80).split())
 
 
 def fingerprint(X: Any, y: Any = None) -> str:

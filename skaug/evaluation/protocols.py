@@ -19,7 +19,7 @@ from skaug._warnings import collected, warn, without_repeats
 from skaug.evaluation.baselines import NAIVE, check_baselines, choose_naive
 from skaug.evaluation.comparison import ProtocolComparison
 from skaug.evaluation.cross_validation import Trial, run_trials
-from skaug.evaluation.details import fingerprint, n_stored, now
+from skaug.evaluation.details import described, fingerprint, n_stored, now
 from skaug.evaluation.folds import Samples
 from skaug.evaluation.paired_tests import check_rope
 from skaug.evaluation.protocol_variants import (
@@ -215,6 +215,7 @@ def compare_protocols(
     details = {
         "created": now(),
         "estimator": estimator.__repr__(N_CHAR_MAX=10**6),
+        "described": described(estimator, samples.X),
         "n_windows": len(
             X if isinstance(X, Windows) else predictions.drop_duplicates(["subject", "first_row"])
         ),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
@@ -15,6 +16,7 @@ from skaug.evaluation.displays.learning_curve import LearningCurveDisplay
 from skaug.evaluation.displays.metric_names import ReadableMetric, number, signed
 from skaug.evaluation.displays.p_values import p_in_words
 from skaug.evaluation.displays.pyplot import import_pyplot
+from skaug.evaluation.displays.strata import StrataDisplay, stratum_in_words
 from skaug.evaluation.displays.windows import SyntheticWindowsDisplay
 from skaug.evaluation.inference import FEWEST_SUBJECTS
 from skaug.evaluation.text_table import training_windows
@@ -41,6 +43,8 @@ def report_page(
     windows: tuple[Windows, Windows] | None = None,
     sampling_rate: float = 1.0,
     quality: str | None = None,
+    strata: Sequence[StrataDisplay] = (),
+    about: Mapping[str, str] | None = None,
 ) -> str:
     """Build the page of a comparison.
 
@@ -68,6 +72,10 @@ def report_page(
         Sampling rate of `windows` in Hz.
     quality : str, optional
         HTML that describes the synthetic windows.
+    strata : sequence of StrataDisplay, default=()
+        The comparison within parts of the windows.
+    about : dict of str to str, optional
+        What the user says about the data.
 
     Returns
     -------
@@ -104,6 +112,10 @@ def report_page(
         curve=None if curve is None else _curve(curve),
         windows=None if windows is None else _windows(*windows, sampling_rate),
         quality=quality,
+        strata=[_strata(display, f"strata-{i}") for i, display in enumerate(strata)],
+        about=(about or {})
+        | details.get("described", {})
+        | {"windows per subject": _span(n_windows)},
     )
 
 
@@ -215,10 +227,71 @@ def _curve(display: LearningCurveDisplay) -> dict[str, Any]:
     }
 
 
+def _strata(display: StrataDisplay, salt: str) -> dict[str, Any]:
+    """Return what the page shows of the parts of the windows that a column makes."""
+    metric = ReadableMetric(display.metric, display.sign)
+    shown = metric.shown_summary(display.summary)
+    column = str(shown.index.names[1])
+    rows = [
+        {
+            "stratum": stratum_in_words(value),
+            "protocol": protocol,
+            "verdict": row["verdict"],
+            "reference": number(shown.loc[(display.reference, value), "mean"]),
+            "score": number(row["mean"]),
+            "difference": _signed(row["difference"]),
+            "interval": _interval(row),
+            "better": counts_of(row),
+            "p_holm": p_in_words(row["p_holm"]),
+            "n_windows": row["n_windows"],
+        }
+        for (protocol, value), row in shown.sort_index(level=1, sort_remaining=False).iterrows()
+        if protocol != display.reference and row["n_subjects"]
+    ]
+    display.plot(
+        ax=import_pyplot("The page").subplots(
+            figsize=(4.8, 1.4 + 0.6 * shown.index.unique(1).size), layout="constrained"
+        )[1]
+    )
+    return {
+        "name": "the label" if column == "y_true" else column,
+        "label": metric.label,
+        "reference": display.reference,
+        "rows": rows,
+        "figures": [_svg(display.figure_, salt)],
+        "alt": f"Differences in {metric.label} from {display.reference} within parts of the windows, by "
+        f"{column}; the table below holds the numbers.",
+    }
+
+
+def _span(n_windows: pd.Series) -> str:
+    """Return how many windows the subjects have: "34 to 41 (median 38)"."""
+    low, high = n_windows.min(), n_windows.max()
+    return f"{low}" if low == high else f"{low} to {high} (median {n_windows.median():g})"
+
+
 def _windows(real: Windows, synthetic: Windows, sampling_rate: float) -> dict[str, Any]:
     display = SyntheticWindowsDisplay.from_windows(real, synthetic, sampling_rate=sampling_rate)
+    import_pyplot("The page").close(display.figure_)
+    # Each panel is a figure, with its title and the names of its axes, so that none is cut on a phone.
+    axes = np.empty(display.axes_.shape, dtype=object)
+    for place in np.ndindex(axes.shape):
+        _, axes[place] = import_pyplot("The page").subplots(
+            figsize=(4.0, 2.7), layout="constrained"
+        )
+    display.plot(axes)
+    for (row, column), ax in np.ndenumerate(axes):
+        ax.set(
+            title=axes[0, column].get_title(),
+            xlabel=axes[-1, column].get_xlabel(),
+            ylabel=ax.get_ylabel() or axes[row, 0].get_ylabel(),
+        )
+    rows = [
+        [_svg(ax.figure, f"windows-{i}-{j}") for j, ax in enumerate(of_channel)]
+        for i, of_channel in enumerate(axes)
+    ]
     return {
-        "figures": [_svg(display.figure_, "windows")],
+        "rows": rows,
         "alt": f"Some of {len(synthetic)} synthetic windows over the real windows they were made from, "
         "and the mean spectra of both.",
     }

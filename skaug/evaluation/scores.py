@@ -138,6 +138,14 @@ def restored_scorer(metric: str, description: dict[str, Any] | str | None) -> Sc
     )
 
 
+def is_restorable(metric: str, description: dict[str, Any] | str | None) -> bool:
+    """Whether `restored_scorer` finds a scorer."""
+    if description is None:
+        is_known = metric in get_scorer_names()
+        return is_known and not isinstance(described_scorer(as_scorer(metric)), str)
+    return not isinstance(description, str)
+
+
 def _is_plain(value: Any) -> bool:
     if isinstance(value, dict):
         return all(isinstance(key, str) and _is_plain(part) for key, part in value.items())

@@ -186,8 +186,12 @@ def page_bins(values: pd.Series) -> list[float] | None:
     """Return limits that divide numbers into thirds; None if each value is a stratum of its own."""
     if not _is_continuous(values):
         return None
-    limits = dict.fromkeys(float(f"{limit:.3g}") for limit in values.quantile([1 / 3, 2 / 3]))
-    return [limit for limit in limits if values.min() <= limit < values.max()] or None
+    exact = [float(limit) for limit in values.quantile([1 / 3, 2 / 3])]
+    for limits in ([float(f"{limit:.3g}") for limit in exact], exact):
+        inside = [limit for limit in dict.fromkeys(limits) if values.min() <= limit < values.max()]
+        if inside:
+            return inside
+    return [float(values[values < values.max()].max())]  # most values are the largest one
 
 
 def _column(predictions: pd.DataFrame, column: str) -> pd.Series:
@@ -207,7 +211,7 @@ def _divided(values: pd.Series, column: str, bins: Sequence[float] | None) -> pd
         if _is_continuous(values):
             raise ValueError(
                 f"{column!r} holds {values.nunique()} different numbers: pass the limits between strata, "
-                f"such as bins={page_bins(values) or [float(values.median())]}."
+                f"such as bins={page_bins(values)}."
             )
         return pd.Index(values)
     if not _is_number(values):

@@ -84,11 +84,14 @@ class StrataDisplay:
         self._draw(ax, drawn, values)
         ax.set_yticks(range(len(values)), [self._label(value) for value in values])
         ax.set_ylim(len(values) - 0.5, -0.5)
-        ax.set_ylabel(drawn_text(self.summary.index.names[1]))
+        column = drawn_text(self.summary.index.names[1])
+        column = "label" if column == "y_true" else column
         ax.set_xlabel(
-            f"difference in {metric.drawn} from {self.reference} ({metric.better_side} zero: better)"
+            f"difference in {metric.drawn} from {self.reference}\n{metric.better_side} zero: better"
         )
-        ax.set_title("exploratory; mean over subjects, 95 % interval", fontsize="medium")
+        ax.set_title(
+            f"by {column}: mean, 95 % interval (exploratory)", fontsize="medium", loc="right"
+        )
         return self
 
     def _draw(self, ax: Axes, drawn: pd.DataFrame, values: pd.Index) -> None:
