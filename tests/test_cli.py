@@ -69,16 +69,17 @@ def test_a_page_is_written_with_the_verdict(
 ) -> None:
     pytest.importorskip("jinja2")
     page, table = tmp_path / "page.html", tmp_path / "table.parquet"
-    recordings[COLUMNS].to_parquet(table)
+    recordings[[*COLUMNS, "activity"]].to_parquet(table)
     arguments = {
         "demo": ["demo", "--subjects", "3", "--minutes", "1"],
-        "compare": ["compare", str(table), "--target", "heart_rate", *CUT],
+        "compare": ["compare", str(table), "--target", "heart_rate", *CUT, "--stratum", "activity"],
     }[command]
     assert main([*arguments, "--report", str(page)]) == 0
     out = capsys.readouterr().out
     assert f"The page is {page}." in out
     (verdict,) = [line for line in out.splitlines() if "on average" in line]
     assert verdict in page.read_text()
+    assert ("By activity" in page.read_text()) == (command == "compare")
 
 
 @pytest.mark.parametrize("option", ["--output", "--report"])
@@ -205,7 +206,7 @@ def test_the_demo_compares_three_protocols_and_shows_progress(tmp_path: Path) ->
     for label in ("protocols", "learning curve", "quality"):
         assert f"{label}: 100%" in done.stderr
     rows = rows_of(done.stdout.partition("The page is")[0])
-    assert list(rows) == ["TRTR", "TRSTR", "TSTR"]
+    assert list(rows) == ["TRTR", "TRSTR", "TSTR", "TRRTR", "TRPTR"]
     n_real, error, _ = rows["TRTR"]
     both = rows["TRSTR"]
     assert both[:2] == [n_real, n_real]
