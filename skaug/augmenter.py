@@ -266,7 +266,10 @@ class SynthefyAugmenter(WindowStep):
 
     def _check_parameters(self) -> None:
         require_choice("train_on", self.train_on, TRAIN_ON)
-        if self.synthesizer is not None and not hasattr(self.synthesizer, "synthesize"):
+        is_class = isinstance(self.synthesizer, type)
+        if self.synthesizer is not None and (
+            is_class or not hasattr(self.synthesizer, "synthesize")
+        ):
             raise TypeError(
                 f"synthesizer={self.synthesizer!r} must be a Synthesizer, such as "
                 "SurrogateSynthesizer(), or None."

@@ -613,7 +613,7 @@ def test_invalid_parameters_are_refused_by_fit(parameters: dict[str, Any], messa
 
 @pytest.mark.parametrize("synthesizer", ["surrogate", SurrogateSynthesizer, 3])
 def test_anything_but_a_synthesizer_is_refused(synthesizer: Any) -> None:
-    with pytest.raises(TypeError, match="annot clone"):
+    with pytest.raises(TypeError, match="must be a Synthesizer, such as SurrogateSynthesizer"):
         SynthefyAugmenter(synthesizer).fit(windows_of(A=3))
 
 
