@@ -437,7 +437,7 @@ def test_chance_without_a_seed_is_an_error(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, wrap: Callable, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        estimate_calls(wrap(pipeline_of(api)), table)
+        estimate_calls(wrap(pipeline_of(api, ratio=1.0)), table)
     assert server.requests == []
 
 
@@ -445,7 +445,7 @@ def test_candidates_that_depend_on_scores_are_an_error(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
 ) -> None:
     search = HalvingGridSearchCV(
-        pipeline_of(api).set_params(ridge=ExtraTreesRegressor(random_state=0)),
+        pipeline_of(api, ratio=1.0).set_params(ridge=ExtraTreesRegressor(random_state=0)),
         GRID,
         factor=2,
         resource="ridge__n_estimators",

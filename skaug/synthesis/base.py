@@ -29,6 +29,7 @@ class Synthesizer(BaseEstimator, ABC):
       synthetic windows have labels of their own. This keeps subjects, origins and context. Windows
       of subjects that are not among the conditions are refused, and so are samples or labels that are
       NaN or infinite where the condition is finite.
+    - Samples and labels are finite, unless those of the condition are not.
     - The samples should depend on the parameters, the origin of the condition and its draw only, not on
       the other conditions. Then every fold and grid point gets the same window for the same condition,
       and a larger request contains the smaller one.
