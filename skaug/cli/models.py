@@ -21,7 +21,7 @@ _MOST_BANDS = 64
 _MOST_INNER_FOLDS = 5
 
 # From hardly any regularization to hardly any model, for features of variance 1.
-_ALPHAS = tuple(np.logspace(-2, 6, 17))
+_ALPHAS = tuple(np.logspace(-2, 6, 17).tolist())
 
 # A tenth of the features per split and 100 trees: a table of 20 subjects takes about a minute.
 _TREES = {"n_estimators": 100, "max_features": 0.1, "min_samples_leaf": 3, "random_state": 0}
