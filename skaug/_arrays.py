@@ -1,4 +1,4 @@
-"""Rows of windows in memory: views where windows step evenly, copies elsewhere."""
+"""Rows of windows in memory: views of evenly spaced windows, copies of others."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 _Result = TypeVar("_Result")
 
-# Bytes below which a second thread does not pay.
+# Bytes below which a second thread is not worth its cost.
 _ONE_THREAD_BYTES = 1 << 23
 
-# Rows gathered at once where windows do not step evenly: few enough to stay in the cache.
+# Rows gathered at once where windows are not evenly spaced: few enough to stay in the cache.
 _GATHERED_ROWS = 1 << 18
 
 
@@ -38,7 +38,7 @@ def window_views(
     which : slice
         The windows of the block.
     block : ndarray of shape (n_block, size, ...)
-        Their rows: a read-only strided view of `rows` where the windows step evenly, otherwise a
+        Their rows: a read-only strided view of `rows` where the windows are evenly spaced, otherwise a
         gathered copy.
     """
     rows = np.ascontiguousarray(rows)
@@ -66,7 +66,7 @@ def window_views(
 
 
 def _even_runs(starts: NDArray[np.intp]) -> list[slice]:
-    """Return slices of consecutive windows whose starts grow by one constant step."""
+    """Split the windows into slices in which their starts are evenly spaced."""
     n = len(starts)
     if n == 0:
         return []

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def prefix_errors(place: str) -> Iterator[None]:
-    """Put the place at which a ValueError happened in front of its message; its class stays.
+    """Put the place at which a ValueError happened in front of its message; its class is kept.
 
     Parameters
     ----------

@@ -46,6 +46,6 @@ def _steps_of_learner(learner: Any) -> list[Any]:
     for node in nodes:
         try:
             steps.append(learner.find_fitted_estimator(lambda other, node=node: other is node))
-        except (TypeError, ValueError):  # a node that applies no estimator: skrub tells only so
+        except (TypeError, ValueError):  # a node without an estimator
             continue
     return steps

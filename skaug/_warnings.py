@@ -1,4 +1,4 @@
-"""The category of warnings about data that probably is not what the caller thinks."""
+"""The warning about data that is probably not what the caller thinks."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _DETAILS = re.compile(r"subject '[^']*'|\d[\d.,]*")
 
 
 class DataWarning(UserWarning):
-    """The data probably is not what the caller thinks: axes swapped, rows shuffled, recordings too short.
+    """The data is probably not what the caller thinks: axes swapped, rows shuffled, recordings too short.
 
-    Each warning names what was seen and the remedy. Silence it where the data is right::
+    Each warning says what was found and what to do. If the data is right, silence it::
 
         import warnings
         from skaug import DataWarning

@@ -59,15 +59,15 @@ class SynthefyAugmenter(WindowStep):
         "divide", number)``. Each dict adds one synthetic window per chosen condition, so two dicts
         double the number. If the target is edited, the label follows.
     random_state : int, default=0
-        Seed of the choice of conditions. A larger amount contains the smaller one, and the choice
-        within a subject does not depend on the other subjects.
+        Seed for the choice of conditions. A larger `ratio` or `n_synthetic` includes the conditions of a
+        smaller one, and the choice within a subject does not depend on the other subjects.
     first_draw : int, default=0
-        The number of the first draw from each condition. Another number gives other synthetic windows
-        of the same conditions: `skaug.evaluation.compare_protocols` repeats itself this way.
+        The number of the first draw from each condition. Another number gives other synthetic windows of the
+        same conditions: this is how `skaug.evaluation.compare_protocols` draws its repeats.
     synthetic_weight : float, default=1.0
-        What the `sample_weight` of a synthetic window is multiplied by; it starts from that of the window
-        it was made from, or from 1. Another value than 1 is passed on even if no weights were, and the last
-        step must accept it.
+        Factor on the weights of synthetic windows. The weight of a synthetic window is that of the window it
+        was made from (1 if ``fit`` gets no `sample_weight`) times this factor. If it is not 1, the last step
+        is fitted with `sample_weight` even if ``fit`` gets none, and must accept it.
 
     Attributes
     ----------
@@ -76,8 +76,8 @@ class SynthefyAugmenter(WindowStep):
     n_synthetic_ : int
         Number of synthetic windows made.
     synthetic_windows_ : Windows of shape (n_synthetic_, window_size, n_features)
-        The synthetic windows. They stay in the process that made them: pickles of a fitted augmenter, and so
-        of a model, hold no samples and no context of people, but counts and origins.
+        The synthetic windows. They are not pickled with the augmenter, so that a saved model contains counts
+        and origins, but no recordings of people.
     synthetic_origins_ : DataFrame of n_synthetic_ rows
         ``subject``, ``first_row`` and ``draw`` of each synthetic window.
     synthesizer_ : Synthesizer or None
@@ -179,7 +179,7 @@ class SynthefyAugmenter(WindowStep):
         return Windows.concatenate([real, self.synthetic_windows_])
 
     def transform(self, X: Any) -> Any:
-        """Pass windows through unchanged.
+        """Return the windows unchanged.
 
         Parameters
         ----------
@@ -231,7 +231,7 @@ class SynthefyAugmenter(WindowStep):
         if self.train_on == "synthetic" and self.n_synthetic_ == 0:
             name = "ratio" if self.n_synthetic is None else "n_synthetic"
             raise ValueError(
-                f"train_on='synthetic' with {name}={getattr(self, name)!r} makes no synthetic window of "
+                f"train_on='synthetic' with {name}={getattr(self, name)!r} makes no synthetic windows from "
                 f"{self.n_real_} real ones, which leaves nothing to fit: use a larger {name}."
             )
         return real
@@ -239,8 +239,8 @@ class SynthefyAugmenter(WindowStep):
     def __getattr__(self, name: str) -> Any:
         if name == "synthetic_windows_" and "n_synthetic_" in self.__dict__:
             raise AttributeError(
-                "These synthetic windows were not pickled with the augmenter, because fitted models hold no "
-                "people. Fit it again, or keep synthetic_windows_ by itself before it leaves the process."
+                "The synthetic windows were not pickled with the augmenter, so that saved models contain no "
+                "recordings of people. Fit it again, or save synthetic_windows_ before you pickle it."
             )
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
@@ -312,9 +312,9 @@ class SynthefyAugmenter(WindowStep):
         synthesizer = synthesizer_or_default(self.synthesizer)
         if self.variations is not None and not getattr(synthesizer, "supports_variations", False):
             raise ValueError(
-                f"{type(synthesizer).__name__} does not support variations: it repeats what the recorded "
-                "window shows, whatever the edited condition says. Leave variations out, or use a "
-                "synthesizer that is conditioned on them."
+                f"{type(synthesizer).__name__} does not support variations: its windows follow the "
+                "recorded samples, not the edited condition. Pass variations=None, or use a synthesizer "
+                "that is conditioned on labels and context."
             )
         check_variations(self.variations, real)
         if (self.ratio if self.n_synthetic is None else self.n_synthetic) == 0:
@@ -336,8 +336,8 @@ class SynthefyAugmenter(WindowStep):
         candidates = candidates[synthesizer.can_condition(candidates)]
         if len(candidates) == 0:
             raise ValueError(
-                f"{type(synthesizer).__name__} cannot be conditioned on any window of the subjects to fit "
-                "on: no condition is left."
+                f"{type(synthesizer).__name__} cannot be conditioned on any training window: choose "
+                "other subjects, or another synthesizer."
             )
         windows, draws = choose_conditions(
             candidates, float(self.ratio), self.n_synthetic, int(self.random_state)

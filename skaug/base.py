@@ -14,10 +14,10 @@ class WindowStep(TransformerMixin, BaseEstimator):
     """Base class of transformers that take or return `Windows`.
 
     Derive from it to write a step of your own: a filter, a normalization, a selection of windows. In a
-    `skaug.Pipeline`, every step up to the last one with ``window_aware = True`` is handed windows with
-    their labels and subjects; the steps behind it get bare arrays and the ``y`` that belongs to them.
+    `skaug.Pipeline`, every step up to the last one with ``window_aware = True`` receives windows with their
+    labels and subjects; the steps after it get bare arrays and the matching ``y``.
 
-    Implement what scikit-learn asks of a transformer:
+    Implement the methods of a scikit-learn transformer:
 
     - ``fit(X, y=None)`` learns from the training windows and returns ``self``. Fitted attributes end in
       an underscore. A step that learns nothing also defines ``__sklearn_is_fitted__``, as below.
@@ -27,7 +27,7 @@ class WindowStep(TransformerMixin, BaseEstimator):
     - ``fit_transform(X, y=None)`` is needed only by a step that treats training windows differently. It
       may drop, repeat or reorder them (``X[mask]``, ``X[positions]``): the labels follow their windows.
 
-    Take labels from ``X.y`` and subjects from ``X.groups``. In a `skaug.Pipeline`, `y` is ``X.y``. In a
+    Read labels from ``X.y`` and subjects from ``X.groups``. In a `skaug.Pipeline`, `y` is ``X.y``. In a
     plain ``sklearn.pipeline.Pipeline``, `y` is what was passed to its ``fit``, in the original order: pass
     no `y` there if a step drops, repeats or reorders windows, and end the pipeline in `WindowRegressor` or
     `WindowClassifier`.
@@ -35,7 +35,7 @@ class WindowStep(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     window_aware : bool
-        Whether the step is handed windows instead of arrays; True.
+        Whether the step receives windows instead of arrays; True.
 
     See Also
     --------

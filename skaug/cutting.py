@@ -92,7 +92,7 @@ class Cutting:
         X : DataFrame, Table or array-like of shape (n_rows, n_columns)
             The recordings.
         y : array-like of shape (n_rows,) or (n_windows,), optional
-            Labels that win over the `target` column.
+            Labels that take precedence over the `target` column.
 
         Returns
         -------
@@ -110,8 +110,8 @@ class Cutting:
         recordings = self._recordings(table)
         if self.subject is not None and self._subject_in(table) is None:
             warn(
-                f"There is no column of subjects {self.subject!r}: the table counts as one recording. Add "
-                "the column if it holds several, because windows would lie across them."
+                f"There is no column of subjects {self.subject!r}: the table counts as one recording. If "
+                "it holds several, add the column, or windows will span two recordings."
             )
         if self.time is None:
             warn_of_row_order(table, recordings)
@@ -153,17 +153,17 @@ class Cutting:
         return Windows(signals, starts, self.window_size, provenance, self.features, context)
 
     def labels(self, X: Any, y: ArrayLike | None = None) -> Provenance:
-        """Return what `cut` would know of each window besides its samples, without copying a channel.
+        """Return the provenance of the windows that `cut` would return, without copying their samples.
 
-        Channels are read only where windows with missing values are left out, and their values are not
-        checked: ``missing="raise"`` is left to whoever cuts.
+        Channels are read only if windows with missing values are to be left out. Otherwise missing values go
+        unnoticed here: only `cut` raises for them.
 
         Parameters
         ----------
         X : DataFrame, Table or array-like of shape (n_rows, n_columns)
             The recordings.
         y : array-like of shape (n_rows,) or (n_windows,), optional
-            Labels that win over the `target` column.
+            Labels that take precedence over the `target` column.
 
         Returns
         -------
@@ -302,7 +302,7 @@ class Cutting:
         )
 
     def every_window_has_a_gap(self) -> NoWindowsError:
-        """Return the error for windows of which none is left once those with missing values are out."""
+        """Return the error for when every window contains a missing value."""
         return NoWindowsError(
             f"Every window of {self.window_size} rows contains a missing value: use a smaller window_size, "
             "or missing='keep'."
@@ -345,7 +345,7 @@ class Cutting:
     def _missing_rows(
         self, table: Table, recordings: Recordings, target: NDArray | None
     ) -> NDArray[np.bool_]:
-        """Return the sorted rows that no window may hold because a value is missing there."""
+        """Return the sorted rows that no window may contain, because a value is missing in them."""
         found = np.zeros(len(table), dtype=bool)
         for name in self.features:
             values = plain_array(table.column_of_numbers(name, "feature"))

@@ -29,7 +29,7 @@ _ROUTED = (
 
 
 class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
-    """What the two window estimators share."""
+    """Base class of `WindowRegressor` and `WindowClassifier`."""
 
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
@@ -46,8 +46,8 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
             some windows are synthetic: then only `X` knows the labels.
         **fit_params : dict
             Passed to the estimator's ``fit``, subject to its metadata routing. `sample_weight`: one per
-            real window, or, if there are no synthetic ones, one per row of the table, whose mean is taken.
-            A synthetic window gets the weight of the real window with the same origin.
+            real window, or, if there are no synthetic ones, one per row of the table, averaged over each
+            window. A synthetic window gets the weight of the real window with the same origin.
 
         Returns
         -------
@@ -56,7 +56,7 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If there are no labels; `y` has another length; or weights are passed that cannot be assigned to
+            If there are no labels; `y` has the wrong length; or weights are passed that cannot be assigned to
             synthetic windows: if all windows are synthetic, or their origins are not unique.
         """
         values, labels = plain_xy(X, y)
@@ -106,7 +106,7 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
         y : array-like, optional
             One label per window, or one per row of the table; the labels of the windows by default.
         sample_weight : array-like of shape (n_windows,) or (n_rows,), optional
-            One weight per window, or one per row of the table, whose mean over each window is taken.
+            One weight per window, or one per row of the table, averaged over each window.
 
         Returns
         -------
@@ -115,7 +115,7 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If there are no labels, or `y` has another length.
+            If there are no labels, or `y` has the wrong length.
         """
         self._compared(X)
         values, labels = plain_xy(X, y)

@@ -138,7 +138,7 @@ class WindowFeatureExtractor(WindowStep):
         Raises
         ------
         ValueError
-            If `input_features` has another length.
+            If `input_features` has the wrong length.
         """
         check_is_fitted(self)
         channels = self._channels if input_features is None else list(np.asarray(input_features))

@@ -47,10 +47,10 @@ class Pipeline(sklearn_pipeline.Pipeline):
     Use it like scikit-learn's own, with any estimator as the last step. Parameters are named
     ``step__parameter``; caching, slicing, `set_output`, metadata routing and callbacks work.
 
-    Steps up to the last window-aware one pass on `Windows` with their labels. The steps behind it get
-    arrays and the labels that belong to them. The ``cv`` of such a step (`LassoCV`, `GridSearchCV`) may be a
-    splitter by subject, such as `SubjectKFold`: synthetic windows are then kept out of its test sets, unless
-    all training windows are synthetic.
+    Steps up to the last window-aware one pass on `Windows` with their labels. The steps after it get arrays
+    and the matching labels. The ``cv`` of such a step (`LassoCV`, `GridSearchCV`) may be a splitter by
+    subject, such as `SubjectKFold`: synthetic windows are then kept out of its test sets, unless all training
+    windows are synthetic.
 
     Parameters
     ----------
@@ -88,9 +88,9 @@ class Pipeline(sklearn_pipeline.Pipeline):
     (4,)
     """
 
-    # A copy of the pipeline does the work: it has the same steps, each wrapped so that it is handed
-    # windows, or arrays and the labels that belong to them. So caching, routing and callbacks are
-    # scikit-learn's own, threads may share a pipeline, and no private name is used.
+    # A copy of the pipeline does the work: it has the same steps, each wrapped so that it receives windows,
+    # or arrays and the matching labels. So caching, routing and callbacks are scikit-learn's own, threads may
+    # share a pipeline, and no private name is used.
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Fit the steps one after the other.
@@ -103,7 +103,7 @@ class Pipeline(sklearn_pipeline.Pipeline):
             One label per row, or one per window. They take precedence over the target column.
         **params : dict
             Metadata for the steps, as in scikit-learn. `sample_weight` of a step behind the windows: one per
-            window, or one per row of the table, whose mean over each window is taken. A synthetic window has
+            window, or one per row of the table, averaged over each window. A synthetic window has
             the weight of the window it was made from, times `synthetic_weight` of the augmenter.
 
         Returns
@@ -113,7 +113,7 @@ class Pipeline(sklearn_pipeline.Pipeline):
         Raises
         ------
         ValueError
-            If `y` or weights have another length; if another parameter has one value per window or row, and
+            If `y` or weights have the wrong length; if another parameter has one value per window or row, and
             windows are cut or added; or if a splitter by subject finds no subjects.
         """
         self._fit_with("fit", X, y, params)
@@ -192,7 +192,7 @@ class Pipeline(sklearn_pipeline.Pipeline):
         y : array-like, optional
             One label per row, or one per window; by default the target column, or the windows' own.
         sample_weight : array-like of shape (n_windows,) or (n_rows,), optional
-            One weight per window, or one per row of the table, whose mean over each window is taken.
+            One weight per window, or one per row of the table, averaged over each window.
         **params : dict
             Metadata for the steps, as in scikit-learn.
 

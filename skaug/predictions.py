@@ -1,4 +1,4 @@
-"""Predictions of windows, laid back onto the rows of the table, and remembered for several scorers."""
+"""Predictions of windows, mapped back to the rows of the table, and shared by several scorers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def predict_rows(estimator: Any, X: Any, method: str = "predict") -> Any:
     Parameters
     ----------
     estimator : estimator
-        A fitted pipeline with a `SubjectWindower`, of either door, or a search over one.
+        A fitted pipeline with a `SubjectWindower`, skaug's or scikit-learn's, or a search over one.
     X : DataFrame or array-like of shape (n_rows, n_columns)
         The recordings.
     method : {"predict", "predict_proba", "decision_function"}, default="predict"
@@ -71,13 +71,13 @@ def predict_rows(estimator: Any, X: Any, method: str = "predict") -> Any:
     require_choice("method", method, METHODS)
     if isinstance(X, WindowArray):
         raise TypeError(
-            "predict_rows lays predictions back onto the rows of a table, and these are windows: pass the "
+            "predict_rows maps predictions back to the rows of a table, but these are windows: pass the "
             "table, or call estimator.predict(windows) for one prediction per window."
         )
     cutting = cutting_of(estimator)
     if cutting is None:
         raise ValueError(
-            f"This {type(estimator).__name__} has no SubjectWindower that tells which rows a window holds: "
+            f"This {type(estimator).__name__} has no SubjectWindower to say which rows a window holds: "
             "pass a pipeline that begins with one."
         )
     rows = cutting.labels(X).rows

@@ -149,7 +149,7 @@ def read_shards(
     Parameters
     ----------
     folder : str or Path
-        As given to `write_shards`.
+        The folder that was passed to `write_shards`.
     subjects : collection, optional
         The subjects to read, such as ``["S1"]``; all by default. Shards without any of them are skipped.
     n_rows : int, default=262144
@@ -215,4 +215,4 @@ def _check_size(memory: str) -> None:
     try:
         parse_bytes(memory)
     except ValueError:
-        raise ValueError(f"The memory {memory!r} is not a size: try '2GiB'.") from None
+        raise ValueError(f"The memory {memory!r} is not a size: use one such as '2GiB'.") from None

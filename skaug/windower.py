@@ -56,9 +56,9 @@ class SubjectWindower(WindowStep):
         or a callable that maps an array of shape (n_windows, window_size) to (n_windows,). Text has no
         mean: use "mode", "first", "center" or "last".
     alignment : {"subject", "table"}, default="subject"
-        Where windows start. "subject": at the first row of each recording, so that they do not depend
-        on who else is in the table. "table": at multiples of the stride over the whole table, as in
-        the published notebook; windows that would hold two recordings are left out.
+        Where windows start. "subject": at the first row of each recording, so that they do not depend on the
+        other subjects in the table. "table": at multiples of the stride over the whole table, as in the
+        published notebook; windows that would hold two recordings are left out.
     missing : {"raise", "keep", "drop", "ffill"}, default="raise"
         What to do about missing values of features and target. "raise": raise an error that names them.
         "keep": keep them, in labels too. "drop": leave out windows that contain one. "ffill": repeat the
@@ -154,8 +154,8 @@ class SubjectWindower(WindowStep):
         X : DataFrame or array-like of shape (n_rows, n_columns)
             The recordings.
         y : array-like of shape (n_rows,) or (n_windows,), optional
-            Labels that win over the `target` column: one per row, which `target_agg` aggregates, or one
-            per window.
+            Labels that take precedence over the `target` column: one per row, which `target_agg` aggregates,
+            or one per window.
 
         Returns
         -------
@@ -199,14 +199,14 @@ class SubjectWindower(WindowStep):
         return self.to_windows(X)
 
     def to_windows(self, X: Any, y: ArrayLike | None = None) -> Windows:
-        """Cut recordings into windows as `transform` does, with labels of one's own.
+        """Cut recordings into windows as `transform` does, and label them with `y`.
 
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_rows, n_columns)
             The recordings.
         y : array-like of shape (n_rows,) or (n_windows,), optional
-            Labels that win over the `target` column.
+            Labels that take precedence over the `target` column.
 
         Returns
         -------
@@ -215,7 +215,7 @@ class SubjectWindower(WindowStep):
         Raises
         ------
         ValueError
-            As `transform` does, or if `y` has another length.
+            As `transform` does, or if `y` has the wrong length.
         """
         check_is_fitted(self)
         if _is_lazy(X):

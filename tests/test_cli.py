@@ -327,7 +327,9 @@ def test_a_column_that_follows_the_target_is_a_channel_only_where_it_is_named(
     rate = sign * recordings["heart_rate"] + rng.normal(0, 32, len(recordings))
     out = show(rate=rate)
     assert "follows heart_rate, which would give the answer away" in out
-    assert re.search(rf"correlation in brackets\): rate \({'-' if sign < 0 else ''}0\.9[5-9]", out)
+    assert re.search(
+        rf"correlation in parentheses\): rate \({'-' if sign < 0 else ''}0\.9[5-9]", out
+    )
     assert "samples of BVP, ECG from" in out
     assert "samples of rate from" in show("--feature", "rate", rate=rate)
 

@@ -255,7 +255,7 @@ def test_an_estimator_that_accepts_no_weights_cannot_use_synthetic_weight(twelve
         skaug.make_pipeline(*steps, KNeighborsRegressor()),
         sklearn_pipeline.make_pipeline(*steps, WindowRegressor(KNeighborsRegressor())),
     ):
-        with pytest.raises(ValueError, match="KNeighborsRegressor accepts no sample_weight"):
+        with pytest.raises(ValueError, match="KNeighborsRegressor does not accept sample_weight"):
             pipe.fit(twelve)
 
 

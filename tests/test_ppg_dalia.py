@@ -552,13 +552,13 @@ def harm(marker):
     script = f"__import__('os').mkdir({str(marker)!r})"
     system, evaluate = Call(os.system, f'mkdir "{marker}"'), Call(eval, script)
     argument = python2_pickle(script)[2:-1]
-    yield r"asks for \w+\.system", pickle.dumps({"signal": system}, protocol=2)
-    yield "asks for __builtin__.eval", pickle.dumps(damage("label", evaluate), protocol=2)
-    yield "asks for builtins.exec", pickle.dumps([Call(exec, script)], protocol=4)
-    yield r"asks for \w+\.mkdir", pickle.dumps(Call(os.mkdir, str(marker)), protocol=0)
+    yield r"calls for \w+\.system", pickle.dumps({"signal": system}, protocol=2)
+    yield "calls for __builtin__.eval", pickle.dumps(damage("label", evaluate), protocol=2)
+    yield "calls for builtins.exec", pickle.dumps([Call(exec, script)], protocol=4)
+    yield r"calls for \w+\.mkdir", pickle.dumps(Call(os.mkdir, str(marker)), protocol=0)
     yield "the opcode INST is", b"(" + argument + b"i__builtin__\neval\n."
-    yield "asks for __builtin__.eval", b"(c__builtin__\neval\n" + argument + b"o."  # OBJ
-    yield "asks for __builtin__.eval", b"\x80\x02c__builtin__\neval\n" + argument + b"\x85R."
+    yield "calls for __builtin__.eval", b"(c__builtin__\neval\n" + argument + b"o."  # OBJ
+    yield "calls for __builtin__.eval", b"\x80\x02c__builtin__\neval\n" + argument + b"\x85R."
     yield "dtype 'O8' is", pickle.dumps({"label": np.array([system], dtype=object)}, protocol=2)
 
 

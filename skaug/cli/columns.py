@@ -1,4 +1,4 @@
-"""The columns of a table that are channels, or end a recording, where the user does not name any."""
+"""Default channels and boundaries, for a table of which the user names none."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def choose_columns(options: argparse.Namespace, table: pd.DataFrame) -> None:
 
 
 def without_labels(channels: list[str], windows: Windows, target: str) -> list[str]:
-    """Return the channels without those that follow the labels, and print which they are.
+    """Remove the channels that follow the labels, and print which they are.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def without_labels(channels: list[str], windows: Windows, target: str) -> list[s
     which = ", ".join(f"{name} ({r:.3f})" for name, r in found.items())
     say(
         f"Left out, because its mean in each window follows {target}, which would give the answer away "
-        f"(correlation in brackets): {which}. --feature COLUMN overrides this."
+        f"(correlation in parentheses): {which}. --feature COLUMN overrides this."
     )
     rest = [name for name in channels if name not in found]
     if not rest:
@@ -103,7 +103,7 @@ def without_labels(channels: list[str], windows: Windows, target: str) -> list[s
 def _boundaries(chosen: list[str], table: pd.DataFrame, named: Collection[str | None]) -> list[str]:
     if "none" in chosen:
         if len(chosen) > 1:
-            raise ValueError("--boundary none goes with no other --boundary: use one or the other.")
+            raise ValueError("--boundary none excludes any other --boundary: use one or the other.")
         return []
     if chosen:
         return chosen

@@ -52,7 +52,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     windows.add_argument(
         "--target-agg",
         choices=AGGREGATIONS,
-        help="how the target of a window follows from that of its rows (default: mean of numbers, mode of "
+        help="how the targets of the rows make the label of a window (default: mean of numbers, mode of "
         "text, booleans and categories)",
     )
     model = parser.add_argument_group("the model")
@@ -127,14 +127,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="COLUMN",
-        help="a column whose values the page of --report compares apart, such as the activity; repeat for "
-        "more. It is not a channel by default",
+        help="a column, such as the activity: the page of --report compares the protocols for each of its "
+        "values; repeat for more. It is not a channel by default",
     )
     comparison.add_argument(
         "--repeats",
         type=whole_number(1),
         default=1,
-        help="how often synthetic windows are drawn; scores are averaged (default: 1)",
+        help="number of times that synthetic windows are drawn; scores are averaged (default: 1)",
     )
     comparison.add_argument(
         "--rope",

@@ -40,7 +40,7 @@ def add_cutting(parser: argparse.ArgumentParser, target: str, *, needs_target: b
         "--max-gap",
         type=gap,
         metavar="GAP",
-        help="a new recording begins after a longer step in time, such as 2 or, for dates, 2s",
+        help="a new recording begins after a step in time longer than this: 2 or, for dates, 2s",
     )
     windows = parser.add_argument_group("the windows")
     windows.add_argument(

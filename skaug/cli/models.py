@@ -89,7 +89,7 @@ class LogPowerBands(WindowSpectrum):
     """
 
     def _first_bins(self, window_size: int) -> NDArray[np.intp]:
-        """Return the position, among the frequencies, of the first of each band."""
+        """Return the index of the first frequency of each band."""
         n_bins = len(self._bins(window_size))
         n_bands = min(n_bins, _MOST_BANDS)
         return np.arange(n_bands) * n_bins // n_bands

@@ -8,12 +8,12 @@ import pandas as pd
 
 from skaug._files import require_writable, whole_file
 
-# What makes a spreadsheet take a cell for a formula.
+# Beginnings of a cell that a spreadsheet reads as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def check_output(path: Path | None, *inputs: Path) -> None:
-    """Raise where a file cannot be written or would replace one that is read.
+    """Raise if a file cannot be written or would replace one that is read.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def check_output(path: Path | None, *inputs: Path) -> None:
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table whose text no spreadsheet takes for a formula: an apostrophe goes before it."""
+    """Write a table in which no spreadsheet reads text as a formula: an apostrophe goes before it."""
     texts = table.select_dtypes(exclude=["number", "bool", "datetime"]).columns
     table = table.assign(**{name: [_safe(value) for value in table[name]] for name in texts})
     with whole_file(path) as file:

@@ -30,7 +30,7 @@ def add_report(parser: Any) -> None:
 
 
 def check_report(path: Path | None, *inputs: Path) -> None:
-    """Raise where the page cannot be written or an extra is not installed."""
+    """Raise if the page cannot be written or an extra is not installed."""
     check_output(path, *inputs)
     if path is not None and not all(map(find_spec, ("jinja2", "matplotlib"))):
         raise ValueError('--report needs an extra: pip install "skaug[report]".')

@@ -131,12 +131,11 @@ def _refusing(name: str) -> Handler:
     return run
 
 
-# Python's own unpickler, not C's: there, nine bytes of a pickle can ask for 64 GB (a large PUT).
+# Python's own unpickler, not C's: there, nine bytes of a pickle can request 64 GB (a large PUT).
 class ArrayUnpickler(pickle._Unpickler):
     """Reads numbers, text, containers and the stand-ins above; imports and calls nothing else.
 
-    The number of opcodes is bounded, and each takes no more time and memory than the bytes it reads
-    explain.
+    The number of opcodes is bounded, and each takes no more time and memory than the bytes it reads justify.
     """
 
     dispatch = _handlers()
@@ -158,5 +157,5 @@ class ArrayUnpickler(pickle._Unpickler):
         """Return the stand-in of a name, or refuse it."""
         if (module, name) not in self._ADMITTED:
             shown = f"{module[:40]}.{name[:40]}"
-            raise pickle.UnpicklingError(f"it asks for {shown}, which is refused")
+            raise pickle.UnpicklingError(f"it calls for {shown}, which is refused")
         return self._ADMITTED[module, name]

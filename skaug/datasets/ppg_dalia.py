@@ -33,7 +33,7 @@ def load_ppg_dalia(
     subjects: str | Iterable[str] | None = None,
     sampling_rate: float = 64,
 ) -> pd.DataFrame:
-    """Load PPG-DaLiA: a day of 15 people, wrist and chest, with heart rates from the ECG.
+    """Load PPG-DaLiA: wrist and chest recordings of 15 people, with heart rates from the ECG.
 
     The archive [1]_ is free to download from https://archive.ics.uci.edu/dataset/495/ppg+dalia. Its
     zip, or the folder it was unpacked to, is read into one table at one sampling rate, with the
@@ -131,8 +131,8 @@ def load_ppg_dalia(
     and is made again when these differ. The folder may be deleted at any time.
 
     *Safety*: a pickle can run any code. These are read by an unpickler that knows only numbers, text,
-    containers and arrays of numbers or text, and that refuses pickles which take longer than their
-    size explains.
+    containers and arrays of numbers or text, and that refuses pickles which take longer than their size
+    justifies.
 
     References
     ----------

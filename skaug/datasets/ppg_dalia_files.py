@@ -66,7 +66,7 @@ class SubjectFile:
                 return ArrayUnpickler(stream, encoding="latin1").load()
         except OSError:
             raise
-        except Exception as error:  # a damaged length may also ask for more memory than there is
+        except Exception as error:  # a damaged length may also request more memory than there is
             raise ValueError(
                 f"the file cannot be read ({str(error)[:200] or type(error).__name__}): it is cut short, "
                 "damaged, or not a file of PPG-DaLiA. Download it again."

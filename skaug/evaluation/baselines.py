@@ -225,7 +225,7 @@ def _has_decisions(baseline: Any) -> bool:
 
 
 class _Unseen:
-    """Samples that a naive baseline does not look at: a metric that does gets an error."""
+    """Stand-in for samples, which a naive baseline does not have: a metric that reads them fails."""
 
     def _refuse(self, *_: Any) -> Any:
         raise TypeError("A naive baseline has no samples.")

@@ -55,7 +55,7 @@ class ProtocolComparison:
         of the training labels; None if the metric has no such baseline. ``warnings`` holds the
         `skaug.DataWarning` of all fits, each once.
     baseline_predictions : DataFrame
-        Predictions of the baselines, in the same columns. Of regressors, the naive baseline is there twice:
+        Predictions of the baselines, in the same columns. For regressors, the naive baseline appears twice:
         "naive mean" and "naive median".
     """
 
@@ -313,7 +313,7 @@ class ProtocolComparison:
         return table[["n_subjects", "n_windows", *table.columns.drop(["n_subjects", "n_windows"])]]
 
     def table(self, metric: str | None = None) -> str:
-        """Return what is printed of a metric: one line per protocol and baseline.
+        """Return the table that is printed for a metric: one line per protocol and baseline.
 
         Parameters
         ----------
@@ -480,7 +480,7 @@ class ProtocolComparison:
 
         See Also
         --------
-        load : Read them again.
+        load : Read them back.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -549,7 +549,7 @@ class ProtocolComparison:
             )
 
     def _strata_displays(self) -> list[StrataDisplay]:
-        """Return what the page shows of parts of the windows."""
+        """Return the plots of the strata that the page shows."""
         scorers = self.details.get("scorers", {})
         metrics = [name for name in self.metrics if is_restorable(name, scorers.get(name))]
         if not metrics or not self._compared("TRTR"):
@@ -644,7 +644,7 @@ class ProtocolComparison:
         return NAIVE_IN_WORDS[kind]
 
     def _doubts(self, protocol: str, metric: ReadableMetric) -> list[str]:
-        """Return sentences that a reader of the verdict must know."""
+        """Return the caveats of a verdict, as sentences."""
         scores, naive = self.by_subject(metric.name), self.details.get("naive", {})
         sentences = doubts.of_controls(protocol, scores, self.details["random_state"])
         sentences += doubts.of_undefined_scores(

@@ -92,14 +92,14 @@ def _steps(estimator: Any) -> list[Any]:
 
 
 def _in_words(step: Any) -> str:
-    """Return an estimator with the beginning of its parameters; `details["estimator"]` holds all of them."""
+    """Return a short representation of an estimator; `details["estimator"]` holds all parameters."""
     if not isinstance(step, BaseEstimator):
         return "" if step is None else str(step)
     return " ".join(step.__repr__(N_CHAR_MAX=80).split())
 
 
 def fingerprint(X: Any, y: Any = None) -> str:
-    """Return a SHA-256 of the data, by which a reader recognizes them.
+    """Return a SHA-256 of the data, to recognize it by.
 
     Parameters
     ----------

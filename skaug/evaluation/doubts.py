@@ -1,4 +1,4 @@
-"""What a reader of a verdict must know besides it, in sentences."""
+"""Caveats of a verdict, as sentences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MEANINGS = {
 
 
 def of_controls(protocol: str, scores: pd.DataFrame, random_state: int) -> list[str]:
-    """Return what it means that a control does as well as a protocol, or that it may.
+    """Explain what it means if a control does as well as a protocol, or may do so.
 
     Parameters
     ----------
@@ -55,13 +55,13 @@ def of_controls(protocol: str, scores: pd.DataFrame, random_state: int) -> list[
 def of_undefined_scores(
     metric: ReadableMetric, n_defined: int, n_subjects: int, *, is_classifier: bool
 ) -> list[str]:
-    """Return for how many subjects a metric is defined, if not for all, and which metrics are."""
+    """Say for how many subjects a metric is defined, if not for all, and which metrics to use instead."""
     if n_defined == n_subjects:
         return []
     sentences = [f"{metric.label} is defined for {n_defined} of {n_subjects} subjects."]
     if is_classifier:
         sentences.append(
-            "Log loss, Brier score and accuracy are defined for subjects of one class too: score "
+            "Log loss, Brier score and accuracy are also defined for subjects with a single class: use "
             "'neg_log_loss', 'neg_brier_score' or 'accuracy'."
         )
     return sentences

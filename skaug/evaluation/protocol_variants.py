@@ -1,4 +1,4 @@
-"""The protocols, and what makes an estimator train and be tested as one of them says."""
+"""The protocols, and the changes to an estimator that put one into effect."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _check_search(search: Any, path: str) -> None:
 def under_protocol(
     estimator: Any, path: str, protocol: str, repeat: int = 0, seed: Sequence[int] = (0,)
 ) -> Any:
-    """Return a copy of an estimator that trains as a protocol says.
+    """Return a copy of an estimator that trains according to a protocol.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ def _restricts(synthesizer: Synthesizer) -> bool:
 
 
 class SyntheticTestSet(WindowStep):
-    """Replace windows by synthetic ones made from them, by a synthesizer fitted on them.
+    """Replace windows with synthetic ones, made from them by a synthesizer fitted on them.
 
     In a fitted estimator it takes the place of the augmenter (`replaced`), so that the estimator predicts
     synthetic windows of the test set.
@@ -250,7 +250,7 @@ class SyntheticTestSet(WindowStep):
 
 
 def replaced(fitted: Any, step: Any, replacement: Any) -> Any:
-    """Return a copy of a fitted estimator in which another step stands for one of its steps.
+    """Return a copy of a fitted estimator in which one step is replaced.
 
     Parameters
     ----------

@@ -88,12 +88,12 @@ def compare_protocols(
         The subject of each row or window, if `X` does not contain it.
     scoring : str, callable, list of str or dict of str to either, optional
         One metric or several, each as for `skaug.model_selection.window_scorer`; the first decides the
-        verdict. By default accuracy and balanced accuracy of classifiers, and the mean absolute error of
+        verdict. By default accuracy and balanced accuracy for classifiers, and the mean absolute error for
         regressors.
     baselines : dict of str to estimator, optional
         Further baselines beside the naive one, by name: estimators that are fitted on the real training
-        windows (`Windows`) of each fold and predict one value per window. "Helped" is said only of a
-        protocol that beats all baselines.
+        windows (`Windows`) of each fold and predict one value per window. The verdict is "helped" only if a
+        protocol beats all baselines.
     strata : sequence of str, default=()
         Context columns of the windows, such as "activity", to keep in `predictions`: the most frequent value
         of the rows of each window. `ProtocolComparison.by` compares the protocols within each value.
@@ -136,8 +136,8 @@ def compare_protocols(
     Notes
     -----
     Every comparison contains a naive baseline, scikit-learn's Dummy fitted on the training labels of the
-    fold: of regressors the mean or the median, whichever is better on average over subjects, of
-    classifiers the class frequencies. A metric that needs the samples themselves has none.
+    fold: for regressors the mean or the median, whichever is better on average over subjects, for classifiers
+    the class frequencies. A metric that needs the samples themselves has none.
 
     See Also
     --------

@@ -33,8 +33,8 @@ def named_scorers(scoring: Scoring | None, estimator: Any) -> dict[str, Scorer]:
     Parameters
     ----------
     scoring : str, callable, list of str or dict of str to either, or None
-        The metrics, each as for `skaug.model_selection.window_scorer`. None: accuracy and balanced
-        accuracy of classifiers, mean absolute error of others.
+        The metrics, each as for `skaug.model_selection.window_scorer`. None: accuracy and balanced accuracy
+        for classifiers, mean absolute error for others.
     estimator : estimator
         What is scored.
 
@@ -196,7 +196,7 @@ def score_subject(scorer: Scorer, predicted: KnownPredictions, labels: Any, y: A
 
 
 def _with_all_classes(scorer: Scorer, classes: NDArray) -> Scorer:
-    """Return a scorer of probabilities that knows all classes, also those that a subject lacks."""
+    """Return a scorer of probabilities that knows all classes, even those a subject does not have."""
     if isinstance(scorer, RowScorer):
         return RowScorer(_with_all_classes(as_scorer(scorer.metric), classes))
     function = getattr(scorer, "_score_func", None)
@@ -215,7 +215,7 @@ def _lacks_classes(predicted: KnownPredictions, labels: Any) -> bool:
 def complete_scores(
     scores: pd.DataFrame, columns: str | list[str], per: str = "subject"
 ) -> pd.DataFrame:
-    """Average scores per subject or fold, over the pairs for which no column lacks a score.
+    """Average scores per subject or fold, over the entries that every column has.
 
     Parameters
     ----------

@@ -272,7 +272,7 @@ def _known(predicted: NDArray, classes: NDArray | None) -> KnownPredictions:
 
 
 class _RecordedRegressor(RegressorMixin, BaseEstimator):
-    """Predictions that were made before, as an estimator."""
+    """An estimator that returns predictions made earlier."""
 
     classes_: NDArray | None
 
@@ -284,4 +284,4 @@ class _RecordedRegressor(RegressorMixin, BaseEstimator):
 
 
 class _RecordedClassifier(ClassifierMixin, _RecordedRegressor):
-    """The same of classes."""
+    """The same for classes."""

@@ -22,7 +22,7 @@ _COLUMNS = [
 
 
 class Family(NamedTuple):
-    """The tests among which one is significant only after Holm's adjustment.
+    """A family of tests, whose p-values are adjusted together by Holm's method.
 
     Attributes
     ----------

@@ -114,7 +114,7 @@ def in_words(
     baselines: Sequence[Baseline] = (),
     doubts: Sequence[str] = (),
 ) -> str:
-    """Return what a comparison says of a protocol, with the doubts a reader must know.
+    """Return the verdict on a protocol and its caveats, in sentences.
 
     Parameters
     ----------
@@ -170,13 +170,13 @@ def counts_of(row: pd.Series) -> str:
 
 
 def _weak_model_in_words(metric: ReadableMetric, baselines: Sequence[Baseline]) -> str:
-    """Return that the model is worse than a baseline, with numbers."""
+    """Say that the model is worse than a baseline, with numbers."""
     lost = next(baseline for baseline in baselines if baseline.beats_reference)
     ours, theirs = (number(metric.shown(mean)) for mean in (lost.reference_mean, lost.mean))
     if ours == theirs:
         return (
             f"The model trained on real windows does no better than {lost.words} ({metric.label} {ours}): "
-            "nothing that it has learned holds for other subjects."
+            "it has learned nothing that carries over to other subjects."
         )
     what, semicolon, remedy = _weak_model(baselines, "TRTR").partition(";")
     return (

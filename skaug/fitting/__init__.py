@@ -1,1 +1,1 @@
-"""What both doors do while fitting: adapt steps, split inner folds by subject, carry weights along."""
+"""What both kinds of pipeline do while fitting: adapt steps, split inner folds by subject, carry weights."""

@@ -63,8 +63,8 @@ def params_in_pipeline(step: Any, X: Any, params: dict[str, Any], *, is_last: bo
 def params_by_origin(estimator: Any, X: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters to pass to the ``fit`` of the estimator in a `WindowRegressor`.
 
-    A plain Pipeline does not tell which windows entered it. Weights are for the real windows in their order,
-    and a synthetic window gets the weight of the real one with the same origin.
+    A plain Pipeline keeps no record of the windows that entered it. Weights are for the real windows in
+    their order, and a synthetic window gets the weight of the real one with the same origin.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def params_by_origin(estimator: Any, X: Any, params: dict[str, Any]) -> dict[str
     Raises
     ------
     ValueError
-        If the weights of synthetic windows cannot be told, or as for `params_in_pipeline`.
+        If the weights of synthetic windows cannot be determined, or as for `params_in_pipeline`.
     """
     provenance = provenance_of(X)
     if provenance is None:
@@ -139,8 +139,8 @@ def _refuse_others(step: Any, params: dict[str, Any], entry: Entry) -> None:
         per_window = len(value) == entry.n_entered and not entry.is_unchanged
         if per_window or (len(value) == n_rows and n_rows != entry.n_entered):
             raise ValueError(
-                f"{name} of {type(step).__name__} has one value per window or row, and would be taken for "
-                f"values of other windows: only {WEIGHT} follows windows that a pipeline cuts and adds."
+                f"{name} of {type(step).__name__} has one value per window or row, which would end up at "
+                f"the wrong windows: only {WEIGHT} follows windows that a pipeline cuts and adds."
             )
 
 
@@ -172,8 +172,8 @@ def _weight_of(step: Any) -> str:
     kinds = {parameter.kind for parameter in parameters.values()}
     if WEIGHT not in parameters and Parameter.VAR_KEYWORD not in kinds:
         raise ValueError(
-            f"{type(step).__name__} accepts no {WEIGHT}, which synthetic_weight of SynthefyAugmenter needs: "
-            "use an estimator that does, or synthetic_weight=1.0."
+            f"{type(step).__name__} does not accept {WEIGHT}, which synthetic_weight of SynthefyAugmenter "
+            "needs: use an estimator that does, or synthetic_weight=1.0."
         )
     return prefix + WEIGHT
 

@@ -25,7 +25,7 @@ Folds = list[tuple[NDArray[np.intp], NDArray[np.intp]]]
 def inner_folds_by_subject(estimator: Any, provenance: Provenance | None, y: Any) -> Iterator[None]:
     """Replace splitters by subject, in the `cv` of an estimator, by the folds that they make.
 
-    The estimator gets bare arrays, which do not tell the subjects. Within the context its `cv`, or that of
+    The estimator gets bare arrays, which do not contain the subjects. Within the context its `cv`, or that of
     a step of a plain Pipeline, is the list of (train, test) positions; afterwards it is the splitter again.
     Synthetic windows are used for training only, unless all windows are synthetic.
 

@@ -34,7 +34,7 @@ Steps = list[tuple[str, Any]]
 
 
 def worker_of(pipeline: Any, fitted: FittedSubjects | None = None) -> Any:
-    """Return a copy of a pipeline with the steps as scikit-learn's Pipeline has to run them.
+    """Return a copy of a pipeline with its steps adapted to scikit-learn's Pipeline.
 
     Parameters
     ----------
@@ -95,17 +95,17 @@ def fitted_subjects_of(step: Any) -> FittedSubjects | None:
 
 
 def handed_out(result: Any) -> Any:
-    """Return what a user gets in place of what flows between the steps."""
+    """Return a result in the form that a user gets, instead of the one that flows between steps."""
     if isinstance(result, ValuesWithProvenance):
         return attach_provenance(result.values, result)
     return result
 
 
 class _Adapter:
-    """A step that is handed something else than what flows through the pipeline.
+    """Base class of adapters, which convert what flows through the pipeline before a step gets it.
 
-    In every other respect it is the step: class, parameters, attributes, representation and metadata
-    requests. What looks at a running pipeline, such as a callback or an experiment tracker, sees the
+    In every other respect an adapter is its step: class, parameters, attributes, representation and metadata
+    requests. Whatever inspects a running pipeline, such as a callback or an experiment tracker, sees the
     steps that the user built. Pickles and copies hold the step alone.
     """
 
@@ -181,12 +181,12 @@ class _WindowStep(_Adapter):
 
 
 def _attached(values: Any, source: Any) -> Any:
-    """Return values with the provenance of their windows, which a step of the user's own may lose."""
+    """Return values with the provenance of their windows, which a user-defined step may lose."""
     return attach_provenance(values, source) if provenance_of(values) is None else values
 
 
 def _entered_as(X: Any, entry: Entry | None) -> Any:
-    """Return what a step made of windows, which entered the step, as having entered the pipeline."""
+    """Return what a step made of windows, with their entry counted from the enclosing pipeline."""
     provenance = provenance_of(X)
     if provenance is None:
         return X
@@ -223,7 +223,7 @@ class _PlainPipeline(_WindowStep):
 
 
 class _BetweenWindowSteps(_Adapter):
-    """A transformer between window-aware steps: it gets arrays, and the provenance goes round it."""
+    """A transformer between window-aware steps: it gets arrays, and the provenance bypasses it."""
 
     __slots__ = ()
 
@@ -245,7 +245,7 @@ class _BetweenWindowSteps(_Adapter):
 
 
 class _BehindWindowSteps(_Adapter):
-    """A step behind the window-aware ones: it gets arrays, and the labels that belong to them."""
+    """A step after the window-aware ones: it gets arrays and the matching labels."""
 
     __slots__ = ("_is_last", "fitted_subjects")
 

@@ -139,7 +139,7 @@ class WindowScorer(BaseEstimator):
 
 
 class RowScorer(BaseEstimator):
-    """Score predictions that are laid back onto the rows of the table."""
+    """Score predictions that are mapped back to the rows of the table."""
 
     def __init__(self, metric: Any) -> None:
         self.metric = metric
@@ -165,7 +165,7 @@ class RowScorer(BaseEstimator):
         cutting = cutting_of(estimator)
         if cutting is None or isinstance(X, WindowArray):
             raise ValueError(
-                "row_scorer lays predictions back onto the rows of a table: score a pipeline that has a "
+                "row_scorer maps predictions back to the rows of a table: score a pipeline that has a "
                 "SubjectWindower, on the table. For windows use window_scorer."
             )
         table = cutting.read(X)

@@ -1,4 +1,4 @@
-"""Splits that keep each subject on one side, and scorers for pipelines that cut windows."""
+"""Splitters that keep each subject on one side of every split."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def subjects_of(
     X : Windows, WindowFeatures, DataFrame or array-like
         Recordings or windows.
     groups : array-like of shape (n_samples,), optional
-        The subjects, which win over those of `X`.
+        The subjects, which take precedence over those of `X`.
     subject : str, default="subject"
         The column of a data frame that holds them.
 
@@ -229,7 +229,7 @@ def split_by_column(X: Any, column: str) -> dict[Hashable, Any]:
     Parameters
     ----------
     X : DataFrame or Windows
-        Recordings, or windows whose context has the column.
+        Recordings, or windows with this column in their context.
     column : str
         The part of each row: "train", "val", "test", for instance.
 

@@ -34,7 +34,7 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
     Parameters
     ----------
     folder : str or Path
-        As given to `write_shards`.
+        The folder that was passed to `write_shards`.
 
     Returns
     -------

@@ -31,7 +31,7 @@ def require_independent_parts(cutting: Cutting, n_parts: int, remedy: str) -> No
     """
     if cutting.alignment == "table":
         raise ValueError(
-            "alignment='table' counts rows over the whole table, which no part of it knows: use "
+            "alignment='table' counts rows over the whole table, which cannot be done part by part: use "
             "alignment='subject'."
         )
     if cutting.subject is None and n_parts > 1:

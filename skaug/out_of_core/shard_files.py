@@ -88,7 +88,7 @@ def parameters_of(cutting: Cutting) -> dict[str, Any]:
 
 
 def made_up_row(schema: pa.Schema) -> pd.DataFrame:
-    """Make up one row of a table of which only the columns are known."""
+    """Make up one row of a table from its schema."""
     columns = []
     for field in schema:
         if pa.types.is_decimal(field.type):  # as they are cut
@@ -153,7 +153,7 @@ def write_shard(source: Source, shard: Path, recipe: Recipe) -> dict[str, Any]:
     ValueError
         If the file cannot be cut; the error names it.
     OSError
-        If it cannot be read, or the shard cannot be written. Nothing half-written is left.
+        If it cannot be read, or the shard cannot be written. No incomplete file is left.
     """
     with prefix_errors(repr(source.path)):
         columns = sorted(recipe.cutting.columns())

@@ -57,7 +57,7 @@ class ShardJob:
 
     @classmethod
     def of(cls, table: Path, folder: Path, windower: SubjectWindower) -> ShardJob:
-        """Look at a dataset, and raise where it cannot be cut like this."""
+        """Inspect a dataset, and raise if it cannot be cut with this windower."""
         table, folder = table.resolve(), folder.resolve()  # workers may be elsewhere
         if folder.is_relative_to(table):
             raise ValueError(
@@ -130,7 +130,7 @@ class ShardJob:
                 )
             if i >= len(self.sources):
                 raise ValueError(
-                    f"{str(path)!r} was made of {metadata['source']['path']!r}, but {str(self.table)!r} "
+                    f"{str(path)!r} was made from {metadata['source']['path']!r}, but {str(self.table)!r} "
                     "holds fewer files now: choose another folder, or empty this one."
                 )
             if metadata["source"] == self.sources[i].state():
@@ -181,8 +181,8 @@ class ShardJob:
                 except KilledWorker as error:
                     raise RuntimeError(
                         f"A worker died while it cut {self.sources[i].path!r}, most likely because memory "
-                        "ran out: give workers more, or put fewer recordings into a file. Finished "
-                        "shards are kept."
+                        "ran out: raise the memory limit of the workers, or put fewer recordings into "
+                        "a file. Finished shards are kept."
                     ) from error
         finally:
             client.cancel(futures)

@@ -71,7 +71,7 @@ class SynthesisApp:
                 {"detail": refusal.detail}, refusal.status_code, refusal.headers
             )
         except Exception:
-            # The answer of the service to an error that nobody foresaw. Nothing is logged: a message
+            # This is how the service answers an unexpected error. Nothing is logged: a message
             # or a traceback would hold what was sent.
             response = PlainTextResponse("Internal Server Error", 500)
         response.headers["X-Request-ID"] = request.headers.get("X-Request-ID") or str(uuid.uuid4())
@@ -118,7 +118,7 @@ class SynthesisApp:
 
 
 class _LogEntry:
-    """What the log says of one request; it appears there with the first note."""
+    """The entry of one request in the log, added with its first note."""
 
     def __init__(self, request: Request, log: RequestLog | None) -> None:
         self._request = request

@@ -140,7 +140,7 @@ def serve(
 ) -> None:
     """Run a local synthesis service until it is interrupted (Ctrl-C), and print its address.
 
-    It stores and logs nothing that it is sent. Requests that wait when it is interrupted are answered
+    It neither stores nor logs what it receives. Requests that wait when it is interrupted are answered
     with status 503.
 
     Parameters
@@ -230,7 +230,7 @@ def _in_background(app: SynthesisApp, listener: socket.socket) -> Iterator[_Serv
     try:
         while not server.started:
             if server.ended.wait(0.005):
-                raise RuntimeError("The local service ended before it had begun.")
+                raise RuntimeError("The local service stopped before it was ready.")
         yield server
     finally:
         server.should_exit = True
@@ -241,8 +241,8 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: SynthesisApp) -> None:
         super().__init__(config)
         self._app = app
-        # To wait for in place of the thread: before Python 3.13, a `join` that Ctrl-C interrupts takes
-        # the thread for ended, and the process would leave without its answers.
+        # To wait for in place of the thread: before Python 3.13, a `join` that Ctrl-C interrupts marks the
+        # thread as finished, and the process would exit before the answers are sent.
         self.ended = threading.Event()
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:

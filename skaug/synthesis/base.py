@@ -17,11 +17,11 @@ class Synthesizer(BaseEstimator, ABC):
     """Base class for a source of synthetic windows.
 
     Derive from it to use your own generator: only `synthesize` must be written. `SynthefyAugmenter`
-    clones the synthesizer, calls `fit` with the training windows, asks `can_condition` which of them it
-    can start from, and calls `synthesize` once with the chosen conditions. None of these methods ever
-    sees a window of a test subject.
+    clones the synthesizer, calls `fit` with the training windows, calls `can_condition` to find out which of
+    them may be conditions, and calls `synthesize` once with those that were chosen. None of these methods
+    ever sees a window of a test subject.
 
-    What to keep to:
+    Rules to follow:
 
     - As in any scikit-learn estimator, ``__init__`` only stores its parameters, and what `fit` learns
       ends in an underscore.

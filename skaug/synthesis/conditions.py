@@ -52,8 +52,7 @@ def candidate_windows(real: Windows, subjects: Sequence[Any] | None) -> Windows:
     if len(chosen) == 0:
         present = ", ".join(str(subject) for subject in dict.fromkeys(real.groups))
         raise ValueError(
-            f"None of subjects={list(subjects)!r} is among the windows to fit on, which are of "
-            f"{present}: no condition is left."
+            f"None of subjects={list(subjects)!r} is among the training subjects: choose from {present}."
         )
     return real[chosen]
 
@@ -61,7 +60,7 @@ def candidate_windows(real: Windows, subjects: Sequence[Any] | None) -> Windows:
 def labels_from_context(
     conditions: Windows, column: str, context: pd.DataFrame | None = None
 ) -> NDArray:
-    """Return what the labels of windows are if they are made of a column of their context.
+    """Compute the labels of windows from a column of their context.
 
     Parameters
     ----------

@@ -103,7 +103,7 @@ def _check_edit(name: str, edit: Any, column: pd.Series) -> None:
                 f"The edit {edit!r} of {name!r} is not a value: use one value, for all rows."
             )
         if _kind(value) != holds:
-            raise ValueError(f"{name!r} holds {holds}, not {edit!r}.")
+            raise ValueError(f"{name!r} holds {holds}, not {edit!r}: use a value of the same kind.")
         return
     if len(edit) != 2 or edit[0] not in tuple(OPERATIONS):
         raise ValueError(

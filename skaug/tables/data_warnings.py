@@ -1,4 +1,4 @@
-"""Warnings of tables that probably are not what the caller thinks."""
+"""Warnings about tables that are probably not what the caller thinks."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _FEW, _MANY = 0.01, 0.1
 def warn_of_row_order(table: Table, recordings: Recordings) -> None:
     """Warn if the index of a pandas table goes back within recordings.
 
-    Only an index of numbers or times says something. Nothing is said where some column rises within every
-    recording: the table was sorted by it.
+    Only an index of numbers or times is checked. If some column ascends within every recording, the table was
+    sorted by it, and there is no warning.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def warn_of_sessions(table: Table, recordings: Recordings, known: Collection[str
             row = int(changing[0])
             warn(
                 f"The column {name!r} changes within {recordings.subject_of(row)}, first in row "
-                f"{recordings.in_table(row)}, so that windows lie across its values: pass "
+                f"{recordings.in_table(row)}, so that windows span several values: pass "
                 f"boundaries=[{name!r}], or drop the column if that is right."
             )
 

@@ -13,7 +13,7 @@ from skaug.windows.provenance import Provenance
 
 
 class WindowArray(ABC):
-    """What `Windows` and `WindowFeatures` share: an array-like with one row per window, and its provenance.
+    """Base class of `Windows` and `WindowFeatures`: an array-like with one row per window, and provenance.
 
     scikit-learn's own tools index, split, hash and convert it like an array. It is not a subclass of
     ``numpy.ndarray``, because joblib's hash, on which every cache relies, would overlook the labels.
@@ -122,7 +122,7 @@ def _is_everything(key: Any) -> bool:
 
 
 class ValuesWithProvenance:
-    """Whatever a step made of windows, such as a sparse matrix, on its way to the next step.
+    """Whatever a step computed from windows, such as a sparse matrix, on its way to the next step.
 
     It lives inside a running pipeline only.
 

@@ -116,8 +116,8 @@ class Windows(WindowArray):
         feature_names : sequence of str, optional
             The channels; ``x0``, ``x1``, ... by default.
         channels_first : bool, optional
-            Whether `X` has the shape (n_windows, n_features, window_size). By default it has not, and a
-            warning says so where there are more features than samples.
+            Whether `X` has the shape (n_windows, n_features, window_size). By default it does not, and there
+            is a warning if there are more features than samples.
 
         Returns
         -------
@@ -193,8 +193,9 @@ class Windows(WindowArray):
     def concatenate(parts: Sequence[Windows]) -> Windows:
         """Join windows of the same size and channels, in the order given.
 
-        Origins stay, with one exception: recorded windows of equal subject and first row but different
-        samples come from sessions that were cut one by one, and the later ones count on.
+        Origins stay, with one exception: recorded windows with the same subject and first row but different
+        samples come from sessions that were cut one by one, and the first rows of later sessions are
+        renumbered to follow the earlier ones.
 
         Parameters
         ----------
@@ -380,7 +381,7 @@ class Windows(WindowArray):
         Raises
         ------
         ValueError
-            If `y` has another length.
+            If `y` has the wrong length.
         """
         return self._with_provenance(self.provenance.relabel(y))
 

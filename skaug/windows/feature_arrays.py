@@ -1,4 +1,4 @@
-"""Features of windows together with the provenance of the windows; how the two part and meet again."""
+"""Features of windows together with the provenance of the windows; how the two are separated and rejoined."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def plain_xy(X: Any, y: ArrayLike | None) -> tuple[Any, ArrayLike | None]:
     Raises
     ------
     ValueError
-        If `y` has another length.
+        If `y` has the wrong length.
     """
     provenance = provenance_of(X)
     return plain(X), y if provenance is None else provenance.relabel(y).y
@@ -158,7 +158,7 @@ def relabeled(X: Any, y: ArrayLike | None) -> Any:
     Raises
     ------
     ValueError
-        If `y` has another length.
+        If `y` has the wrong length.
     """
     provenance = provenance_of(X)
     return X if y is None or provenance is None else with_provenance(X, provenance.relabel(y))

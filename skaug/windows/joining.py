@@ -1,4 +1,4 @@
-"""Rows that windows cover, cut down to these, and laid one set behind the other."""
+"""Join the rows of several sets of windows, without the rows that no window covers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Provenance: what is known of every window besides its samples."""
+"""Provenance: what is known about each window besides its samples."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ class FrameRows:
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """The window that each window was when it entered a pipeline, or, if synthetic, was made from.
+    """Which of the windows that entered a pipeline each window is, or was made from.
 
-    Steps may add, drop, repeat and reorder windows while fitting. What was passed to ``fit`` per window or
-    per row follows them by this.
+    Steps may add, drop, repeat and reorder windows while fitting. With this, values that were passed to
+    ``fit`` per window or per row follow them.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ class Entry:
         return replace(self, positions=plain_layout(self.positions), rows=rows)
 
     def spread(self, values: Any, name: str) -> NDArray:
-        """Return one value per window, of one per window that entered, or the mean of one per row.
+        """Return one value per window, from one per window that entered or the mean of one per row.
 
         Raises
         ------
@@ -223,8 +223,8 @@ class Provenance:
         Parameters
         ----------
         from_table : bool, default=False
-            Whether the pipeline cuts them itself. If windows enter, and there are as many as rows, then one
-            value per window is what is passed along with them.
+            Whether the pipeline cuts them itself. If not, and there are as many windows as rows, values that
+            are passed along are one per window.
         """
         rows = self.rows
         if rows is not None and rows.n_rows == len(self) and not from_table:
@@ -234,7 +234,7 @@ class Provenance:
     def relabel(self, y: Any) -> Provenance:
         """Return the provenance with the labels that were passed to ``fit`` or ``score``.
 
-        Labels that are passed win over those that the windows carry, with one exception: if some windows
+        Labels that are passed take precedence over those of the windows, with one exception: if some windows
         are synthetic, they were made while fitting, and no `y` from outside has an entry for them.
 
         Parameters
@@ -251,7 +251,7 @@ class Provenance:
         Raises
         ------
         ValueError
-            If `y` has another length.
+            If `y` has the wrong length.
         """
         if y is None or y is self.y or self.holds_synthetic:
             return self
@@ -273,7 +273,7 @@ class Provenance:
         )
 
     def _were_cut_with(self, y: Any) -> bool:
-        """Whether labels, of which there are as many as windows and rows, were passed with the table."""
+        """Whether labels are one per row of the table, which has as many rows as there are windows."""
         if self.entry is not None:
             return self.entry.rows is not None
         if self.y is None or self.rows is None:
@@ -286,7 +286,7 @@ class Provenance:
 
 
 def same_labels(labels: NDArray, expected: NDArray) -> bool:
-    """Whether labels are the same: equal, or, if they are numbers, apart by rounding only.
+    """Whether labels are equal, up to rounding if they are numbers.
 
     Numbers may differ by 1e-9 of the largest expected one. A missing label equals a missing label.
     """

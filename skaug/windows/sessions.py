@@ -22,9 +22,9 @@ def count_sessions_on(
 ) -> list[Provenance]:
     """Return the provenance of parts to be joined, with an origin of its own for every recorded window.
 
-    Recorded windows of equal subject and first row but different samples are of different sessions. The
-    origins of the later part, those of its synthetic windows included, then count on behind the earlier ones,
-    subject by subject. Equal windows, as in slices and bootstrap samples, keep their origins.
+    Recorded windows with the same subject and first row but different samples are of different sessions. The
+    origins of the later part, those of its synthetic windows included, are then renumbered to follow the
+    earlier ones, subject by subject. Equal windows, as in slices and bootstrap samples, keep their origins.
 
     Parameters
     ----------

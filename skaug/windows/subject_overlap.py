@@ -22,7 +22,7 @@ class SubjectOverlapWarning(UserWarning):
     subject, and augment inside the pipeline, after the split. The windows that a model was fitted on may
     be predicted without a warning, as for a training score. Inputs without subjects are not checked.
 
-    Silence it where the overlap is intended::
+    If the overlap is intended, silence it::
 
         import warnings
         from skaug import SubjectOverlapWarning
@@ -33,7 +33,7 @@ class SubjectOverlapWarning(UserWarning):
 
     See Also
     --------
-    skaug.DataWarning : The data probably is not what the caller thinks.
+    skaug.DataWarning : The data is probably not what the caller thinks.
     skaug.model_selection.SubjectKFold : Folds that keep each subject on one side.
     """
 
@@ -59,7 +59,7 @@ class FittedSubjects:
     def compare(self, X: Any) -> None:
         """Warn about windows to predict that belong to fitted subjects, or that are synthetic.
 
-        Windows that the model was fitted on are left aside.
+        Windows that the model was fitted on do not count.
         """
         provenance = provenance_of(X)
         if provenance is None:

@@ -22,7 +22,7 @@ _EVEN = 0.75
 
 
 class Columns(NamedTuple):
-    """One number in the columns of a report.
+    """One measure in the columns of a report.
 
     The value is a mean over subsets, and `spread` their standard deviation: NaN where all windows are
     compared at once. Ceiling and floor are means over the same subsets.
@@ -95,7 +95,7 @@ class Comparison:
         self.noise = _white_noise(real, self.n_compared, seed)
 
     def subset(self, nth: int) -> Subset:
-        """Draw a subset. Another number gives another draw and another deal of subjects."""
+        """Draw the subset with this number: each number draws other windows and deals the subjects anew."""
         real, synthetic = self._draw(self.real, nth), self._draw(self.synthetic, nth)
         dealt = None
         if self._deal_seeds:

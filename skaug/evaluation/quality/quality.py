@@ -259,11 +259,11 @@ def _cautions(
         if n_subjects < _FEW_SUBJECTS:
             cautions.append(
                 f"The ceiling rests on {_count_subjects(n_subjects, 'held-out ')}: other subjects would "
-                "give another ceiling."
+                "move it."
             )
     if holdout is not None and any(part.groups is None for part in parts.values()):
         cautions.append(
-            "The subjects of some windows are unknown: that the held-out windows are of other subjects "
-            "could not be checked."
+            "The subjects of some windows are unknown, so it could not be checked that the held-out "
+            "windows are of other subjects."
         )
     return cautions

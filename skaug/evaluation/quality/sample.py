@@ -104,7 +104,7 @@ class Sample:
         return taken
 
     def draw(self, n: int, *draw: Any) -> Sample:
-        """Draw up to `n` windows by their keys; another name of the draw gives other windows."""
+        """Draw up to `n` windows by their keys; a draw of another name holds other windows."""
         return self if n >= len(self) else self.take(drawn(self._keys, n, *draw))
 
     def replaced(self, values: NDArray) -> Sample:
@@ -115,7 +115,7 @@ class Sample:
         return Sample(windows, self._embedding)
 
     def of_subjects(self, groups: NDArray | None) -> Sample:
-        """Return the same windows as those of other subjects, without labels."""
+        """Return the same windows assigned to other subjects, without labels."""
         other = Sample(self.windows, self._embedding, groups)
         other._whole = self
         return other

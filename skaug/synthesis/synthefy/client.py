@@ -269,11 +269,11 @@ async def _read(response: httpx.Response) -> bytes:
 
 
 def _may_hold_more(response: httpx.Response) -> bool:
-    """Whether bytes follow an answer that was read, on its connection.
+    """Whether further bytes arrived on the connection after a complete answer.
 
-    What the system holds back, the pool of connections notices. What was received together with the end
-    of the answer is in the parser, to which there is no public way. Where its place has changed, every
-    connection is closed after its answer, at the cost of a handshake.
+    The connection pool notices bytes that are still in the socket. Bytes received together with the end of
+    the answer are in the parser, which has no public attribute. If a new version of httpx keeps the parser
+    elsewhere, every connection is closed after its answer, at the cost of a handshake.
     """
     part: Any = response.stream
     while part is not None and not hasattr(part, "trailing_data"):

@@ -193,7 +193,7 @@ class _Requests:
         return CallEstimate(requested, distinct, distinct - new, new, new * seconds_per_window)
 
     def _most_beside(self, known: set[_Key]) -> int:
-        """Return the most further windows that the refits can request, whoever wins each of them."""
+        """Return the most further windows that the refits can request, whichever candidates win."""
         further = [[set(keys) - known for keys in refit] for refit in self.refits]
         one_by_one = sum(max(map(len, refit)) for refit in further)
         return min(one_by_one, len(set().union(*chain.from_iterable(further))))

@@ -33,9 +33,9 @@ class WindowStore:
 
     The key of an entry is the SHA-256 of format version, address, exact request and number of the draw.
     An entry is written to a temporary file, flushed to disk and renamed, so that it is complete or absent,
-    even after a crash; a checksum of key and samples reveals damage, and the entry of another key. A lock
-    per entry, which the system releases when a process dies, keeps two processes from paying for one
-    window.
+    even after a crash; a checksum of key and samples reveals a damaged entry, or one that belongs to another
+    key. A lock per entry, which the system releases when a process dies, keeps two processes from paying for
+    one window.
 
     Parameters
     ----------

@@ -26,9 +26,9 @@ class Encoder:
     """An encoder of windows as request bodies: column-oriented JSON, as ``DataFrame.to_json`` writes it.
 
     Missing values are filled forward, then backward, within the window. Floats are written such that
-    they parse to the same double. Discrete columns of the model become text at the service: what JSON has
-    no type for, or another spelling, is written as ``str`` of the value in pandas, as in the training
-    data (booleans, times, floats of 32 bits).
+    they parse to the same double. Discrete columns of the model become text at the service: booleans, times
+    and 32-bit floats, which JSON cannot represent or spells differently, are therefore written as ``str`` of
+    the value in pandas, as in the training data.
 
     Parameters
     ----------
