@@ -46,7 +46,7 @@ class Cutting:
     subject, target, time : str or None
         The columns of subjects, of the values that become labels, and of times.
     boundaries : tuple of str
-        The columns whose change of value ends a recording.
+        The columns in which a change of value ends a recording.
     max_gap : float, str, timedelta or None
         The longest step in `time` within a window.
     target_agg, alignment, missing, dtype
@@ -85,7 +85,7 @@ class Cutting:
     dtype: np.dtype
 
     def cut(self, X: Any, y: ArrayLike | None = None) -> Windows:
-        """Cut a table into windows, labeled where the target column is there.
+        """Cut a table into windows, labeled if it has the target column.
 
         Parameters
         ----------
@@ -147,7 +147,7 @@ class Cutting:
             )
         context = table.context(self.features, recordings.order)
         if self.missing == "ffill" and missing_rows is not None and label == self.target:
-            # What is sent to a synthesizer is what the labels are made of.
+            # A synthesizer is sent the values that the labels are computed from.
             context = context.drop(columns=label)
             context[label] = target
         return Windows(signals, starts, self.window_size, provenance, self.features, context)
@@ -252,7 +252,7 @@ class Cutting:
         return self.columns() if self.missing in ("drop", "ffill") else self._recording_columns()
 
     def row_labels(self, X: Any) -> NDArray | None:
-        """Return the value of the target column in each row of a table, or None where it is not there.
+        """Return the value of the target column in each row of a table, or None if it has no such column.
 
         Parameters
         ----------

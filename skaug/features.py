@@ -168,9 +168,7 @@ class WindowFeatureExtractor(WindowStep):
             If `transform` is anything else.
         """
         if transform not in (None, "default", "pandas"):
-            raise ValueError(
-                f"transform={transform!r} is unknown: features of windows come as 'default' or 'pandas'."
-            )
+            raise ValueError(f"transform={transform!r} is unknown: use 'default' or 'pandas'.")
         if transform is not None:
             self._chosen_output = transform
         return self

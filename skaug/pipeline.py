@@ -102,7 +102,7 @@ class Pipeline(sklearn_pipeline.Pipeline):
         y : array-like, optional
             One label per row, or one per window. They take precedence over the target column.
         **params : dict
-            Metadata for the steps, as in scikit-learn. `sample_weight` of a step behind the windows: one per
+            Metadata for the steps, as in scikit-learn. `sample_weight` of a step after the windows: one per
             window, or one per row of the table, averaged over each window. A synthetic window has
             the weight of the window it was made from, times `synthetic_weight` of the augmenter.
 

@@ -44,7 +44,7 @@ class SubjectWindower(WindowStep):
         The column that holds the subject of each row. The rows of a subject need not be adjacent; their
         order is kept. None if the table is one recording.
     boundaries : str or sequence of str, default=()
-        Columns whose change of value ends a recording: a session, a file.
+        Columns in which a change of value ends a recording: a session, a file.
     time : str or int, optional
         The column of times, which must not go back within a recording.
     max_gap : float, str or timedelta, optional
@@ -141,7 +141,7 @@ class SubjectWindower(WindowStep):
         Raises
         ------
         ValueError
-            If a column is not there (the error names the nearest), or a parameter is invalid.
+            If a column does not exist (the error suggests the nearest name), or a parameter is invalid.
         """
         self._learn(X)
         return self
@@ -160,7 +160,7 @@ class SubjectWindower(WindowStep):
         Returns
         -------
         Windows of shape (n_windows, window_size, n_features)
-            Of a ``dask.dataframe.DataFrame``: `LazyWindows`, as from `transform`.
+            For a ``dask.dataframe.DataFrame``: `LazyWindows`, as from `transform`.
 
         Raises
         ------
@@ -171,7 +171,7 @@ class SubjectWindower(WindowStep):
         return self._cut_lazily(X, y) if _is_lazy(X) else self.cutting_.cut(table, y)
 
     def transform(self, X: Any) -> Windows:
-        """Cut recordings into windows, labeled where the target column is there.
+        """Cut recordings into windows, labeled if the table has the target column.
 
         Parameters
         ----------
@@ -181,13 +181,13 @@ class SubjectWindower(WindowStep):
         Returns
         -------
         Windows of shape (n_windows, window_size, n_features)
-            Of a ``dask.dataframe.DataFrame``, whose partitions must hold whole recordings:
+            For a ``dask.dataframe.DataFrame``, in which each partition must hold whole recordings:
             `skaug.out_of_core.lazy_windows.LazyWindows`.
 
         Raises
         ------
         ValueError
-            If a column in ``feature_names_in_`` is not there; no recording is long enough; values are
+            If a column in ``feature_names_in_`` does not exist; no recording is long enough; values are
             missing and ``missing="raise"``; a subject is missing; or time goes back.
 
         Warns

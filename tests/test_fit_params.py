@@ -192,7 +192,7 @@ def test_weights_are_sliced_with_the_folds(twelve: Windows) -> None:
         assert_allclose(fitted[-1].weight_, fitted[-1].y_ * 100)
 
 
-def test_other_weights_synthesize_nothing_anew(twelve: Windows, tmp_path: Path) -> None:
+def test_other_weights_synthesize_nothing_again(twelve: Windows, tmp_path: Path) -> None:
     pipe = skaug.make_pipeline(
         SynthefyAugmenter(Counting(str(tmp_path / "log"))),
         WindowStatistics(),

@@ -414,7 +414,7 @@ def test_copies_are_named_after_format_and_rate(archive):
     assert copies == {"skaug-v1-64hz/S1.parquet", "skaug-v1-100_3hz/S2.parquet"}
 
 
-def test_a_damaged_copy_is_made_anew(archive, table):
+def test_a_damaged_copy_is_made_again(archive, table):
     load_ppg_dalia(archive, "S1")
     copy = archive / "skaug-v1-64hz" / "S1.parquet"
     whole = copy.read_bytes()

@@ -63,8 +63,8 @@ def test_the_verdict_joins_what_the_families_show() -> None:
     )
     assert list(found) == ["fidelity", "adherence", "memorization"]
     assert found["fidelity"].sentence == (
-        "A classifier tells them from real windows almost perfectly (AUC 0.990; 0.5 is chance; 0.500 for "
-        "two sets of real subjects)."
+        "A classifier tells them apart from real windows almost perfectly (AUC 0.990; 0.5 is chance; "
+        "0.500 for two sets of real subjects)."
     )
     assert found["adherence"].sentence == (
         "They show their labels nearly as well as real windows do (label error 6.00; real windows 5.00, "

@@ -516,7 +516,7 @@ def test_a_read_only_folder_can_be_read(store: WindowStore, window: np.ndarray, 
     entry(store, key_of(1)).write_bytes(b"damaged")
     (store.folder / name).write_text("no folder")
     assert_array_equal(store.get(key_of(0)), window)
-    assert store.get(key_of(1)) is None  # though it cannot be put aside
+    assert store.get(key_of(1)) is None  # though it cannot be set aside
 
 
 FULL_DISK = """

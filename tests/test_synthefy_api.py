@@ -161,7 +161,7 @@ def test_a_condition_that_occurs_twice_is_paid_once(store: Path) -> None:
     assert_array_equal(synthetic.to_numpy()[0], synthetic.to_numpy()[2])
 
 
-def test_windows_of_other_channels_are_requested_anew(store: Path) -> None:
+def test_windows_of_other_channels_are_requested_again(store: Path) -> None:
     def cut(features: list[str]) -> Windows:
         windower = SubjectWindower(SIZE, features=features, target="heart_rate")
         return windower.fit_transform(recordings(n_subjects=1, n_windows=1))
@@ -435,7 +435,7 @@ def test_the_next_fits_try_a_single_request_until_one_succeeds(store: Path) -> N
         # The twelfth succeeds: the fit goes on, with retries.
         assert len(buy(api, 10)) == 10
         assert len(server.requests) == 22
-        # The count starts anew: again it takes three windows in a row.
+        # The count starts over: again it takes three windows in a row.
         with pytest.raises(ServerError):
             buy(api, 16)
         assert len(server.requests) == 22 + 9

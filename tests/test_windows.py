@@ -990,7 +990,7 @@ def test_synthetic_windows_keep_labels_origins_and_context(nine: Windows) -> Non
 
 
 def test_synthetic_samples_need_the_shape_of_their_conditions(nine: Windows) -> None:
-    with pytest.raises(ValueError, match=r"shape \(9, 4, 1\), its conditions \(9, 4, 2\)"):
+    with pytest.raises(ValueError, match=r"shape \(9, 4, 1\), but its conditions have \(9, 4, 2\)"):
         nine.synthesized(np.ones((9, SIZE, 1)))
     with pytest.raises(ValueError, match="y must have one entry"):
         nine.synthesized(np.ones((9, SIZE, 2)), y=[1.0])

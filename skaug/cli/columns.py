@@ -1,4 +1,4 @@
-"""Default channels and boundaries, for a table of which the user names none."""
+"""Default channels and boundaries of a table, if the user names none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOT_A_CHANNEL = re.compile(
 )
 _BOUNDARY = re.compile("recording|session", re.I)
 
-#: A channel whose window means correlate more than this with the labels is left out.
+#: A channel is left out if its window means correlate with the labels by more than this.
 MAX_CORRELATION = 0.95
 _FEWEST_WINDOWS = 8  # with fewer, chance alone gives such correlations
 
@@ -31,7 +31,7 @@ def choose_columns(options: argparse.Namespace, table: pd.DataFrame) -> None:
     Parameters
     ----------
     options : Namespace
-        The options of `add_cutting`, of which ``boundary`` and ``feature`` are set to lists.
+        The options of `add_cutting`; ``boundary`` and ``feature`` are set to lists.
     table : DataFrame
         The table, or some of its rows.
 

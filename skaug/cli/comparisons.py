@@ -10,7 +10,7 @@ DEFAULT_PROTOCOLS = ("TRTR", "TRSTR", "TSTR")
 
 
 def print_windows(windows: Windows) -> None:
-    """Print how many windows there are, of which channels and of how many subjects."""
+    """Print the number of windows, their channels and the number of subjects."""
     n_subjects = len(set(windows.groups))  # type: ignore[arg-type]
     say(
         f"{len(windows)} windows of {windows.window_size} samples of "

@@ -45,7 +45,7 @@ _TOKENS = re.compile(
     r"|\b(?P<before>for|from|in|pass) (?P<word>features|target|subject|boundaries|time)(?=[.;:]|$)"
     # A remedy that only Python has.
     r"|(?P<python>, or a timedelta)"
-    # Names and values of the user's, which stay as they are.
+    # The user's own names and values, which are left as they are.
     r"|(?<!\w)'[^']*'"
 )
 

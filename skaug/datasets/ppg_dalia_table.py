@@ -1,4 +1,4 @@
-"""The table of one PPG-DaLiA subject, made of what the subject's file holds."""
+"""The table of one PPG-DaLiA subject, built from the contents of the subject's file."""
 
 from __future__ import annotations
 

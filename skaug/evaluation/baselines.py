@@ -181,7 +181,7 @@ def _naive_models(fitted: Any) -> Iterator[tuple[str, Any]]:
 
 
 class _Stand(BaseEstimator):
-    """A fitted baseline in the place of the estimator of a fold.
+    """A fitted baseline that stands in for the estimator of a fold.
 
     Parameters
     ----------

@@ -257,7 +257,7 @@ def _fitted_augmenter(fitted: Any) -> SynthefyAugmenter:
 
 
 def _n_features(fitted: Any) -> int:
-    """Return how many features the model behind the windows has; 0 for trees."""
+    """Return the number of features that the model is fitted on; 0 for trees."""
     while True:
         if type(fitted).__module__.split(".")[0] in _TREE_PACKAGES or type(
             fitted
@@ -274,7 +274,7 @@ def _n_features(fitted: Any) -> int:
 
 
 def _counts(augmenter: SynthefyAugmenter) -> dict[str, int]:
-    """Return how many windows of each kind the model was trained on."""
+    """Return the numbers of real and synthetic windows that the model was trained on."""
     if isinstance(augmenter.synthesizer_, Duplicates):
         return {"n_real": augmenter.n_real_ + augmenter.n_synthetic_, "n_synthetic": 0}
     n_real = 0 if augmenter.train_on == "synthetic" else augmenter.n_real_

@@ -78,7 +78,7 @@ def _stride(windows: Windows) -> int | None:
 
 
 def _steps(estimator: Any) -> list[Any]:
-    """Return the steps behind the augmenter; those of the pipeline within a search or another wrapper."""
+    """Return the steps after the augmenter, also if the pipeline is inside a search or another wrapper."""
     while not hasattr(estimator, "steps"):
         inner = [
             getattr(estimator, name, None) for name in ("estimator", "regressor", "classifier")

@@ -205,7 +205,7 @@ def learning_curve(
     y : array-like, optional
         Labels of rows or windows; by default the target column, or the labels of the windows.
     ratios : sequence of float, default=(0, 0.25, 0.5, 1, 2, 4)
-        Synthetic windows per real one. Ignored if `n_subjects` is given.
+        Synthetic windows per real one. Ignored if `n_subjects` is passed.
     n_subjects : sequence of int, optional
         Numbers of real training subjects, chosen at random in each fold. Each number is scored with real
         windows alone and with the synthetic windows that the pipeline's augmenter adds to them.

@@ -253,7 +253,7 @@ def check_rope(rope: Any, metric: str = "the score") -> None:
     Raises
     ------
     ValueError
-        Names the metric, in units of which the rope is.
+        The message names the metric that sets the unit of the rope.
     """
     if not is_finite_number(rope) or not rope > 0:
         raise ValueError(

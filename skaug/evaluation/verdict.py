@@ -35,7 +35,7 @@ class Baseline:
     words : str
         What it does, such as "predicting the mean".
     is_naive : bool
-        Whether it is the naive baseline, not one of the user's.
+        Whether it is the naive baseline, not one that the user passed.
     mean, reference_mean : float
         Mean scores of the baseline and of the reference.
     is_beaten : bool

@@ -49,7 +49,7 @@ def params_in_pipeline(step: Any, X: Any, params: dict[str, Any], *, is_last: bo
         return _plain(params)
     weights = _passed_weights(params)
     entry = provenance.entry
-    if entry is None:  # a step of the user's own made new windows
+    if entry is None:  # a user-defined step made new windows
         if weights and provenance.holds_synthetic:
             raise ValueError(
                 f"{WEIGHT} cannot follow the windows to {type(step).__name__}, because a step of the "

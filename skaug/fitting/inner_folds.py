@@ -1,4 +1,4 @@
-"""Inner folds: the `cv` of an estimator behind the windows, such as a search, made to respect subjects."""
+"""Inner folds: the `cv` of an estimator in a pipeline, such as a search, made to respect subjects."""
 
 from __future__ import annotations
 

@@ -334,7 +334,7 @@ def _labels_of(X: Any, y: Any) -> Any:
 
 
 def _carry(values: Any, source: Any) -> Any:
-    """Return what a step made of windows together with their provenance."""
+    """Return the result of a step together with the provenance of its windows."""
     provenance = provenance_of(source)
     if provenance is None or isinstance(values, WindowArray):
         return values

@@ -243,7 +243,7 @@ def split_by_column(X: Any, column: str) -> dict[Hashable, Any]:
     TypeError
         If `X` is neither.
     ValueError
-        If the column is not there or has missing values, or a window lies in two parts.
+        If the column does not exist or has missing values, or a window lies in two parts.
 
     Examples
     --------

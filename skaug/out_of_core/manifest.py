@@ -64,7 +64,7 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"The manifest {str(path)!r} is damaged: run skaug windows again, which keeps the shards that "
-            "are whole and writes the manifest anew."
+            "are whole and rewrites the manifest."
         ) from error
     if made_with != FORMAT:
         raise ValueError(

@@ -247,7 +247,7 @@ def read_batches(path: Path, n_windows: int, manifest: dict[str, Any]) -> Iterat
         if found != expected or file.metadata.num_rows != expected["windows"]:
             raise ValueError(
                 f"{str(path)!r} is not the shard in the manifest, which was made from "
-                f"{expected['source']['path']!r}: run skaug windows again, which makes it anew."
+                f"{expected['source']['path']!r}: run skaug windows again, which makes a new one."
             )
         with _damage_named(path):
             # The checksums of pages do not cover the headers of pages and the footer.
@@ -320,14 +320,14 @@ def _damage_named(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise FileNotFoundError(
-            f"There is no {str(path)!r}, which is in the manifest: run skaug windows again, which makes it "
-            "anew."
+            f"There is no {str(path)!r}, which is in the manifest: run skaug windows again, which makes "
+            "a new one."
         ) from None
     except (pa.ArrowException, ValueError, KeyError, TypeError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # of the disk, not of the bytes
         raise DamagedShardError(
-            f"The shard {str(path)!r} is damaged: run skaug windows again, which makes it anew."
+            f"The shard {str(path)!r} is damaged: run skaug windows again, which makes a new one."
         ) from error
 
 

@@ -141,7 +141,7 @@ class ShardJob:
         """Return the checksum of each shard in the manifest, if there is one that can be read."""
         try:
             manifest = read_manifest(self.folder)
-        except (OSError, ValueError):  # the shards are checked without it, and it is written anew
+        except (OSError, ValueError):  # the shards are checked without it, and it is rewritten
             return {}
         recorded = {shard_number(shard["file"]): shard["sha256"] for shard in manifest["shards"]}
         return {i: sha256 for i, sha256 in recorded.items() if i is not None}

@@ -79,7 +79,9 @@ class SynthesisApp:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request, entry: _LogEntry) -> Response:
-        self._check_head(request)  # first: a stranger must not make the service read a body
+        self._check_head(
+            request
+        )  # first: an unauthenticated client must not make the service read a body
         body = await read_body(request)
         entry.note(body=body)
         columns = parse_columns(body, request.headers.get("content-type"))

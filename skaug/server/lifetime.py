@@ -102,7 +102,7 @@ def running(
     stand in for the model, new ones each time. They do not depend on the metadata. A time-series
     column that was not sent becomes a sine at the rate of the column ``heart_rate`` (beats per
     minute, at 64 samples per second) with a tenth of white noise, or white noise alone without such
-    a column. Infinite numbers give a window of NaN, to which the service answers with status 500 and
+    a column. Infinite numbers result in a window of NaN, to which the service answers with status 500 and
     the plain text ``Internal Server Error``.
 
     Other columns are ignored, but must have `window_size` rows and no null. A body of more than 32 MiB

@@ -40,8 +40,8 @@ class AgentArchive(Synthesizer):
         The columns that are the channels, in the order of the windows' channels; by default the columns
         with the same names.
     target : str, optional
-        The column that the labels are made of; by default the target of the windows. For windows made of
-        arrays, name the column that their labels were made of.
+        The column that the labels are computed from; by default the target of the windows. For windows made
+        from arrays, name the column that their labels were computed from.
 
     Attributes
     ----------
@@ -253,7 +253,7 @@ class AgentArchive(Synthesizer):
         return names
 
     def _target(self, windows: Windows) -> str | None:
-        """Return the column that the labels are made of, or None for windows without labels."""
+        """Return the column that the labels are computed from, or None for windows without labels."""
         if windows.y is None:
             return None
         target = windows.provenance.target if self.target is None else self.target
@@ -266,7 +266,7 @@ class AgentArchive(Synthesizer):
         return target
 
     def _make_labels(self, table: pd.DataFrame, windows: Windows, target: str) -> NDArray:
-        """Label the windows of the archive in the way in which the recorded ones are labeled."""
+        """Label the windows of the archive the way the recorded ones are labeled."""
         size, how = windows.window_size, windows.provenance.target_agg
         starts = np.arange(0, len(table), size)
         if windows.y is not None and windows.y.dtype.kind not in "fiub":
@@ -283,7 +283,7 @@ class AgentArchive(Synthesizer):
         return converted if np.array_equal(converted, labels) else labels
 
     def _check_labels(self, windows: Windows, labels: NDArray, column: str) -> None:
-        """Raise if the labels of the recorded windows are not made of this column."""
+        """Raise if the labels of the recorded windows are not computed from this column."""
         if column in windows.context_rows.columns:
             expected = labels_from_context(windows, column)
             known = ~pd.isna(expected)  # a missing label may have been filled in

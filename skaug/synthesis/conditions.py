@@ -19,7 +19,7 @@ from skaug.windows.container import Windows
 def candidate_windows(real: Windows, subjects: Sequence[Any] | None) -> Windows:
     """Return the windows that may be conditions: one per origin, of the chosen subjects.
 
-    A window that is there several times, as in a bootstrap sample, is a candidate once.
+    A window that occurs several times, as in a bootstrap sample, is a candidate once.
 
     Parameters
     ----------

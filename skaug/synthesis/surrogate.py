@@ -38,7 +38,7 @@ class SurrogateSynthesizer(Synthesizer):
 
     See Also
     --------
-    skaug.SynthefyAugmenter : The pipeline step, of which this is the default synthesizer.
+    skaug.SynthefyAugmenter : The pipeline step that uses this synthesizer by default.
 
     Notes
     -----
@@ -133,7 +133,7 @@ def _unit_numbers(turns: NDArray[np.float64]) -> NDArray[np.complex128]:
 
 
 def synthesizer_or_default(synthesizer: Synthesizer | None) -> Synthesizer:
-    """Return the synthesizer, or the surrogates that stand for None."""
+    """Return the synthesizer; surrogates if it is None."""
     return SurrogateSynthesizer() if synthesizer is None else synthesizer
 
 

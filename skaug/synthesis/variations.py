@@ -130,12 +130,12 @@ def _kind(column: pd.Series) -> str:
 
 
 def _check_labels_follow(windows: Windows, target: str) -> None:
-    """Raise if labels are not made of the target column, so that an edit could not change them."""
+    """Raise if labels are not computed from the target column, so that an edit could not change them."""
     expected = labels_from_context(windows, target)
     if windows.y is None or not same_labels(windows.y, expected):
         raise ValueError(
             f"The labels of these windows are not those of the target column {target!r}: a y was passed "
-            "to fit, or a meta-estimator transformed it. An edit of the target would give wrong labels: "
+            "to fit, or a meta-estimator transformed it. An edit of the target would make labels wrong:  "
             "leave out either y or the edit."
         )
 

@@ -72,7 +72,7 @@ def encode(column: pd.Series) -> tuple[NDArray[np.intp], NDArray]:
 
 
 def runs(column: pd.Series) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray]:
-    """Find the runs of equal adjacent values, of which a column of subjects has few.
+    """Find the runs of equal adjacent values; a column of subjects has few.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def runs(column: pd.Series) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray
 
 
 def _possible_changes(column: pd.Series) -> NDArray[np.intp]:
-    """Return rows among which are all those whose value differs from the next."""
+    """Return rows, among them every row with a value that differs from the next one."""
     if len(column) < 2:
         return np.empty(0, dtype=np.intp)
     if isinstance(column.dtype, pd.CategoricalDtype):
@@ -222,12 +222,12 @@ def _uncategorised(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def require_column(name: Any, columns: Iterable[str], what: str) -> None:
-    """Raise unless a column is there.
+    """Raise unless a column exists.
 
     Raises
     ------
     ValueError
-        Names the column of the nearest spelling.
+        Suggests the column with the nearest spelling.
     """
     known = [str(column) for column in columns]
     if name in known:

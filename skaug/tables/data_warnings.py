@@ -84,7 +84,7 @@ def warn_of_sessions(table: Table, recordings: Recordings, known: Collection[str
 
 
 def warn_of_empty_recordings(recordings: Recordings, starts: NDArray[np.intp], size: int) -> None:
-    """Warn of recordings without a window.
+    """Warn about recordings without a window.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def warn_of_empty_recordings(recordings: Recordings, starts: NDArray[np.intp], s
 
 
 def warn_of_gaps(recordings: Recordings, starts: NDArray[np.intp], size: int, time: str) -> None:
-    """Warn of windows that contain a wide gap in time.
+    """Warn about windows that contain a wide gap in time.
 
     Parameters
     ----------

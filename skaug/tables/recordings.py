@@ -31,7 +31,7 @@ class Recordings:
     subject : str or None
         The column that holds the subject of each row; None if the table is one recording.
     boundaries : sequence of str
-        Columns whose change of value ends a stretch.
+        Columns in which a change of value ends a stretch.
     time : str or None
         The column of times.
     max_gap : float, str, timedelta or None

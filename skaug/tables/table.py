@@ -159,7 +159,7 @@ def resolve(name: Any, names: Sequence[str], what: str) -> str:
     Raises
     ------
     ValueError
-        If there is none; the error names the nearest.
+        If there is none; the error suggests the nearest name.
     """
     if isinstance(name, int | np.integer) and str(name) not in names:
         name = f"x{name}"

@@ -219,7 +219,7 @@ class Windows(WindowArray):
         for part in parts:
             if not isinstance(part, Windows):
                 raise TypeError(
-                    f"Only Windows join Windows, got {type(part).__name__}: wrap an array in "
+                    f"Windows can be joined only with Windows, got {type(part).__name__}: wrap an array in "
                     "Windows.from_arrays."
                 )
             if part.shape[1:] != first.shape[1:] or part.feature_names != first.feature_names:
@@ -420,7 +420,9 @@ class Windows(WindowArray):
             If the shape differs from that of the conditions.
         """
         if np.shape(X) != self.shape:
-            raise ValueError(f"X has the shape {np.shape(X)}, its conditions {self.shape}.")
+            raise ValueError(
+                f"X has the shape {np.shape(X)}, but its conditions have {self.shape}."
+            )
         provenance = replace(
             self.provenance, is_synthetic=np.ones(len(self), dtype=bool), rows=None
         )
@@ -448,7 +450,9 @@ class Windows(WindowArray):
         values = plain_values(X.to_numpy() if isinstance(X, Windows) else X)
         n_windows, window_size, n_features = values.shape
         if (n_windows, n_features) != (self.shape[0], self.shape[2]):
-            raise ValueError(f"X has the shape {values.shape}, these windows {self.shape}.")
+            raise ValueError(
+                f"X has the shape {values.shape}, but these windows have {self.shape}."
+            )
         starts = np.arange(n_windows, dtype=np.intp) * window_size
         context, context_starts = self._context, self._context_starts
         if window_size != self.window_size:
@@ -536,7 +540,7 @@ class Windows(WindowArray):
 
     def __getstate__(self) -> dict[str, Any]:
         # Kept, because joblib writes an array that goes to several workers once. Windows of a bare array
-        # are packed anew: it may be the caller's, who may have changed it.
+        # are packed again: the array may belong to the caller, who may have changed it.
         packed = self._pack() if self._packed is None else self._packed
         if len(self._context.columns):
             self._packed = packed

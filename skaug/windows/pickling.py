@@ -1,4 +1,4 @@
-"""What pickles and hashes of windows are made of: plain arrays that hold only what the windows cover."""
+"""Windows as plain arrays of only the rows that they cover, for pickles and hashes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def pack(column: pd.Series) -> Packed:
         kind = kind.pyarrow_dtype  # pandas' own holds a cache
     elif not isinstance(kind, pd.DatetimeTZDtype):
         kind = str(kind)
-    # As bytes, because a hash tells one object that two columns share from two equal ones.
+    # As bytes: otherwise a hash distinguishes an object that two columns share from two equal ones.
     return values, pickle.dumps(kind)
 
 

@@ -1,4 +1,4 @@
-"""Rows of anything that folds are made of: tables, windows, features and labels."""
+"""Select rows of anything that is split into folds: tables, windows, features and labels."""
 
 from __future__ import annotations
 

@@ -32,7 +32,9 @@ def plain_values(X: Any) -> NDArray:
             "(n_windows, window_size, 1) if there is one channel."
         )
     if values.dtype.kind not in "fiub":
-        raise ValueError(f"Windows hold numbers, got an array of dtype {values.dtype}.")
+        raise ValueError(
+            f"Windows must hold numbers, got an array of dtype {values.dtype}: convert it to floats."
+        )
     if values.shape[1] == 0 or values.shape[2] == 0:
         raise ValueError(f"Windows need samples and features, got the shape {values.shape}.")
     return values.astype(np.float64) if values.dtype.kind in "iub" else values

@@ -95,7 +95,7 @@ class Comparison:
         self.noise = _white_noise(real, self.n_compared, seed)
 
     def subset(self, nth: int) -> Subset:
-        """Draw the subset with this number: each number draws other windows and deals the subjects anew."""
+        """Draw the subset with this number: each number draws other windows and deals the subjects again."""
         real, synthetic = self._draw(self.real, nth), self._draw(self.synthetic, nth)
         dealt = None
         if self._deal_seeds:

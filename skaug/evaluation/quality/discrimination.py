@@ -81,7 +81,7 @@ def discriminate(real: Sample, other: Sample, nth: int, seed: int) -> Discrimina
     real, other : Sample
         The two sets.
     nth : int
-        Which fold to test. After all folds of a split the subjects are split anew.
+        Which fold to test. After all folds of a split, the subjects are split again.
     seed : int
         For splits and forests.
 

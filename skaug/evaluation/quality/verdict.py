@@ -107,16 +107,17 @@ def _discrimination(auc: Measure) -> Finding:
     if how_well is None:
         return Finding(
             "hardly told apart from real ones",
-            f"A classifier hardly tells them from real windows {figures}.",
+            f"A classifier can hardly tell them apart from real windows {figures}.",
         )
     if auc.value <= auc.ceiling + _SAME_AUC:
         return Finding(
             "told apart no better than real subjects from each other",
-            f"A classifier tells them from real windows no better than two sets of real subjects {figures}.",
+            "A classifier tells them apart from real windows no better than two sets of real subjects "
+            f"{figures}.",
         )
     return Finding(
         f"told apart {how_well}",
-        f"A classifier tells them from real windows {how_well} {figures}.",
+        f"A classifier tells them apart from real windows {how_well} {figures}.",
     )
 
 

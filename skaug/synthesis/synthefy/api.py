@@ -111,7 +111,7 @@ class SynthefyAPI(Synthesizer):
         Returns
         -------
         Windows of shape (n_windows, window_size, n_features)
-            With the labels of the conditions, made of the target that was sent.
+            With the labels of the conditions, computed from the target that was sent.
 
         Raises
         ------

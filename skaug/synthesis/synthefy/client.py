@@ -290,7 +290,7 @@ def _error(status: int, api_key_env: str) -> SynthefyError:
             "training job."
         )
     if status == 429:
-        return RateLimited("The service asked for fewer requests: try later.")
+        return RateLimited("The service is limiting requests: call fit again later.")
     if status in (500, 503):
         return ServerError(
             "The service failed. It answers nearly all bad input this way: check that window_size is the "

@@ -74,7 +74,7 @@ class RequestRejected(SynthefyError):
 
 
 class RateLimited(SynthefyError):
-    """The service asked for a longer wait than the limit, or asked again after every attempt."""
+    """The service limited requests: it demanded too long a wait, or still refused the last attempt."""
 
 
 class ServerError(SynthefyError):

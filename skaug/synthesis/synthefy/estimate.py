@@ -101,7 +101,7 @@ def estimate_calls(
     ------
     ValueError
         If the requests cannot be predicted: they depend on chance, because a splitter or a search has no
-        random_state, or on scores, as in a search that drops candidates on the way. Other errors are
+        random_state, or on scores, as in a search that drops candidates as it goes. Other errors are
         those that the experiment would raise.
 
     Examples
@@ -332,7 +332,7 @@ class _Search:
 class _Ranking:
     """A scorer that ranks later candidates first, or earlier ones.
 
-    A search that drops candidates on the way drops different ones in these two cases.
+    A search that drops candidates as it goes drops different ones in these two cases.
     """
 
     def __init__(self, sign: int) -> None:

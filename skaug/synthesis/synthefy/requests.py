@@ -20,7 +20,7 @@ _KEPT_BYTES = 64 * 2**20
 class Requests:
     """One request per condition.
 
-    Conditions with equal bodies, such as windows of which only subject and activity are sent, are
+    Conditions with equal bodies, as when only subject and activity of windows are sent, are
     further draws of one request: their synthetic windows must not be copies of each other.
 
     Parameters

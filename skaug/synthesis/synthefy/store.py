@@ -105,7 +105,7 @@ class WindowStore:
         Returns
         -------
         ndarray of shape (window_size, n_features), or None
-            None if there is no entry, or a damaged one, which is put aside: request the window again.
+            None if there is no entry, or a damaged one, which is set aside: request the window again.
 
         Raises
         ------
@@ -284,7 +284,7 @@ class WindowStore:
                 make_private_folder(folder)
                 aside = folder / f"{path.name}.{time.time_ns()}"
                 os.replace(path, aside)
-                logger.warning("A stored window is damaged and was put aside: %s", aside)
+                logger.warning("A stored window is damaged and was set aside: %s", aside)
 
 
 def _pack(key: str, window: NDArray[np.float64]) -> bytes:

@@ -143,7 +143,7 @@ def _context_texts(column: pd.Series, rows: NDArray[np.intp], windows: Windows) 
     """Return a column of the context as JSON texts, window after window; see `_numbers`."""
     name, kind = str(column.name), column.dtype.kind
     missing = column.isna().to_numpy()
-    if kind == "f":  # types of Arrow tell NaN from missing values, and isna does not see it
+    if kind == "f":  # Arrow distinguishes NaN from missing values, and isna overlooks NaN
         missing = np.isnan(column.to_numpy(dtype=np.float64, na_value=np.nan))
     if missing.any() and missing[rows].any():
         rows = rows[:, :1] + _stand_ins(missing[rows], name, windows)
