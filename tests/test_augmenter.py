@@ -247,7 +247,7 @@ def test_a_ratio_too_small_for_a_window_adds_none() -> None:
     windows = windows_of(A=3, B=2)
     assert requests(windows, ratio=0.1) == []
     assert SynthefyAugmenter(ratio=0.1).fit_transform(windows).shape == windows.shape
-    with pytest.raises(ValueError, match=r"ratio=0\.1 makes no synthetic window of 5 real"):
+    with pytest.raises(ValueError, match=r"ratio=0\.1 makes no synthetic windows from 5 real"):
         SynthefyAugmenter(ratio=0.1, train_on="synthetic").fit(windows)
 
 
