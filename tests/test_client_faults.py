@@ -801,6 +801,8 @@ def test_an_unreadable_certificate_file_is_a_failed_connection(
     path = tmp_path / "cert.pem"
     if content is not None:
         path.write_bytes(content)
+    elif httpx.__version__.startswith("0.27"):
+        pytest.skip("httpx 0.27 ignores a file that does not exist")
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
     with pytest.raises(ConnectionFailed, match="correct or unset SSL_CERT_FILE") as caught:
         buy(api_of("https://service.invalid", store))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from inspect import signature
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import (
+    brier_score_loss,
     make_scorer,
     max_error,
     mean_absolute_error,
@@ -584,6 +586,8 @@ def test_a_subject_that_lacks_a_class_has_probability_scores(
         SynthefyAugmenter(), WindowSpectrum(0.5, 4, 32), StandardScaler(), LogisticRegression()
     )
     scoring = ["neg_log_loss", "neg_brier_score"]
+    if n_classes == 3 and "labels" not in signature(brier_score_loss).parameters:
+        scoring = scoring[:1]  # scikit-learn before 1.7
     comparison = compare_protocols(
         classifier, windows, y, protocols=["TRTR"], scoring=scoring, progress=False
     )
@@ -594,7 +598,7 @@ def test_a_subject_that_lacks_a_class_has_probability_scores(
     truth = real.classes_ == "a"
     squares = ((chances - truth) ** 2).sum(axis=1).mean()
     expected = [-np.log(chances[:, 0]).mean(), squares / (2 if n_classes == 2 else 1)]
-    for metric, error in zip(scoring, expected, strict=True):
+    for metric, error in zip(scoring, expected, strict=False):
         assert comparison.left_out(metric) == []
         assert comparison.by_subject(metric).loc["S1", "TRTR"] == pytest.approx(-error)
 

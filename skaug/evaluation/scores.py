@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -203,6 +204,8 @@ def _with_all_classes(scorer: Scorer, classes: NDArray) -> Scorer:
     if function not in (log_loss, brier_score_loss) or getattr(scorer, "_kwargs", None):
         return scorer
     is_binary = len(classes) == 2 and function is brier_score_loss
+    if not is_binary and "labels" not in signature(function).parameters:
+        return scorer  # before scikit-learn 1.7 the Brier score knows two classes only
     known = {"pos_label": classes[1]} if is_binary else {"labels": classes}
     return make_scorer(function, greater_is_better=False, response_method="predict_proba", **known)
 
