@@ -142,7 +142,8 @@ def test_the_place_where_a_recording_begins_again_is_named(table: pd.DataFrame) 
 def test_nothing_is_said_of_rows_in_order(arrange: Callable, table: pd.DataFrame) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        cut(arrange(table))
+        windows = cut(arrange(table))
+    assert set(windows.groups) == {"A", "B", "C"}
 
 
 def test_where_time_is_named_disorder_is_an_error_and_the_index_is_not_read(
@@ -187,7 +188,8 @@ def test_pieces_between_gaps_count_to_their_recording(table: pd.DataFrame) -> No
     timed.loc[3:, "seconds"] += 100.0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        cut(timed, time="seconds", max_gap=1)
+        windows = cut(timed, time="seconds", max_gap=1)
+    assert np.unique(windows.groups, return_counts=True)[1].tolist() == [19, 20, 20]
 
 
 def test_infinite_samples_are_treated_as_missing(table: pd.DataFrame) -> None:
@@ -263,11 +265,14 @@ def test_arrays_that_are_passed_to_pipelines_are_looked_at_too() -> None:
 def test_windows_of_many_channels_that_were_cut_are_right(table: pd.DataFrame) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        make_pipeline(SynthefyAugmenter(), WindowStatistics(), Ridge()).fit(
-            SubjectWindower(
-                4, features=[f"c{i}" for i in range(9)], target="heart_rate"
-            ).fit_transform(table.assign(**{f"c{i}": table["BVP"] * i for i in range(9)}))
+        windows = cut(
+            table.assign(**{f"c{i}": table["BVP"] * i for i in range(9)}),
+            4,
+            features=[f"c{i}" for i in range(9)],
         )
+        pipe = make_pipeline(SynthefyAugmenter(), WindowStatistics(), Ridge()).fit(windows)
+    assert windows.shape[1:] == (4, 9)
+    assert pipe.predict(windows).shape == (len(windows),)
 
 
 def test_windows_of_different_lengths_are_refused() -> None:
