@@ -319,6 +319,20 @@ def test_a_column_that_numbers_or_dates_the_rows_is_not_a_channel(
     assert f"samples of BVP, {name} from" in show("--feature", "BVP", "--feature", name, **column)
 
 
+def test_a_column_that_never_changes_within_a_recording_is_a_channel_only_where_it_is_named(
+    show: Callable[..., str], recordings: pd.DataFrame
+) -> None:
+    age = recordings["subject"].str[1:].astype(int) + 30.0
+    half = np.arange(len(recordings)) % (60 * 32) // (30 * 32)
+    out = show(AGE=age, gain=half)
+    assert "AGE (constant within each recording)." in out
+    assert "samples of BVP, ECG, gain from" in out
+    out = show("--boundary", "gain2", AGE=age, gain=2.0 * half, gain2=half)
+    assert "AGE (constant within each recording), gain (constant within each recording)." in out
+    named = ["--feature", "BVP", "--feature", "AGE"]
+    assert "samples of BVP, AGE from" in show(*named, AGE=age)
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_column_that_follows_the_target_is_a_channel_only_where_it_is_named(
     show: Callable[..., str], recordings: pd.DataFrame, sign: int

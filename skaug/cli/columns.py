@@ -49,10 +49,11 @@ def choose_columns(options: argparse.Namespace, table: pd.DataFrame) -> None:
     others = [name for name in table if name not in {*named, *options.boundary, *strata}]
     _require_no_text_among_numbers(table, {*others, options.target})
     numeric = set(Table(table).numeric_names())
+    constant = _constant(table, others, [options.subject, *options.boundary])
     left_out = {
         name: reason
         for name in others
-        if (reason := _why_not_a_channel(table[name], is_numeric=name in numeric))
+        if (reason := _why_not_a_channel(table[name], numeric, constant))
     }
     options.feature = [name for name in others if name not in left_out]
     if not options.feature:
@@ -133,12 +134,24 @@ def _require_no_text_among_numbers(table: pd.DataFrame, names: Collection[str | 
             )
 
 
-def _why_not_a_channel(column: pd.Series, *, is_numeric: bool) -> str:
+def _constant(table: pd.DataFrame, names: list[str], by: list[str]) -> set[str]:
+    """Return the columns that never change within a recording, such as the age of a subject.
+
+    Nothing is known of recordings of one row.
+    """
+    by = [name for name in dict.fromkeys(by) if name in table]
+    if not by or not table.duplicated(by).any():
+        return set()
+    n_values = table.groupby(by, sort=False, observed=True, dropna=False)[names].nunique().max()
+    return set(n_values.index[n_values == 1])
+
+
+def _why_not_a_channel(column: pd.Series, numeric: set[str], constant: set[str]) -> str:
     """Return why a column is not a channel by default; nothing if it is one."""
     if _NOT_A_CHANNEL.fullmatch(str(column.name)):
         return "by its name"
-    if is_numeric:
-        return ""
+    if column.name in numeric:
+        return "constant within each recording" if column.name in constant else ""
     if is_text(column):
         return "text"
     return "true or false" if pd.api.types.is_bool_dtype(column) else "dates or times"
