@@ -317,6 +317,9 @@ class SynthefyAugmenter(WindowStep):
                 "that is conditioned on labels and context."
             )
         check_variations(self.variations, real)
+        if self.variations is not None:
+            edited = {name for variation in self.variations for name in variation}
+            synthesizer.check_edited(sorted(edited), real.provenance.target)
         if (self.ratio if self.n_synthetic is None else self.n_synthetic) == 0:
             return real[:0]
         fitted: Synthesizer = clone(synthesizer).fit(real)

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 
 from skaug import SubjectWindower, SynthefyAugmenter, Windows
-from skaug.synthesis import SurrogateSynthesizer, Synthesizer
+from skaug.synthesis import SurrogateSynthesizer, SynthefyAPI, Synthesizer
+from skaug.synthesis.variations import refuse_edits_except
 
 SIZE = 4
 N_ROWS = 32
@@ -340,6 +342,41 @@ def test_an_invalid_edit_is_refused(variations: Any, error: type[Exception], mes
 def test_a_synthesizer_without_support_for_variations_is_refused(synthesizer: Any) -> None:
     augmenter = SynthefyAugmenter(synthesizer, variations=[{"AGE": 5}])
     with pytest.raises(ValueError, match="SurrogateSynthesizer does not support variations"):
+        augmenter.fit(cut())
+
+
+class Follows(Obedient):
+    """Follow the target and named columns."""
+
+    def __init__(self, columns: tuple[str, ...] = ()) -> None:
+        self.columns = columns
+
+    def check_edited(self, columns: Any, target: str | None) -> None:
+        refuse_edits_except([*self.columns, target], columns, "Follows", "name it in columns")
+
+
+def test_a_column_that_a_synthesizer_does_not_follow_is_refused_before_it_is_fitted() -> None:
+    class NeverFitted(Follows):
+        def fit(self, windows: Windows) -> Any:
+            raise AssertionError("fitted")
+
+    variations = [{"heart_rate": ("add", 5)}, {"AGE": 20, "WEIGHT": 80}]
+    augmenter = SynthefyAugmenter(NeverFitted(("AGE",)), variations=variations)
+    for step in (augmenter, clone(augmenter).set_params(ratio=0)):
+        with pytest.raises(
+            ValueError, match=r"Follows do not follow 'WEIGHT'.*, or name it in col"
+        ):
+            step.fit(cut())
+    augmenter = SynthefyAugmenter(Follows(("AGE", "WEIGHT")), variations=variations)
+    assert len(augmenter.fit(cut()).synthetic_windows_) == 16
+
+
+def test_a_column_that_is_not_sent_to_the_service_cannot_be_edited() -> None:
+    api = SynthefyAPI("user", "ppg", "job", columns=["BVP", "heart_rate"])
+    augmenter = SynthefyAugmenter(api, variations=[{"heart_rate": 70, "AGE": 5}])
+    with pytest.raises(
+        ValueError, match=r"SynthefyAPI do not follow 'AGE'.*, or add it to columns"
+    ):
         augmenter.fit(cut())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -194,6 +194,10 @@ class PermutedLabels(Synthesizer):
     def supports_variations(self) -> bool:  # type: ignore[override]
         """Whether the synthesizer may be conditioned on edited windows."""
         return bool(getattr(self.synthesizer, "supports_variations", False))
+
+    def check_edited(self, columns: Collection[str], target: str | None) -> None:
+        """Raise if edits of some columns would not change the windows of the synthesizer."""
+        synthesizer_or_default(self.synthesizer).check_edited(columns, target)
 
     def fit(self, windows: Windows) -> Self:
         """Fit the synthesizer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from typing import Self
 
 import numpy as np
@@ -38,7 +39,8 @@ class Synthesizer(BaseEstimator, ABC):
     ----------
     supports_variations : bool
         Class attribute, False by default. Set it to True if the samples follow the labels and the context
-        of the conditions. Only then may these be edited (the ``variations`` of `SynthefyAugmenter`).
+        of the conditions. Only then may these be edited (the ``variations`` of `SynthefyAugmenter`). If it
+        follows some of the columns only, `check_edited` should refuse the others.
 
     See Also
     --------
@@ -88,6 +90,25 @@ class Synthesizer(BaseEstimator, ABC):
         self
         """
         return self
+
+    def check_edited(self, columns: Collection[str], target: str | None) -> None:
+        """Raise if edits of some columns would not change the samples; by default never.
+
+        It is called before anything is fitted, if conditions are to be edited.
+
+        Parameters
+        ----------
+        columns : collection of str
+            The columns of the context that the ``variations`` of `SynthefyAugmenter` edit.
+        target : str, or None
+            The column that the labels are computed from; None if they were passed.
+
+        Raises
+        ------
+        ValueError
+            Should name the column.
+        """
+        return
 
     def can_condition(self, windows: Windows) -> NDArray[np.bool_]:
         """Return which windows can be conditions; by default all of them.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,35 @@ def check_variations(variations: Sequence[Variation] | None, windows: Windows) -
             _check_edit(name, edit, context[name])
             if name == windows.provenance.target:
                 _check_labels_follow(windows, name)
+
+
+def refuse_edits_except(
+    followed: Collection[str], edited: Collection[str], synthesizer: str, remedy: str
+) -> None:
+    """Raise if a column is edited that the windows of a synthesizer do not follow.
+
+    Parameters
+    ----------
+    followed : collection of str
+        The columns that they follow.
+    edited : collection of str
+        The columns that are edited.
+    synthesizer : str
+        Its name, for the error.
+    remedy : str
+        What to do other than leaving out the edit.
+
+    Raises
+    ------
+    ValueError
+        Names the column.
+    """
+    for name in edited:
+        if name not in followed:
+            raise ValueError(
+                f"The windows of {synthesizer} do not follow {name!r}, so that an edit would change nothing "
+                f"but the context: leave {name!r} out of variations, or {remedy}."
+            )
 
 
 def vary(windows: Windows, variation: Variation) -> Windows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from skaug.synthesis.synthefy.purchase import Purchase
 from skaug.synthesis.synthefy.requests import Requests
 from skaug.synthesis.synthefy.store import WindowStore
 from skaug.synthesis.synthefy.wire import Encoder
+from skaug.synthesis.variations import refuse_edits_except
 from skaug.windows.container import Windows
 
 
@@ -99,6 +100,24 @@ class SynthefyAPI(Synthesizer):
         self.max_retries = max_retries
         self.store = store
         self.max_new_windows = max_new_windows
+
+    def check_edited(self, columns: Collection[str], target: str | None) -> None:
+        """Raise if an edited column is not among those that are sent.
+
+        Parameters
+        ----------
+        columns : collection of str
+            The edited columns.
+        target : str, or None
+            The column of the labels.
+
+        Raises
+        ------
+        ValueError
+            Names the column.
+        """
+        if self.columns is not None:
+            refuse_edits_except(self.columns, columns, "SynthefyAPI", "add it to columns")
 
     def synthesize(self, conditions: Windows) -> Windows:
         """Return a synthetic window for each condition, from the store or else from the service.
