@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
@@ -42,6 +43,23 @@ def uniform(keys: NDArray[np.uint64], n: int) -> NDArray[np.float64]:
     numbers = (_finalize(keys[:, None] + counters) >> np.uint64(11)).astype(np.float64)
     numbers *= 2.0**-53
     return numbers
+
+
+def normal(keys: NDArray[np.uint64], n: int) -> NDArray[np.float64]:
+    """Draw `n` standard normal numbers for each key: the quantiles of uniform ones.
+
+    Parameters
+    ----------
+    keys : ndarray of uint64 of shape (n_keys,)
+    n : int
+
+    Returns
+    -------
+    ndarray of shape (n_keys, n)
+    """
+    numbers = uniform(keys, n)
+    numbers += 2.0**-54  # never 0, whose quantile is infinite
+    return ndtri(numbers, out=numbers)
 
 
 def _finalize(z: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -385,6 +385,7 @@ class Cutting:
             first_row=first_rows,
             draw=np.full(len(starts), REAL),
             is_synthetic=np.zeros(len(starts), dtype=bool),
+            recording=recordings.numbers(starts),
             rows=FrameRows(starts, self.window_size, len(table), recordings.order),
             subject=self._subject_in(table),
             target=self.target,

@@ -101,6 +101,7 @@ def test_windows_show_what_a_user_may_use() -> None:
         "map_blocks",
         "ndim",
         "origins",
+        "recordings",
         "relabel",
         "shape",
         "synthesized",

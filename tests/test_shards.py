@@ -95,6 +95,7 @@ def assert_same(given: Windows, expected: Windows) -> None:
     assert given.dtype == expected.dtype
     assert given.feature_names == expected.feature_names
     assert_frame_equal(given.origins, expected.origins)
+    assert_array_equal(given.provenance.recording, expected.provenance.recording)
     assert (given.y is None) == (expected.y is None)
     if expected.y is not None:
         assert_array_equal(given.y, expected.y)
@@ -145,7 +146,7 @@ def test_shards_are_plain_parquet_that_other_tools_read(table: Path, out: Path) 
     manifest = write_shards(table, out, windower_of())
     dataset = ds.dataset(sorted(out.glob("shard-*.parquet")), format="parquet")
     assert dataset.count_rows() == manifest["windows"]
-    assert dataset.schema.names == ["subject", "first_row", "y", "BVP", "ECG"]
+    assert dataset.schema.names == ["subject", "first_row", "recording", "y", "BVP", "ECG"]
     assert dataset.schema.field("BVP").type == pa.list_(pa.float64(), 8)
 
 
@@ -384,7 +385,7 @@ def test_shards_of_another_format_are_refused(table: Path, out: Path) -> None:
     write_shards(table, out, windower_of())
     (out / "manifest.json").write_text(json.dumps(read_manifest(out) | {"format": 1}))
     with pytest.raises(
-        ValueError, match="are of format 1, but this version of skaug reads format 2"
+        ValueError, match="are of format 1, but this version of skaug reads format 3"
     ):
         all_of(out)
 

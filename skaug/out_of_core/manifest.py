@@ -12,7 +12,7 @@ from skaug._checks import is_whole_number
 MANIFEST = "manifest.json"
 
 #: The format of shards and of their manifest.
-FORMAT = 2
+FORMAT = 3
 
 _SHARD = re.compile(r"shard-(\d{6,})\.parquet")
 

@@ -31,7 +31,7 @@ from skaug.windows.container import Windows
 #: Samples per channel in a row group: what a reader has to hold at a time.
 ROWS_AT_ONCE = 1 << 18
 
-_OWN_COLUMNS = ("subject", "first_row", "y")
+_OWN_COLUMNS = ("subject", "first_row", "recording", "y")
 _KEY = b"skaug"
 _CHECKSUM = b"skaug_sha256"
 
@@ -106,7 +106,7 @@ def shard_schema(cutting: Cutting, row: pd.DataFrame, table: pa.Schema) -> pa.Sc
         raise ValueError(
             f"Shards have a column {taken[0]!r} of their own: rename the channel of that name."
         )
-    columns = [pa.field("first_row", pa.int64())]
+    columns = [pa.field("first_row", pa.int64()), pa.field("recording", pa.int64())]
     if cutting.subject is not None:
         kind = table.field(cutting.subject).type
         kind = kind.value_type if pa.types.is_dictionary(kind) else kind
@@ -280,6 +280,7 @@ def windows_of(batch: pa.RecordBatch, parameters: dict[str, Any]) -> Windows:
     provenance = replace(
         windows.provenance,
         first_row=batch.column("first_row").to_numpy(),
+        recording=batch.column("recording").to_numpy(),
         subject=parameters["subject"],
         target=parameters["target"],
         target_agg=parameters["target_agg"],
@@ -365,6 +366,7 @@ def _batch(windows: Windows, schema: pa.Schema) -> pa.RecordBatch:
     columns = {
         "subject": windows.groups,
         "first_row": windows.provenance.first_row,
+        "recording": windows.provenance.recording,
         "y": windows.y,
     }
     for j, name in enumerate(windows.feature_names):

@@ -13,6 +13,9 @@ from sklearn.utils import Tags
 
 from skaug.windows.container import Windows
 
+#: What a label may depend on, in `Synthesizer.keeps` and `Synthesizer.moves`.
+LABEL_KINDS = ("rate", "level", "class", "shape", "time")
+
 
 class Synthesizer(BaseEstimator, ABC):
     """Base class for a source of synthetic windows.
@@ -41,6 +44,16 @@ class Synthesizer(BaseEstimator, ABC):
         Class attribute, False by default. Set it to True if the samples follow the labels and the context
         of the conditions. Only then may these be edited (the ``variations`` of `SynthefyAugmenter`). If it
         follows some of the columns only, `check_edited` should refuse the others.
+    keeps : frozenset of str
+        Class attribute or property: the kinds of labels (`LABEL_KINDS`) that hold for a synthetic window as
+        they do for its condition.
+    moves : frozenset of str
+        The kinds of labels that change with the samples: the synthetic windows have labels of their own.
+
+        The kinds are "rate" (of a periodic component, such as the heart rate), "level" (power, variance or
+        mean), "class" (a category of the whole window), "shape" (anything read off the waveform) and "time"
+        (where in the window something happens). Kinds in neither set are not known to hold. A comparison
+        reports both.
 
     See Also
     --------
@@ -76,6 +89,8 @@ class Synthesizer(BaseEstimator, ABC):
     """
 
     supports_variations = False
+    keeps: frozenset[str] = frozenset()
+    moves: frozenset[str] = frozenset()
 
     def fit(self, windows: Windows) -> Self:
         """Learn from the training windows; by default nothing.

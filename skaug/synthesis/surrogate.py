@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from skaug._arrays import blocks_of, in_halves
 from skaug._checks import require_random_state
-from skaug._random import combine, text_key, uniform
+from skaug._random import uniform
 from skaug.synthesis.base import Synthesizer
+from skaug.synthesis.keys import condition_keys
 from skaug.windows.container import Windows
 
 # Bytes of windows in a block: few enough for the spectra to stay in the cache, and to lie in memory that
@@ -61,6 +62,8 @@ class SurrogateSynthesizer(Synthesizer):
     True
     """
 
+    keeps = frozenset({"rate", "level"})
+
     def __init__(self, random_state: int = 0) -> None:
         self.random_state = random_state
 
@@ -91,7 +94,7 @@ class SurrogateSynthesizer(Synthesizer):
                 f"Windows of {conditions.window_size} samples have no phase to randomize: a surrogate would "
                 "be a copy. Use windows of 3 samples or more."
             )
-        keys = self._keys(conditions)
+        keys = condition_keys(conditions, "surrogate", self.random_state)
         samples = conditions.to_numpy()
         n_block = max(1, _BLOCK_BYTES // max(1, samples[:1].nbytes))
 
@@ -102,13 +105,6 @@ class SurrogateSynthesizer(Synthesizer):
 
         in_halves(work, len(conditions), samples.nbytes)
         return conditions.synthesized(samples)
-
-    def _keys(self, conditions: Windows) -> NDArray[np.uint64]:
-        provenance = conditions.provenance
-        subjects = [None] if provenance.subjects is None else provenance.subjects
-        of_subject = [text_key("surrogate", self.random_state, subject) for subject in subjects]
-        keys = np.array(of_subject, dtype=np.uint64)[provenance.codes]
-        return combine(combine(keys, provenance.first_row), provenance.draw)
 
 
 def _randomize_phases(values: NDArray, keys: NDArray[np.uint64]) -> NDArray:

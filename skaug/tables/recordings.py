@@ -183,6 +183,18 @@ class Recordings:
         first_rows = (starts + np.repeat(before, n_windows)).astype(np.int64)
         return np.repeat(self._subject_codes, n_windows), first_rows
 
+    def numbers(self, starts: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return the number of the stretch of each window, counted among those of its subject.
+
+        Parameters
+        ----------
+        starts : ndarray of shape (n_windows,)
+            Their first sorted rows.
+        """
+        owners = pd.Series(self.codes_of(self.firsts[:-1]))
+        of_stretch = owners.groupby(owners).cumcount().to_numpy()
+        return of_stretch[np.searchsorted(self.firsts, starts, side="right") - 1].astype(np.int64)
+
     def starts(self, size: int, stride: int, *, from_first_row: bool) -> NDArray[np.intp]:
         """Return the first rows of the windows that lie within one stretch.
 

@@ -17,8 +17,9 @@ from skaug.tables.columns import as_context, encode
 from skaug.windows.base import WindowArray
 from skaug.windows.joining import covered_context, join_contexts, join_rows
 from skaug.windows.pickling import pack_frame, unpack_frame
-from skaug.windows.provenance import REAL, Provenance, concatenate_provenance
+from skaug.windows.provenance import NO_RECORDING, REAL, Provenance, concatenate_provenance
 from skaug.windows.sessions import count_sessions_on
+from skaug.windows.stretches import Stretches, stitched
 from skaug.windows.values import default_names, one_per_window, plain_values
 
 # Bytes of samples to work on at a time: few enough that results stay in the cache, and lie in memory that was
@@ -183,6 +184,7 @@ class Windows(WindowArray):
                 first_row=nth_of_subject.astype(np.int64) * window_size,
                 draw=np.full(n_windows, REAL),
                 is_synthetic=np.zeros(n_windows, dtype=bool),
+                recording=np.full(n_windows, NO_RECORDING),
                 y=labels,
             ),
             feature_names,
@@ -347,6 +349,40 @@ class Windows(WindowArray):
             return super().__array__(dtype, copy)
         return self.to_numpy(dtype)  # converted while it is copied, not once more
 
+    def recordings(self) -> Stretches:
+        """Stitch the windows back to the stretches of recordings that they cover.
+
+        Windows that overlap or are adjacent in the same recording share a stretch. The boundaries of
+        recordings, the rows of windows that are not here, and long gaps in time end it. A window whose
+        samples are not rows of a recording, because it came from an array or a step replaced its samples,
+        is a stretch by itself.
+
+        Returns
+        -------
+        Stretches
+            Signals and labels of each row, and where each window begins.
+
+        Raises
+        ------
+        ValueError
+            If some windows are synthetic.
+
+        Examples
+        --------
+        >>> from skaug import SubjectWindower
+        >>> from skaug.datasets import simulate_ppg
+        >>> table = simulate_ppg(n_subjects=2, minutes=1)
+        >>> windows = SubjectWindower(512, features=["BVP"], target="heart_rate").fit_transform(table)
+        >>> len(windows), len(windows.recordings()), windows.recordings().signals.shape
+        (14, 2, (7168, 1))
+        """
+        return stitched(
+            (self._signals, self._starts),
+            (self._context, self._context_starts),
+            self.window_size,
+            self.provenance,
+        )
+
     def to_frame(self) -> pd.DataFrame:
         """Return the windows as a table, one row per sample of each window.
 
@@ -461,7 +497,7 @@ class Windows(WindowArray):
             np.ascontiguousarray(values, dtype=self.dtype).reshape(-1, n_features),
             starts,
             window_size,
-            self.provenance,
+            replace(self.provenance, recording=np.full(n_windows, NO_RECORDING)),
             self.feature_names,
             context,
             context_starts,

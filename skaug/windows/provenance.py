@@ -17,6 +17,9 @@ from skaug.tables.columns import as_column
 #: The draw of a window that was recorded.
 REAL = -1
 
+#: The recording of windows that do not lie in one: of arrays, and of samples that were replaced.
+NO_RECORDING = -1
+
 
 @dataclass(frozen=True, eq=False)
 class FrameRows:
@@ -137,6 +140,9 @@ class Provenance:
         The number of the synthetic window among those of the same origin; `REAL` for a recorded one.
     is_synthetic : ndarray of shape (n_windows,)
         Whether the samples are synthetic.
+    recording : ndarray of shape (n_windows,)
+        The uninterrupted recording that each window was cut from, counted among those of its subject;
+        `NO_RECORDING` if its samples are not rows of a recording.
     y : ndarray of shape (n_windows,), or None
         The label of each window.
     rows : FrameRows or None
@@ -160,6 +166,7 @@ class Provenance:
     first_row: NDArray[np.int64]
     draw: NDArray[np.int64]
     is_synthetic: NDArray[np.bool_]
+    recording: NDArray[np.int64]
     y: NDArray | None = None
     rows: FrameRows | None = None
     subject: str | None = None
@@ -195,6 +202,7 @@ class Provenance:
             first_row=self.first_row[index],
             draw=self.draw[index],
             is_synthetic=self.is_synthetic[index],
+            recording=self.recording[index],
             y=None if self.y is None else self.y[index],
             rows=None if self.rows is None else self.rows.take(index),
             weights=None if self.weights is None else self.weights[index],
@@ -211,6 +219,7 @@ class Provenance:
             first_row=plain_layout(self.first_row),
             draw=plain_layout(self.draw),
             is_synthetic=plain_layout(self.is_synthetic),
+            recording=plain_layout(self.recording),
             y=None if self.y is None else plain_layout(self.y),
             rows=None if self.rows is None else self.rows.compact(),
             weights=None if self.weights is None else plain_layout(self.weights),
@@ -323,6 +332,7 @@ def concatenate_provenance(parts: Sequence[Provenance]) -> Provenance:
         first_row=np.concatenate([part.first_row for part in filled]),
         draw=np.concatenate([part.draw for part in filled]),
         is_synthetic=np.concatenate([part.is_synthetic for part in filled]),
+        recording=np.concatenate([part.recording for part in filled]),
         y=None if filled[0].y is None else np.concatenate([part.y for part in filled]),  # type: ignore[misc]
         rows=filled[0].rows if len(filled) == 1 else None,
         is_replaced=any(part.is_replaced for part in filled),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skaug.windows.provenance import Provenance
+from skaug.windows.provenance import NO_RECORDING, Provenance
 
 # Windows that are compared at a time.
 _BLOCK = 1024
@@ -23,8 +23,9 @@ def count_sessions_on(
     """Return the provenance of parts to be joined, with an origin of its own for every recorded window.
 
     Recorded windows with the same subject and first row but different samples are of different sessions. The
-    origins of the later part, those of its synthetic windows included, are then renumbered to follow the
-    earlier ones, subject by subject. Equal windows, as in slices and bootstrap samples, keep their origins.
+    origins and recordings of the later part, those of its synthetic windows included, are then renumbered to
+    follow the earlier ones, subject by subject. Equal windows, as in slices and bootstrap samples, keep their
+    origins.
 
     Parameters
     ----------
@@ -37,15 +38,18 @@ def count_sessions_on(
     """
     names = [np.zeros(len(p), dtype=object) if p.groups is None else p.groups for p in parts]
     counted: list[Provenance] = []
-    earlier = pd.DataFrame(columns=["subject", "first_row", "part", "window"])
+    earlier = pd.DataFrame(columns=["subject", "first_row", "recording", "part", "window"])
     for number, (part, subjects) in enumerate(zip(parts, names, strict=True)):
-        own = pd.DataFrame({"subject": subjects, "first_row": part.first_row})
+        own = pd.DataFrame(
+            {"subject": subjects, "first_row": part.first_row, "recording": part.recording}
+        )
         own = own.assign(part=number, window=np.arange(len(part)))[~part.is_synthetic]
         if len(earlier) and len(own):
             other = _of_another_session(own, earlier, samples)
             if other:
                 part = _counted_on(part, subjects, other, earlier, size)
                 own["first_row"] = part.first_row[own["window"].to_numpy()]
+                own["recording"] = part.recording[own["window"].to_numpy()]
         counted.append(part)
         if number + 1 < len(parts) and len(own):
             known = own.drop_duplicates(["subject", "first_row"])
@@ -74,8 +78,10 @@ def _of_another_session(
 def _counted_on(
     part: Provenance, subjects: NDArray, which: set, earlier: pd.DataFrame, size: int
 ) -> Provenance:
-    first_row = part.first_row.copy()
-    behind = earlier.groupby("subject", sort=False)["first_row"].max()
+    first_row, recording = part.first_row.copy(), part.recording.copy()
+    last = earlier.groupby("subject", sort=False)[["first_row", "recording"]].max()
     for subject in which:
-        first_row[subjects == subject] += int(behind[subject]) + size
-    return replace(part, first_row=first_row)
+        is_own = subjects == subject
+        first_row[is_own] += int(last["first_row"][subject]) + size
+        recording[is_own & (recording != NO_RECORDING)] += int(last["recording"][subject]) + 1
+    return replace(part, first_row=first_row, recording=recording)
