@@ -198,6 +198,12 @@ def test_floats_of_32_bits_are_spelled_with_their_own_digits(dtype: str, number:
         assert str(sent_values[0]) == str(values[0])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "Float32"])
+def test_categories_that_are_short_floats_are_spelled_like_a_column_of_them(dtype: str) -> None:
+    values = pd.Series([0.1, 2.5, 3.0, 0.1], dtype=dtype)
+    assert column_of(values.astype("category")) == column_of(values) == [0.1, 2.5, 3.0, 0.1]
+
+
 def test_times_are_spelled_as_text_of_pandas() -> None:
     times = pd.Series(pd.to_datetime(["2026-01-01"] * 4))
     assert column_of(times) == [str(times[0])] * 4 == ["2026-01-01 00:00:00"] * 4

@@ -209,7 +209,9 @@ def _categorical(column: pd.Series) -> pd.Categorical:
             f"The column {column.name!r} holds values that are neither numbers, times nor text ({error}): "
             "drop it."
         ) from error
-    return pd.Categorical.from_codes(codes, categories=pd.Index(classes, dtype=object))
+    # One by one, because pandas turns an array of 32-bit floats into doubles, which have other digits.
+    categories = [*classes] if classes.dtype == np.float32 else classes
+    return pd.Categorical.from_codes(codes, categories=pd.Index(categories, dtype=object))
 
 
 def concatenate_contexts(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

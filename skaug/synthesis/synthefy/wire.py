@@ -188,6 +188,8 @@ def _stand_ins(missing: NDArray[np.bool_], name: str, windows: Windows) -> NDArr
 def _label(value: Any) -> str:
     """Return a category as JSON: categories that are numbers stay numbers, as in a column of numbers."""
     plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.floating):
+        plain = float(str(value))  # 0.1, where a 32-bit float as a double is 0.10000000149011612
     return json.dumps(plain if is_number(plain) else str(plain), allow_nan=False)
 
 
