@@ -9,7 +9,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
+from sklearn.model_selection import BaseCrossValidator, GroupKFold, LeaveOneGroupOut
 
 from skaug.model_selection.scorers import row_scorer, window_scorer
 from skaug.tables.columns import encode, require_column
@@ -25,12 +25,46 @@ __all__ = [
 ]
 
 
-_SINGLE_SUBJECT = (
-    "There is only one subject, so none is left to test on: collect recordings of at least two."
-)
+class _SubjectSplitter(BaseCrossValidator):
+    """A splitter by groups, which are the subjects."""
+
+    subject: str
+
+    def split(
+        self, X: Any, y: Any = None, groups: ArrayLike | None = None
+    ) -> Iterator[tuple[NDArray, NDArray]]:
+        """Yield the indices of training and test set of each fold.
+
+        Parameters
+        ----------
+        X : Windows, DataFrame or array-like
+            What to split.
+        y : ignored
+        groups : array-like of shape (n_samples,), optional
+            The subject of each sample; by default that of the `Windows`, or the `subject` column.
+
+        Yields
+        ------
+        train, test : ndarray of int
+
+        Raises
+        ------
+        ValueError
+            If the subjects are not known, there is only one, or there are fewer than folds.
+        """
+        codes, names = subjects_of(X, groups, self.subject)
+        self._check(len(names))
+        yield from super().split(np.zeros(len(codes)), None, codes)
+
+    def _check(self, n_subjects: int) -> None:
+        """Raise if so many subjects cannot be split."""
+        if n_subjects < 2:
+            raise ValueError(
+                "There is only one subject, so none is left to test on: collect recordings of at least two."
+            )
 
 
-class SubjectKFold(GroupKFold):
+class SubjectKFold(_SubjectSplitter, GroupKFold):
     """K folds, each subject in the test set of exactly one.
 
     Parameters
@@ -67,41 +101,16 @@ class SubjectKFold(GroupKFold):
         super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
         self.subject = subject
 
-    def split(
-        self, X: Any, y: Any = None, groups: ArrayLike | None = None
-    ) -> Iterator[tuple[NDArray, NDArray]]:
-        """Yield the indices of training and test set of each fold.
-
-        Parameters
-        ----------
-        X : Windows, DataFrame or array-like
-            What to split.
-        y : ignored
-        groups : array-like of shape (n_samples,), optional
-            The subject of each sample; by default that of the `Windows`, or the `subject` column.
-
-        Yields
-        ------
-        train, test : ndarray of int
-
-        Raises
-        ------
-        ValueError
-            If the subjects are not known, or there are fewer subjects than folds.
-        """
-        codes, names = subjects_of(X, groups, self.subject)
-        n_subjects = len(names)
+    def _check(self, n_subjects: int) -> None:
+        super()._check(n_subjects)
         if n_subjects < self.n_splits:
             raise ValueError(
                 f"There are {n_subjects} subjects for {self.n_splits} folds: pass "
                 f"n_splits={n_subjects} or fewer."
-                if n_subjects > 1
-                else _SINGLE_SUBJECT
             )
-        yield from super().split(np.zeros(len(codes)), None, codes)
 
 
-class LeaveOneSubjectOut(LeaveOneGroupOut):
+class LeaveOneSubjectOut(_SubjectSplitter, LeaveOneGroupOut):
     """One fold for each subject, tested on that subject alone (LOSO).
 
     Parameters
@@ -122,33 +131,6 @@ class LeaveOneSubjectOut(LeaveOneGroupOut):
     def __init__(self, subject: str = "subject") -> None:
         super().__init__()
         self.subject = subject
-
-    def split(
-        self, X: Any, y: Any = None, groups: ArrayLike | None = None
-    ) -> Iterator[tuple[NDArray, NDArray]]:
-        """Yield the indices of training and test set of each fold.
-
-        Parameters
-        ----------
-        X : Windows, DataFrame or array-like
-            What to split.
-        y : ignored
-        groups : array-like of shape (n_samples,), optional
-            The subject of each sample; by default that of the `Windows`, or the `subject` column.
-
-        Yields
-        ------
-        train, test : ndarray of int
-
-        Raises
-        ------
-        ValueError
-            If the subjects are not known, or there is only one.
-        """
-        codes, names = subjects_of(X, groups, self.subject)
-        if len(names) < 2:
-            raise ValueError(_SINGLE_SUBJECT)
-        yield from super().split(np.zeros(len(codes)), None, codes)
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: ArrayLike | None = None) -> int:
         """Count the folds: the subjects.
