@@ -129,6 +129,41 @@ def choose_conditions(
     return order[requests % len(order)], (requests // len(order)).astype(np.int64)
 
 
+def require_finite_samples(values: NDArray, conditions: Windows, first: int = 0) -> None:
+    """Raise if a sample of a condition is NaN or infinite.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_block, window_size, n_features)
+        Samples of some of the conditions.
+    conditions : Windows
+    first : int, default=0
+        The position of the first of them among the conditions.
+
+    Raises
+    ------
+    ValueError
+        Names the window, the channel and the value.
+    """
+    is_finite = np.isfinite(values)
+    if is_finite.all():
+        return
+    window, sample, channel = np.argwhere(~is_finite)[0]
+    origin = conditions.origins.iloc[first + window]
+    of_subject = "" if origin.subject is None else f" of subject {origin.subject!r}"
+    value = values[window, sample, channel]
+    remedy = (
+        "cut the windows with missing='drop' or 'ffill'"
+        if np.isnan(value)
+        else "replace infinities by NaN, and cut the windows with missing='drop' or 'ffill'"
+    )
+    raise ValueError(
+        f"The window{of_subject} that begins at row {origin.first_row} of its recording holds {value} "
+        f"in {conditions.feature_names[channel]!r}, so that no synthetic window can be made from it: "
+        f"{remedy}."
+    )
+
+
 def check_synthetic(synthetic: Any, conditions: Windows, name: str) -> None:
     """Raise unless a synthesizer returned synthetic windows of these conditions.
 

@@ -10,6 +10,7 @@ from skaug._arrays import blocks_of, in_halves
 from skaug._checks import require_random_state
 from skaug._random import uniform
 from skaug.synthesis.base import Synthesizer
+from skaug.synthesis.conditions import require_finite_samples
 from skaug.synthesis.keys import condition_keys
 from skaug.windows.container import Windows
 
@@ -100,7 +101,7 @@ class SurrogateSynthesizer(Synthesizer):
 
         def work(half: slice) -> None:
             for block in blocks_of(half, n_block):
-                _require_finite(samples[block], conditions, block.start)
+                require_finite_samples(samples[block], conditions, block.start)
                 samples[block] = _randomize_phases(samples[block], keys[block])
 
         in_halves(work, len(conditions), samples.nbytes)
@@ -131,21 +132,3 @@ def _unit_numbers(turns: NDArray[np.float64]) -> NDArray[np.complex128]:
 def synthesizer_or_default(synthesizer: Synthesizer | None) -> Synthesizer:
     """Return the synthesizer; surrogates if it is None."""
     return SurrogateSynthesizer() if synthesizer is None else synthesizer
-
-
-def _require_finite(values: NDArray, windows: Windows, first: int) -> None:
-    is_finite = np.isfinite(values)
-    if not is_finite.all():
-        window, sample, channel = np.argwhere(~is_finite)[0]
-        origin = windows.origins.iloc[first + window]
-        of_subject = "" if origin.subject is None else f" of subject {origin.subject!r}"
-        value = values[window, sample, channel]
-        remedy = (
-            "cut the windows with missing='drop' or 'ffill'"
-            if np.isnan(value)
-            else "replace infinities by NaN, and cut the windows with missing='drop' or 'ffill'"
-        )
-        raise ValueError(
-            f"The window{of_subject} that begins at row {origin.first_row} of its recording holds {value} "
-            f"in {windows.feature_names[channel]!r}, so that it has no spectrum: {remedy}."
-        )
