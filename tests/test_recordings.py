@@ -150,8 +150,6 @@ def test_sessions_that_were_cut_one_by_one_are_recordings_of_their_own() -> None
 
 def test_synthetic_windows_belong_to_no_recording() -> None:
     augmented = SynthefyAugmenter().fit_transform(windower().fit_transform(table_of({"A": [30]})))
-    with pytest.raises(
-        ValueError, match=r"3 of the windows are synthetic .*of windows\[~windows"
-    ):
+    with pytest.raises(ValueError, match=r"3 of the windows are synthetic .*of windows\[~windows"):
         augmented.recordings()
     assert len(augmented[~augmented.is_synthetic].recordings()) == 1
