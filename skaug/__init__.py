@@ -7,6 +7,7 @@ from skaug.estimators import WindowClassifier, WindowRegressor
 from skaug.features import WindowFlattener, WindowSpectrum, WindowStatistics
 from skaug.pipeline import Pipeline, make_pipeline
 from skaug.predictions import predict_rows
+from skaug.spectral_peak import SpectralPeakRegressor
 from skaug.windower import SubjectWindower
 from skaug.windows.container import Windows
 from skaug.windows.feature_arrays import WindowFeatures
@@ -15,6 +16,7 @@ from skaug.windows.subject_overlap import SubjectOverlapWarning
 __all__ = [
     "DataWarning",
     "Pipeline",
+    "SpectralPeakRegressor",
     "SubjectOverlapWarning",
     "SubjectWindower",
     "SynthefyAugmenter",

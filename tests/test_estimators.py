@@ -17,6 +17,7 @@ from sklearn.utils import estimator_checks as checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skaug import (
+    SpectralPeakRegressor,
     SubjectWindower,
     SynthefyAugmenter,
     SynthefySampler,
@@ -85,6 +86,40 @@ def test_scikit_learn_checks_hold(estimator: Any, check: Any) -> None:
     check(estimator)
 
 
+class PickerOnRows(SpectralPeakRegressor):
+    """Takes 2-D arrays: each value is the amplitude of a sine in a channel of its own."""
+
+    def _windows(self, X: Any) -> Any:
+        X = np.asarray(X)
+        if X.ndim != 2:
+            return X
+        return X[:, None] * np.sin(1 + np.arange(64) / 4)[None, :, None]
+
+    def fit(self, X: Any, y: Any = None) -> Any:
+        return super().fit(self._windows(X), None if y is None else np.asarray(y))
+
+    def predict(self, X: Any) -> Any:
+        return super().predict(self._windows(X))
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        return super().score(self._windows(X), y, sample_weight)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = True
+        return tags
+
+
+# Neither the labels nor the amplitudes of these checks are rates.
+@pytest.mark.filterwarnings("ignore:No label lies|.* is constant in:skaug.DataWarning")
+@parametrize_with_checks(
+    [PickerOnRows(0.05, 0.4, sampling_rate=1, channel=0)],
+    expected_failed_checks=lambda estimator: OTHER_WORDS,
+)
+def test_scikit_learn_checks_hold_for_the_spectral_peak(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
 # Rows of several values are windows of one sample of several channels.
 @pytest.mark.filterwarnings("ignore:These windows have:skaug.DataWarning")
 @parametrize_with_checks(
@@ -120,6 +155,7 @@ def test_scikit_learn_checks_hold_for_steps_of_windows(estimator: Any, check: An
     [
         SynthefyAugmenter(),
         SynthefySampler(),
+        SpectralPeakRegressor(0.5, 4, sampling_rate=64, channel=0),
         WindowFlattener(),
         WindowStatistics(),
         WindowSpectrum(),

@@ -13,6 +13,7 @@ PUBLIC = {
     "skaug": [
         "DataWarning",
         "Pipeline",
+        "SpectralPeakRegressor",
         "SubjectOverlapWarning",
         "SubjectWindower",
         "SynthefyAugmenter",

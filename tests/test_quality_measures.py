@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.stats
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
@@ -23,7 +21,6 @@ from skaug.evaluation.quality.adherence import (
     adherence,
     are_classes,
     rate_adherence,
-    spectral_peaks,
 )
 from skaug.evaluation.quality.discrimination import Discrimination, discriminate
 from skaug.evaluation.quality.diversity import near_duplicates, prdc
@@ -53,6 +50,7 @@ from skaug.evaluation.quality.memorization import (
 )
 from skaug.evaluation.quality.sample import Sample
 from skaug.evaluation.quality.swap_test import swap_p
+from skaug.spectral_peak import peak_frequencies
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -490,17 +488,10 @@ def test_the_floor_of_shuffled_labels_is_the_mean_over_permutations() -> None:
     X = rhythms(rng, rates)
     both = sample(X, y=rates)
     (measure,) = rate_adherence(both, both, "x0", 32.0)
-    peaks = spectral_peaks(X[:, :, 0], 32.0, rates.min() / 1.25, rates.max() * 1.25)
+    low, high = rates.min() / 1.25 / 60, rates.max() * 1.25 / 60
+    peaks = 60 * peak_frequencies(X[:, :, 0], 32.0, low, high)
     some = [np.abs(peaks - rng.permutation(rates)).mean() for _ in range(3000)]
     assert_allclose(measure.floor, np.mean(some), rtol=0.01)
-
-
-@settings(max_examples=25, deadline=None)
-@given(rate=st.floats(45, 180), rate_of_samples=st.sampled_from([25.0, 64.0, 100.0]))
-def test_the_spectral_peak_of_a_sine_is_its_rate(rate: float, rate_of_samples: float) -> None:
-    t = np.arange(int(20 * rate_of_samples)) / rate_of_samples
-    wave = np.sin(2 * np.pi * rate / 60 * t)[None]
-    assert abs(spectral_peaks(wave, rate_of_samples, 40, 200)[0] - rate) < 0.5
 
 
 def test_text_booleans_few_whole_numbers_and_modes_are_classes() -> None:

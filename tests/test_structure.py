@@ -24,6 +24,7 @@ FLOORS = [
         "features",
         "fitting",
         "pipeline",
+        "spectral_peak",
         "synthesis",
     },
     {"augmenter", "predictions", "server", "windower"},

@@ -21,7 +21,6 @@ from skaug.windows.feature_arrays import (
     attach_provenance,
     entering,
     features_needed,
-    plain_xy,
     provenance_of,
     relabeled,
     require_labels,
@@ -245,7 +244,10 @@ class _BetweenWindowSteps(_Adapter):
 
 
 class _BehindWindowSteps(_Adapter):
-    """A step after the window-aware ones: it gets arrays and the matching labels."""
+    """A step after the transformers of windows: it gets arrays and the matching labels.
+
+    A predictor that is window-aware gets the windows.
+    """
 
     __slots__ = ("_is_last", "fitted_subjects")
 
@@ -258,7 +260,7 @@ class _BehindWindowSteps(_Adapter):
 
     def _fit(self, fit: Callable, X: Any, y: Any = None, **params: Any) -> Any:
         self._fitted(fit, X, y, params)
-        object.__setattr__(self, "fitted_subjects", FittedSubjects(X))
+        self._remember(X)
         return self
 
     def _fit_transform(self, fit_transform: Callable, X: Any, y: Any = None, **params: Any) -> Any:
@@ -266,7 +268,7 @@ class _BehindWindowSteps(_Adapter):
 
     def _fit_predict(self, fit_predict: Callable, X: Any, y: Any = None, **params: Any) -> Any:
         predicted = self._fitted(fit_predict, X, y, params)
-        object.__setattr__(self, "fitted_subjects", FittedSubjects(X))
+        self._remember(X)
         return predicted
 
     def _fitted(self, fit: Callable, X: Any, y: Any, params: dict[str, Any]) -> Any:
@@ -285,23 +287,34 @@ class _BehindWindowSteps(_Adapter):
             inner_folds_by_subject(self._adapted, provenance, labels),
             features_needed(X, self._adapted),
         ):
-            return fit(plain(X), labels, **params)
+            return fit(self._seen(X), labels, **params)
 
     def _transform(self, transform: Callable, X: Any, **params: Any) -> Any:
         return _carry(transform(plain(X), **params), X)
 
     def _predict(self, predict: Callable, X: Any, **params: Any) -> Any:
         self._compare(X)
-        return predict(plain(X), **params)
+        return predict(self._seen(X), **params)
 
     def _score(self, score: Callable, X: Any, y: Any = None, **params: Any) -> Any:
         self._compare(X)
         if "sample_weight" in params:
             params["sample_weight"] = weights_to_score(provenance_of(X), params["sample_weight"])
-        values, labels = plain_xy(X, y)
+        provenance = provenance_of(X)
+        labels = y if provenance is None else provenance.relabel(y).y
         if get_tags(self._adapted).target_tags.required:
             require_labels(labels)
-        return score(values, labels, **params)
+        return score(self._seen(X), labels, **params)
+
+    def _seen(self, X: Any) -> Any:
+        """Return what the step works on."""
+        is_aware = isinstance(X, Windows) and getattr(self._adapted, "window_aware", False)
+        return X if is_aware else plain(X)
+
+    def _remember(self, X: Any) -> None:
+        """Keep what the step was fitted on, unless it learns nothing."""
+        subjects = FittedSubjects(X) if get_tags(self._adapted).requires_fit else None
+        object.__setattr__(self, "fitted_subjects", subjects)
 
     def _compare(self, X: Any) -> None:
         if self.fitted_subjects is not None:

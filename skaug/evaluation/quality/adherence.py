@@ -6,23 +6,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.fft
-import scipy.signal
 from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.model_selection import GroupKFold
 
-from skaug.evaluation.quality.embedding import center
 from skaug.evaluation.quality.measure import LOWER, Measure
 from skaug.evaluation.quality.sample import Sample
+from skaug.spectral_peak import peak_frequencies
 
 # Whole numbers with more distinct values than this are quantities, not classes.
 _MOST_CLASSES = 20
 
 # The spectral peak is sought this far beyond the labels of the training windows.
 _MARGIN = 1.25
-
-_PEAK_RESOLUTION = 0.5  # per minute
 
 
 def adherence(
@@ -119,7 +115,7 @@ def rate_adherence(
         )
     nth = names.index(channel)
     peak_real, peak_synthetic = (
-        spectral_peaks(sample.values[:, :, nth], sampling_rate, low, high)
+        60 * peak_frequencies(sample.values[:, :, nth], sampling_rate, low / 60, high / 60)
         for sample in (real, synthetic)
     )
     return [
@@ -234,40 +230,6 @@ def label_errors(
         _error(predicted_real[same], y_real[same], is_class),
         _error_if_shuffled(predicted_synthetic, y_synthetic, is_class),
     )
-
-
-def spectral_peaks(
-    values: NDArray, sampling_rate: float, low: float, high: float
-) -> NDArray[np.float64]:
-    """Return the rate per minute at which the power of each window is greatest.
-
-    The spectrum is the periodogram (Hann window, mean removed), padded with zeros until its frequencies
-    are at most half a cycle per minute apart.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_windows, window_size)
-        The samples of one channel.
-    sampling_rate : float
-        The sampling rate in Hz.
-    low, high : float
-        The range of rates per minute.
-
-    Returns
-    -------
-    ndarray of shape (n_windows,)
-    """
-    n = max(values.shape[1], int(np.ceil(60 * sampling_rate / _PEAK_RESOLUTION)))
-    n = scipy.fft.next_fast_len(n, real=True)
-    peaks = np.empty(len(values))
-    for first in range(0, len(values), 256):
-        block = center(values[first : first + 256, :, None])[:, :, 0]
-        frequencies, power = scipy.signal.periodogram(
-            block, fs=sampling_rate, window="hann", nfft=n, detrend=False
-        )
-        inside = np.flatnonzero((60 * frequencies >= low) & (60 * frequencies <= high))
-        peaks[first : first + 256] = 60 * frequencies[inside[power[:, inside].argmax(axis=1)]]
-    return peaks
 
 
 def _as_numbers_or_text(y: Any) -> NDArray:
