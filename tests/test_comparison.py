@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -358,6 +359,25 @@ def test_a_saved_comparison_is_loaded_unchanged(
         ".parquet",
         ".parquet",
     ]
+
+
+def test_saving_replaces_what_was_saved_there(tmp_path: Path, real: np.ndarray) -> None:
+    comparison = comparison_of({"TRTR": real})
+    baseline = comparison.predictions.assign(protocol="naive")
+    replace(comparison, baseline_predictions=baseline).save(tmp_path)
+    assert len(ProtocolComparison.load(tmp_path).baseline_predictions) == len(baseline)
+    comparison.save(tmp_path)
+    assert ProtocolComparison.load(tmp_path).baseline_predictions.empty
+
+
+def test_a_place_to_save_that_is_not_a_folder_is_refused(tmp_path: Path, real: np.ndarray) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match="file' is not a folder: name a folder"):
+        comparison_of({"TRTR": real}).save(tmp_path / "file")
+    (tmp_path / "comparison.json").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"comparison\.json' is not a file"):
+        comparison_of({"TRTR": real}).save(tmp_path)
+    assert not [*tmp_path.glob("*.parquet")]
 
 
 def test_a_newer_format_is_refused(tmp_path: Path, real: np.ndarray) -> None:

@@ -357,3 +357,16 @@ def test_nothing_is_cut_on_a_phone(page: Path) -> None:
     found = re.search(r"<title>(.*)</title>", ran.stdout)
     assert found is not None
     assert found[1] == ""
+
+
+def test_the_place_of_the_page_is_tried_before_the_page_is_built(
+    comparison: ProtocolComparison, tmp_path: Path
+) -> None:
+    class Curve:
+        def display(self) -> None:
+            pytest.fail("the page was being built")
+
+    for place in (tmp_path, tmp_path / "nowhere" / "page.html"):
+        with pytest.raises(OSError, match=r"is not a file: name a file|no folder for .*make it"):
+            comparison.to_html(place, learning_curve=Curve())  # type: ignore[arg-type]
+    assert not [*tmp_path.iterdir()]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
+from skaug._files import require_writable, whole_file
 from skaug.evaluation import doubts
 from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
 from skaug.evaluation.displays.metric_names import ReadableMetric
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from skaug.evaluation.quality.report import QualityReport
 
 _FORMAT = 2
+_DETAILS = "comparison.json"
 _OF_BASELINES = "baseline_predictions.parquet"
 
 
@@ -190,9 +192,12 @@ class ProtocolComparison(ProtocolScores):
 
         Raises
         ------
+        OSError
+            If the file cannot be written, which is tried before the page is built.
         ImportError
             If jinja2 and matplotlib (the extra ``report``) are not installed.
         """
+        require_writable(Path(path))
         tested = self.predictions.drop_duplicates(["subject", "first_row"])
         page = report_page(
             verdict=self.verdict(),
@@ -209,7 +214,8 @@ class ProtocolComparison(ProtocolScores):
             strata=self._strata_displays(),
             about=about,
         )
-        Path(path).write_text(page, encoding="utf-8")
+        with whole_file(Path(path)) as file:
+            file.write(page.encode())
 
     def save(self, folder: str | Path) -> None:
         """Write scores, predictions and details to a folder: parquet files and a JSON file.
@@ -217,20 +223,30 @@ class ProtocolComparison(ProtocolScores):
         Parameters
         ----------
         folder : str or Path
-            The folder, which is created if it does not exist.
+            The folder, which is created if it does not exist. A comparison that was saved there is
+            replaced.
+
+        Raises
+        ------
+        OSError
+            If nothing can be written there.
 
         See Also
         --------
         load : Read them back.
         """
         folder = Path(folder)
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(f"{str(folder)!r} is not a folder: name a folder to save to.")
         folder.mkdir(parents=True, exist_ok=True)
+        require_writable(folder / _DETAILS)
+        (folder / _OF_BASELINES).unlink(missing_ok=True)
         self.scores.to_parquet(folder / "scores.parquet", index=False)
         self.predictions.to_parquet(folder / "predictions.parquet", index=False)
         if len(self.baseline_predictions):
             self.baseline_predictions.to_parquet(folder / _OF_BASELINES, index=False)
         text = json.dumps({"format": _FORMAT, **self.details}, indent=2)
-        (folder / "comparison.json").write_text(text, encoding="utf-8")
+        (folder / _DETAILS).write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -253,7 +269,7 @@ class ProtocolComparison(ProtocolScores):
             If it was written in another format, by another version.
         """
         folder = Path(folder)
-        details = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+        details = json.loads((folder / _DETAILS).read_text(encoding="utf-8"))
         if details.pop("format", None) != _FORMAT:
             raise ValueError(
                 f"{str(folder)!r} was saved in a format that this version cannot read: use the version of "
