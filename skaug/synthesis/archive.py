@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from skaug.synthesis.archive_file import ArchiveFile
 from skaug.synthesis.base import Synthesizer
-from skaug.synthesis.conditions import labels_from_context
+from skaug.synthesis.conditions import labels_are_replaced
 from skaug.tables.aggregation import aggregate
 from skaug.tables.columns import as_context, encode, is_text, require_column
 from skaug.windows.container import Windows
-from skaug.windows.provenance import same_labels
 
 WINDOW_COLUMN = "window_idx"
 
@@ -284,15 +283,7 @@ class AgentArchive(Synthesizer):
 
     def _check_labels(self, windows: Windows, labels: NDArray, column: str) -> None:
         """Raise if the labels of the recorded windows are not computed from this column."""
-        if column in windows.context_rows.columns:
-            expected = labels_from_context(windows, column)
-            known = ~pd.isna(expected)  # a missing label may have been filled in
-            is_replaced = labels.shape != expected.shape or not same_labels(
-                labels[known], expected[known]
-            )
-        else:  # windows made of arrays
-            is_replaced = windows.provenance.is_replaced
-        if is_replaced:
+        if labels_are_replaced(windows, labels, column):
             raise ValueError(
                 f"The labels of these windows are not those of the column {column!r}: a y was passed to fit, "
                 "or a meta-estimator such as TransformedTargetRegressor transformed it. Labels of the "

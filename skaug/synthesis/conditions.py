@@ -14,6 +14,7 @@ from skaug._random import combine, text_key
 from skaug.tables.aggregation import aggregate
 from skaug.tables.columns import is_text, plain_array
 from skaug.windows.container import Windows
+from skaug.windows.provenance import same_labels
 
 
 def candidate_windows(real: Windows, subjects: Sequence[Any] | None) -> Windows:
@@ -80,6 +81,25 @@ def labels_from_context(
     how, firsts = conditions.provenance.target_agg, conditions.first_context_rows
     values = values if is_text(values) else plain_array(values)
     return aggregate(values, firsts, conditions.window_size, how, str(column))
+
+
+def labels_are_replaced(conditions: Windows, labels: NDArray, column: str | None) -> bool:
+    """Whether labels were passed, or transformed, in place of those of the windows' own column.
+
+    Parameters
+    ----------
+    conditions : Windows of shape (n_windows, window_size, n_features)
+        Real windows.
+    labels : ndarray of shape (n_windows,)
+        Their labels.
+    column : str or None
+        The target column. If the windows do not have it, only labels that replaced others are noticed.
+    """
+    if column is None or column not in conditions.context_rows.columns:
+        return conditions.provenance.is_replaced
+    expected = labels_from_context(conditions, column)
+    known = ~pd.isna(expected)  # a missing label may have been filled in
+    return labels.shape != expected.shape or not same_labels(labels[known], expected[known])
 
 
 def choose_conditions(

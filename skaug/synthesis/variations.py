@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -117,9 +118,12 @@ def vary(windows: Windows, variation: Variation) -> Windows:
         else:
             context[name] = edit
     target, labels = windows.provenance.target, windows.y
-    if target is not None and target in variation:
-        labels = labels_from_context(windows, target, context)
-    return windows._with_context(context, labels)
+    if target is None or target not in variation:
+        return windows._with_context(context, labels)
+    labels = labels_from_context(windows, target, context)
+    edited = windows._with_context(context, labels)
+    is_edited = np.ones(len(windows), dtype=bool)
+    return edited._with_provenance(replace(edited.provenance, is_edited=is_edited))
 
 
 def _check_edit(name: str, edit: Any, column: pd.Series) -> None:

@@ -460,7 +460,7 @@ class Windows(WindowArray):
                 f"X has the shape {np.shape(X)}, but its conditions have {self.shape}."
             )
         provenance = replace(
-            self.provenance, is_synthetic=np.ones(len(self), dtype=bool), rows=None
+            self.provenance, is_synthetic=np.ones(len(self), dtype=bool), rows=None, is_edited=None
         )
         if y is not None:
             provenance = replace(provenance, y=one_per_window(y, len(self), "y"))

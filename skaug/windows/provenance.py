@@ -157,6 +157,8 @@ class Provenance:
         Whether labels that were passed, such as transformed ones, replaced different ones of the windows.
     weights : ndarray of shape (n_windows,), or None
         What the sample weight of each window is multiplied by; None for 1.
+    is_edited : ndarray of shape (n_windows,), or None
+        Whether each window is a condition with an edited label; None if none is.
     entry : Entry or None
         Which windows they were when they entered a `skaug.Pipeline`; None outside of one.
     """
@@ -174,6 +176,7 @@ class Provenance:
     target_agg: Aggregation = "mean"
     is_replaced: bool = False
     weights: NDArray | None = None
+    is_edited: NDArray[np.bool_] | None = None
     entry: Entry | None = None
 
     def __len__(self) -> int:
@@ -206,6 +209,7 @@ class Provenance:
             y=None if self.y is None else self.y[index],
             rows=None if self.rows is None else self.rows.take(index),
             weights=None if self.weights is None else self.weights[index],
+            is_edited=None if self.is_edited is None else self.is_edited[index],
             entry=None if self.entry is None else self.entry.take(index),
         )
 
@@ -223,6 +227,7 @@ class Provenance:
             y=None if self.y is None else plain_layout(self.y),
             rows=None if self.rows is None else self.rows.compact(),
             weights=None if self.weights is None else plain_layout(self.weights),
+            is_edited=None if self.is_edited is None else plain_layout(self.is_edited),
             entry=None if self.entry is None else self.entry.compact(),
         )
 
@@ -336,16 +341,22 @@ def concatenate_provenance(parts: Sequence[Provenance]) -> Provenance:
         y=None if filled[0].y is None else np.concatenate([part.y for part in filled]),  # type: ignore[misc]
         rows=filled[0].rows if len(filled) == 1 else None,
         is_replaced=any(part.is_replaced for part in filled),
-        weights=_concatenate_weights(filled),
+        weights=_concatenate_optional([part.weights for part in filled], filled, 1.0),
+        is_edited=_concatenate_optional([part.is_edited for part in filled], filled, False),
         entry=_concatenate_entries(filled),
     )
 
 
-def _concatenate_weights(parts: Sequence[Provenance]) -> NDArray | None:
-    if all(part.weights is None for part in parts):
+def _concatenate_optional(
+    values: Sequence[NDArray | None], parts: Sequence[Provenance], default: float | bool
+) -> NDArray | None:
+    if all(value is None for value in values):
         return None
-    ones = [np.ones(len(part)) if part.weights is None else part.weights for part in parts]
-    return np.concatenate(ones)
+    filled = [
+        np.full(len(part), default) if value is None else value
+        for value, part in zip(values, parts, strict=True)
+    ]
+    return np.concatenate(filled)
 
 
 def _concatenate_entries(parts: Sequence[Provenance]) -> Entry | None:
