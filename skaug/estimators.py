@@ -61,10 +61,15 @@ class _WindowEstimator(MetaEstimatorMixin, BaseEstimator):
         """
         values, labels = plain_xy(X, y)
         if labels is None:
+            remedy = (
+                "it is a plain array. If a step such as FeatureUnion made it from windows, build the "
+                "pipeline with skaug.make_pipeline, which keeps their labels."
+                if provenance_of(X) is None
+                else "name the column of the target, SubjectWindower(target=...)."
+            )
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y is None, "
-                "and X holds no labels to fit: name the column of the target, "
-                "SubjectWindower(target=...)."
+                f"and X holds no labels to fit: {remedy}"
             )
         estimator = clone(self.estimator)
         routed = params_by_origin(estimator, X, self._route("fit", fit_params))

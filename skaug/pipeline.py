@@ -152,7 +152,11 @@ class Pipeline(sklearn_pipeline.Pipeline):
 
     predict = _delegated(
         "predict",
-        "Predict each window; nothing is synthesized.",
+        """Predict each window; nothing is synthesized.
+
+        A table has fewer windows than rows. scikit-learn's `cross_val_predict`, which needs one prediction
+        per sample, therefore fails on a table with an IndexError: pass it the windows that a
+        `SubjectWindower` cut beforehand. `skaug.predict_rows` predicts the rows of a table.""",
         "ndarray of shape (n_windows,)",
     )
     predict_proba = _delegated(

@@ -420,6 +420,17 @@ def test_permuted_labels_destroy_the_score(door: str, windows: Windows) -> None:
     assert p == pytest.approx(1 / 10)
 
 
+def test_left_out_predictions_need_windows_as_samples(
+    door: str, recordings: pd.DataFrame, windows: Windows
+) -> None:
+    with pytest.raises(IndexError):
+        cross_val_predict(Case(door, "rows", recordings, None, MAE).pipe(), recordings, cv=FOLDS)
+    pipe = Case(door, "windows", windows, windows.y, MAE).pipe()
+    left_out = cross_val_predict(pipe, windows, windows.y, cv=FOLDS)
+    for train, test in FOLDS.split(windows):
+        assert_allclose(left_out[test], pipe.fit(windows[train]).predict(windows[test]))
+
+
 def test_a_stack_learns_from_predictions_of_left_out_subjects(door: str, windows: Windows) -> None:
     case = Case(door, "windows", windows, windows.y, MAE)
     stack = StackingRegressor([("windows", case.pipe())], final_estimator=Ridge(), cv=FOLDS)
@@ -447,6 +458,24 @@ def test_features_may_be_joined_behind_the_augmenter(windows: Windows) -> None:
     union = FeatureUnion([("spectrum", spectrum()), ("statistics", WindowStatistics())])
     pipe = skaug.make_pipeline(SynthefyAugmenter(), union, Ridge()).fit(windows)
     assert pipe[-1].n_features_in_ == 2 * (29 + 4)
+
+
+@pytest.mark.parametrize(
+    ("augmenter", "error", "message"),
+    [
+        ([], ValueError, "If a step such as FeatureUnion made it from windows"),
+        ([SynthefyAugmenter()], TypeError, "skaug.make_pipeline, which a FeatureUnion needs"),
+    ],
+)
+def test_features_joined_in_a_plain_pipeline_are_refused_with_the_remedy(
+    recordings: pd.DataFrame, augmenter: list[Any], error: type[Exception], message: str
+) -> None:
+    windower = SubjectWindower(256, features=["BVP"], target="heart_rate")
+    union = FeatureUnion([("spectrum", spectrum()), ("statistics", WindowStatistics())])
+    last = WindowRegressor(Ridge())
+    plain = sklearn_pipeline.make_pipeline(windower, *augmenter, union, last)
+    with pytest.raises(error, match=message):
+        plain.fit(recordings)
 
 
 def test_a_foreign_transformer_may_stand_between_window_aware_steps(windows: Windows) -> None:

@@ -105,9 +105,10 @@ class WindowArray(ABC):
             raise TypeError(
                 f"{int(self.is_synthetic.sum())} of these {len(self)} windows are synthetic, and only this "
                 "object knows their labels: as a bare array, they would be fitted to the labels of other "
-                "windows. Either build the pipeline with skaug.make_pipeline, or end a scikit-learn "
-                "Pipeline in skaug.WindowRegressor(...) or skaug.WindowClassifier(...). Call .to_numpy() "
-                "if you do want the bare array (the labels are in .y)."
+                "windows. Either build the pipeline with skaug.make_pipeline, which a FeatureUnion needs, or "
+                "end a scikit-learn Pipeline in skaug.WindowRegressor(...) or skaug.WindowClassifier(...), "
+                "which the searches of dask-ml need. Call .to_numpy() if you do want the bare array (the "
+                "labels are in .y)."
             )
         if copy is False:
             raise ValueError(
