@@ -28,7 +28,13 @@ from skaug import (
     WindowSpectrum,
     WindowStatistics,
 )
-from skaug.synthesis import AgentArchive, SurrogateSynthesizer, SynthefyAPI
+from skaug.synthesis import (
+    AgentArchive,
+    ChoiceSynthesizer,
+    MixupSynthesizer,
+    SurrogateSynthesizer,
+    SynthefyAPI,
+)
 
 
 def windows_of_rows(X: Any) -> Any:
@@ -160,6 +166,8 @@ def test_scikit_learn_checks_hold_for_steps_of_windows(estimator: Any, check: An
         WindowStatistics(),
         WindowSpectrum(),
         SurrogateSynthesizer(),
+        MixupSynthesizer(),
+        ChoiceSynthesizer([("surrogate", SurrogateSynthesizer())]),
         AgentArchive("archive.zip"),
         SynthefyAPI("user", "data", "job"),
     ],

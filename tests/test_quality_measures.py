@@ -19,7 +19,6 @@ from threadpoolctl import threadpool_limits
 from skaug import WindowFlattener, Windows
 from skaug.evaluation.quality.adherence import (
     adherence,
-    are_classes,
     rate_adherence,
 )
 from skaug.evaluation.quality.discrimination import Discrimination, discriminate
@@ -51,6 +50,7 @@ from skaug.evaluation.quality.memorization import (
 from skaug.evaluation.quality.sample import Sample
 from skaug.evaluation.quality.swap_test import swap_p
 from skaug.spectral_peak import peak_frequencies
+from skaug.windows.values import are_classes
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -499,12 +499,12 @@ def test_text_booleans_few_whole_numbers_and_modes_are_classes() -> None:
     assert are_classes(np.array([True, False]))
     assert are_classes(np.array([0.0, 8.0]))
     assert not are_classes(np.arange(40))
+    assert not are_classes(np.array([60.5, 61.0]))
     X = np.random.default_rng(0).normal(size=(24, 16, 1))
     many = sample(X, ["a", "b"] * 12, np.arange(24.0))
     for target_agg, kind in (("mean", "mean absolute"), ("mode", "wrong classes")):
         (measure,), _ = adherence(many, many, target_agg, 0)
         assert kind in measure.meaning
-    assert not are_classes(np.array([60.5, 61.0]))
 
 
 def test_windows_without_a_label_are_ignored() -> None:

@@ -2,6 +2,8 @@
 
 from skaug.synthesis.archive import AgentArchive
 from skaug.synthesis.base import Synthesizer
+from skaug.synthesis.choice import ChoiceSynthesizer
+from skaug.synthesis.mixup import MixupSynthesizer
 from skaug.synthesis.surrogate import SurrogateSynthesizer
 from skaug.synthesis.synthefy.api import SynthefyAPI
 from skaug.synthesis.synthefy.errors import (
@@ -24,7 +26,9 @@ __all__ = [
     "BadResponse",
     "BudgetExceeded",
     "CallEstimate",
+    "ChoiceSynthesizer",
     "ConnectionFailed",
+    "MixupSynthesizer",
     "OutcomeUnknown",
     "RateLimited",
     "RequestRejected",

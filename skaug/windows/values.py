@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+# Whole numbers with more distinct values than this are quantities, not classes.
+_MOST_CLASSES = 20
+
 
 def plain_values(X: Any) -> NDArray:
     """Return windows as a numeric 3-D array.
@@ -60,3 +63,21 @@ def one_per_window(values: ArrayLike, n_windows: int, name: str) -> NDArray:
 def default_names(n_features: int) -> list[str]:
     """Return the names of channels that were not named."""
     return [f"x{i}" for i in range(n_features)]
+
+
+def are_classes(y: NDArray) -> bool:
+    """Return whether labels are classes: text, booleans, or at most 20 distinct whole numbers.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_windows,)
+        The labels, without missing ones.
+
+    Returns
+    -------
+    bool
+    """
+    if y.dtype.kind not in "iuf":
+        return True
+    values = np.unique(y)
+    return len(values) <= _MOST_CLASSES and bool((values == np.round(values)).all())

@@ -13,9 +13,7 @@ from sklearn.model_selection import GroupKFold
 from skaug.evaluation.quality.measure import LOWER, Measure
 from skaug.evaluation.quality.sample import Sample
 from skaug.spectral_peak import peak_frequencies
-
-# Whole numbers with more distinct values than this are quantities, not classes.
-_MOST_CLASSES = 20
+from skaug.windows.values import are_classes
 
 # The spectral peak is sought this far beyond the labels of the training windows.
 _MARGIN = 1.25
@@ -148,24 +146,6 @@ def known_labels(real: Sample, synthetic: Sample) -> tuple[Sample, Sample, NDArr
     if (y_real.dtype.kind in "OUS") != (y_synthetic.dtype.kind in "OUS"):
         return "the labels of one set are text, those of the other numbers."
     return known[0], known[1], y_real, y_synthetic
-
-
-def are_classes(y: NDArray) -> bool:
-    """Return whether labels are classes: text, booleans, or at most 20 distinct whole numbers.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_windows,)
-        The labels, without missing ones.
-
-    Returns
-    -------
-    bool
-    """
-    if y.dtype.kind not in "iuf":
-        return True
-    values = np.unique(y)
-    return len(values) <= _MOST_CLASSES and bool((values == np.round(values)).all())
 
 
 def label_errors(
