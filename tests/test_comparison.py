@@ -133,7 +133,9 @@ def test_another_protocol_may_be_the_reference(real: np.ndarray, gain: np.ndarra
     summary = comparison.summary(reference="TRRTR").droplevel("metric")
     assert_allclose(summary.loc["TRSTR", "difference"], gain.mean() - 0.5)
     assert summary.loc["TRRTR", "verdict"] == "reference"
-    with pytest.raises(ValueError, match=r"'TSTR' was not compared: use one of TRTR, TRSTR, TRRTR"):
+    with pytest.raises(
+        ValueError, match=r"'TSTR' was not compared: use one of 'TRTR', 'TRSTR', 'TRRTR'"
+    ):
         comparison.summary(reference="TSTR")
 
 
@@ -446,7 +448,7 @@ def test_trts_is_neither_a_reference_nor_compared(real: np.ndarray) -> None:
         lambda: comparison.infer("TRTR"),
         lambda: comparison.infer("TSTR", reference="TRSTR"),
     ):
-        with pytest.raises(ValueError, match=r"use one of (TRTR|TSTR)"):
+        with pytest.raises(ValueError, match=r"use one of '(TRTR|TSTR)'"):
             wrong()
 
 

@@ -524,7 +524,6 @@ def test_labels_and_groups_of_another_length_are_refused(
         "synthefyaugmenter__train_on",
         "synthefyaugmenter__ratio",
         "synthefyaugmenter__n_synthetic",
-        "synthefyaugmenter__synthesizer__random_state",
         "synthefyaugmenter",
     ],
 )

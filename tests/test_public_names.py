@@ -40,6 +40,7 @@ PUBLIC = {
         "StrataDisplay",
         "SyntheticWindowsDisplay",
         "compare_protocols",
+        "compare_synthesizers",
         "learning_curve",
         "synthetic_quality",
     ],

@@ -9,6 +9,7 @@ from skaug.evaluation.learning_curves import LearningCurve, learning_curve
 from skaug.evaluation.protocols import compare_protocols
 from skaug.evaluation.quality.quality import synthetic_quality
 from skaug.evaluation.quality.report import QualityReport
+from skaug.evaluation.synthesizers import compare_synthesizers
 
 __all__ = [
     "LearningCurve",
@@ -19,6 +20,7 @@ __all__ = [
     "StrataDisplay",
     "SyntheticWindowsDisplay",
     "compare_protocols",
+    "compare_synthesizers",
     "learning_curve",
     "synthetic_quality",
 ]

@@ -14,7 +14,7 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 
 from skaug.augmenter import SynthefyAugmenter
-from skaug.evaluation.protocol_variants import PROTOCOLS
+from skaug.evaluation.protocol_variants import is_protocol
 from skaug.evaluation.scores import complete_scores, score_subject
 from skaug.model_selection.scorers import RowScorer, Scorer, scored_windows
 from skaug.predictions import KnownPredictions, cutting_of
@@ -45,7 +45,7 @@ def check_baselines(baselines: Mapping[str, Any] | None) -> dict[str, Any]:
     if not isinstance(baselines, Mapping):
         raise ValueError(f"baselines={baselines!r} must be a dict of names to estimators.")
     for name, estimator in baselines.items():
-        if not isinstance(name, str) or name in PROTOCOLS or name.split(" ")[0] == NAIVE:
+        if not isinstance(name, str) or is_protocol(name) or name.split(" ")[0] == NAIVE:
             raise ValueError(
                 f"baselines cannot have the name {name!r}: choose a text that names neither a protocol nor "
                 "the naive baseline."

@@ -17,12 +17,12 @@ from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
 from skaug.evaluation.displays.metric_names import ReadableMetric
 from skaug.evaluation.displays.strata import StrataDisplay
 from skaug.evaluation.protocol_scores import ProtocolScores
-from skaug.evaluation.protocol_variants import CONTROLS, PROTOCOLS
+from skaug.evaluation.protocol_variants import is_control, meaning_of, protocol_of
 from skaug.evaluation.report import report_page
 from skaug.evaluation.scores import is_restorable
 from skaug.evaluation.strata import kept_columns, page_bins
 from skaug.evaluation.text_table import comparison_table
-from skaug.evaluation.verdict import in_words
+from skaug.evaluation.verdict import Judged, in_words
 from skaug.windows.container import Windows
 
 if TYPE_CHECKING:
@@ -36,12 +36,13 @@ _OF_BASELINES = "baseline_predictions.parquet"
 
 @dataclass(frozen=True, repr=False)
 class ProtocolComparison(ProtocolScores):
-    """Protocols compared on the same folds, as returned by `compare_protocols`.
+    """Protocols compared on the same folds, as returned by `compare_protocols` and `compare_synthesizers`.
 
     Attributes
     ----------
     scores : DataFrame
-        One row per protocol, repeat, fold, subject and metric: ``score`` (greater is better, as in
+        One row per protocol, repeat, fold, subject and metric. A protocol is "TRSTR" or, with several
+        synthesizers, "TRSTR, rate" for the one called "rate". Columns: ``score`` (greater is better, as in
         scikit-learn; NaN where the metric is not defined), ``n_real`` and ``n_synthetic`` (numbers of
         training windows), ``fit_seconds`` (without synthesis) and ``synthesis_seconds``. Baselines have
         such rows too: ``naive`` and those of the user.
@@ -50,7 +51,8 @@ class ProtocolComparison(ProtocolScores):
         recording), ``is_synthetic``, ``y_true``, ``y_pred``, and the columns of `strata`.
     details : dict
         How the comparison was made: parameters, versions, a fingerprint of the data, and the numbers of
-        synthetic windows requested and paid for. For each metric, ``signs`` holds -1 if its scores are
+        synthetic windows requested and paid for. `compare_synthesizers` adds ``synthesizers``, the
+        parameters of each. For each metric, ``signs`` holds -1 if its scores are
         negative errors, and ``naive`` what the naive baseline predicts: the mean, the median or the prior
         of the training labels; None if the metric has no such baseline. ``warnings`` holds the
         `skaug.DataWarning` of all fits, each once.
@@ -88,19 +90,19 @@ class ProtocolComparison(ProtocolScores):
         -------
         str
             On the first metric, and on TRSTR or, if that was not compared, on the first other protocol.
+            Several synthesizers have a sentence each, and none of them is called the best.
         """
         metric = self.readable(self.metrics[0])
-        judged = [name for name in self._compared("TRTR") if name not in CONTROLS]
+        judged = [name for name in self._compared("TRTR") if not is_control(name)]
         if not judged:
             return "There is nothing to judge: compare TRTR with TRSTR or TSTR."
-        protocol = "TRSTR" if "TRSTR" in judged else judged[0]
-        of_metric = self.summary().xs(metric.name, level="metric")
-        row = metric.shown_summary(of_metric).loc[protocol]
-        trained = self.scores[self.scores["protocol"] == protocol]
-        if protocol == "TRSTR" and not trained["n_synthetic"].any():
+        if all(protocol_of(name)[1] is None for name in judged):
+            judged = ["TRSTR"] if "TRSTR" in judged else judged[:1]
+        if not self.scores.loc[self.scores["protocol"].isin(judged), "n_synthetic"].any():
             return "No synthetic windows were added: use a larger ratio."
-        beside = self._beside(protocol, metric.name, "TRTR") if row["n_subjects"] else []
-        return in_words(protocol, metric, row, beside, self._doubts(protocol, metric))
+        return in_words(
+            metric, [self._judged(name, metric) for name in judged], self._doubts(metric)
+        )
 
     def plot(self, metric: str | None = None, *, axes: Any = None) -> ProtocolComparisonDisplay:
         """Draw the scores of each subject, and the differences to TRTR with an interval.
@@ -202,7 +204,7 @@ class ProtocolComparison(ProtocolScores):
         page = report_page(
             verdict=self.verdict(),
             details=self.details,
-            protocols={name: PROTOCOLS[name] for name in self.protocols},
+            protocols={name: meaning_of(name) for name in self.protocols},
             summary=self.summary(),
             displays={name: self._display(name) for name in self.metrics},
             trained_on=self.scores.groupby("protocol")[["n_real", "n_synthetic"]].mean(),
@@ -305,7 +307,7 @@ class ProtocolComparison(ProtocolScores):
             if self.predictions[name].nunique() > 1
         ]
         sign = self.readable(metrics[0]).sign
-        shown = [name for name in self._compared("TRTR") if name not in CONTROLS]
+        shown = [name for name in self._compared("TRTR") if not is_control(name)]
         return [
             StrataDisplay(summary.loc[["TRTR", *shown]], metrics[0], sign=sign)
             for summary in summaries
@@ -324,11 +326,23 @@ class ProtocolComparison(ProtocolScores):
             baselines=self._baseline_scores(metric, scores).mean().to_dict(),
         )
 
-    def _doubts(self, protocol: str, metric: ReadableMetric) -> list[str]:
-        """Return the caveats of a verdict, as sentences."""
+    def _judged(self, label: str, metric: ReadableMetric) -> Judged:
+        """Return what the verdict says of a protocol."""
+        scores = self.by_subject(metric.name)
+        trained = self.scores[self.scores["protocol"] == label]
+        row = metric.shown_summary(self.summary().xs(metric.name, level="metric")).loc[label]
+        return Judged(
+            label,
+            row,
+            has_synthetic=bool(trained["n_synthetic"].any()),
+            baselines=self._beside(label, metric.name, "TRTR") if row["n_subjects"] else [],
+            doubts=doubts.of_controls(label, scores, self.details["random_state"]),
+        )
+
+    def _doubts(self, metric: ReadableMetric) -> list[str]:
+        """Return the caveats of every verdict, as sentences."""
         scores, naive = self.by_subject(metric.name), self.details.get("naive", {})
-        sentences = doubts.of_controls(protocol, scores, self.details["random_state"])
-        sentences += doubts.of_undefined_scores(
+        sentences = doubts.of_undefined_scores(
             metric,
             len(scores),
             self.scores["subject"].nunique(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -140,7 +141,32 @@ def _add_table(digest: Any, table: pd.DataFrame) -> None:
         digest.update(joblib.hash(table).encode())
 
 
-def n_stored(synthesizer: Any) -> int | None:
-    """Count the windows in a synthesizer's store; None if it keeps no store, because it costs nothing."""
-    store = getattr(synthesizer, "window_store", None)
-    return None if store is None else len(store())
+def declared(synthesizers: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
+    """Return, by name, what synthesizers say that they keep of the labels and what they move."""
+    return {
+        name: {what: sorted(getattr(synthesizer, what, ())) for what in ("keeps", "moves")}
+        for name, synthesizer in synthesizers.items()
+    }
+
+
+def n_stored(synthesizers: Iterable[Any]) -> int | None:
+    """Count the windows in the stores of synthesizers.
+
+    Parameters
+    ----------
+    synthesizers : iterable of Synthesizer or None
+        They may contain others. A store that several of them share counts once.
+
+    Returns
+    -------
+    int or None
+        None if there is no store, because nothing is paid for.
+    """
+    stores = {}
+    for synthesizer in synthesizers:
+        parts = [] if synthesizer is None else synthesizer.get_params(deep=True).values()
+        for part in (synthesizer, *parts):
+            if hasattr(part, "window_store"):
+                store = part.window_store()
+                stores[str(store.folder)] = len(store)
+    return sum(stores.values()) if stores else None

@@ -7,7 +7,7 @@ import pandas as pd
 from skaug.evaluation.displays.metric_names import ReadableMetric
 from skaug.evaluation.inference import FEWEST_SUBJECTS
 from skaug.evaluation.paired_tests import ALPHA, sign_flip_p
-from skaug.evaluation.protocol_variants import CONTROLS
+from skaug.evaluation.protocol_variants import CONTROLS, label_of, protocol_of
 from skaug.evaluation.scores import score_differences
 
 _MEANINGS = {
@@ -22,7 +22,7 @@ def of_controls(protocol: str, scores: pd.DataFrame, random_state: int) -> list[
     Parameters
     ----------
     protocol : str
-        A column of `scores`.
+        A column of `scores`, alone or with the name of a synthesizer, which may have controls of its own.
     scores : DataFrame
         One row per subject, one column per protocol.
     random_state : int
@@ -38,16 +38,20 @@ def of_controls(protocol: str, scores: pd.DataFrame, random_state: int) -> list[
     if score_differences(scores, [protocol], "TRTR")[protocol].mean() <= 0:
         return []
     sentences = []
-    for control, what in CONTROLS.items():
+    synthesizer = protocol_of(protocol)[1]
+    for name, what in CONTROLS.items():
+        control = name
+        if synthesizer is not None and label_of(name, synthesizer) in scores:
+            control = label_of(name, synthesizer)
         if control not in scores:
             continue
         ahead = score_differences(scores, [protocol], control)[protocol]
         if ahead.mean() <= 0:
-            sentences.append(f"The control {control} ({what}) does as well: {_MEANINGS[control]}.")
+            sentences.append(f"The control {control} ({what}) does as well: {_MEANINGS[name]}.")
         elif len(ahead) >= FEWEST_SUBJECTS and sign_flip_p(ahead, random_state) >= ALPHA:
             sentences.append(
                 f"{protocol} is not shown to beat the control {control} ({what}): perhaps "
-                f"{_MEANINGS[control]}."
+                f"{_MEANINGS[name]}."
             )
     return sentences
 

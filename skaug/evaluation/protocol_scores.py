@@ -10,7 +10,7 @@ import pandas as pd
 
 from skaug.evaluation.baselines import NAIVE, NAIVE_IN_WORDS
 from skaug.evaluation.inference import PairedInference, infer
-from skaug.evaluation.protocol_variants import PROTOCOLS, TESTED_ON_SYNTHETIC
+from skaug.evaluation.protocol_variants import TESTED_ON_SYNTHETIC, is_protocol
 from skaug.evaluation.scores import complete_scores, score_differences
 from skaug.evaluation.strata import strata_of
 from skaug.evaluation.summary import Family, baseline_rows, families, summary_rows
@@ -35,12 +35,12 @@ class ProtocolScores:
     @property
     def protocols(self) -> list[str]:
         """The protocols, in the order in which they were passed."""
-        return [name for name in dict.fromkeys(self.scores["protocol"]) if name in PROTOCOLS]
+        return [name for name in dict.fromkeys(self.scores["protocol"]) if is_protocol(name)]
 
     @property
     def baselines(self) -> list[str]:
         """The baselines: "naive", and those of the user."""
-        return [name for name in dict.fromkeys(self.scores["protocol"]) if name not in PROTOCOLS]
+        return [name for name in dict.fromkeys(self.scores["protocol"]) if not is_protocol(name)]
 
     @property
     def metrics(self) -> list[str]:
@@ -143,7 +143,7 @@ class ProtocolScores:
         if protocol not in differences:
             raise ValueError(
                 f"protocol={protocol!r} cannot be compared with {reference}: use one of "
-                f"{', '.join(differences)}."
+                f"{', '.join(map(repr, differences))}."
             )
         # Repeats draw other synthetic windows on the same folds. They are averaged first, because the
         # correction of Nadeau and Bengio must count each fold once.
@@ -296,7 +296,7 @@ class ProtocolScores:
         known = [name for name in self.protocols if name not in TESTED_ON_SYNTHETIC]
         if reference not in known:
             raise ValueError(
-                f"reference={reference!r} was not compared: use one of {', '.join(known)}."
+                f"reference={reference!r} was not compared: use one of {', '.join(map(repr, known))}."
             )
 
     def _inferences(self, metric: str, reference: str) -> dict[str, PairedInference]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn.base import clone
 
 from skaug.augmenter import SynthefyAugmenter
 from skaug.base import WindowStep
+from skaug.evaluation.searches import check_searches, wrap_synthesizers
 from skaug.synthesis import Synthesizer
 from skaug.synthesis.conditions import check_synthetic
 from skaug.synthesis.surrogate import synthesizer_or_default
@@ -39,6 +40,9 @@ CONTROLS = {
 #: with scores on real windows: better ones do not mean help, nor worse ones harm.
 TESTED_ON_SYNTHETIC = ("TRTS",)
 
+#: Between the protocol and the synthesizer in the label "TRSTR, rate".
+_BETWEEN = ", "
+
 _TRAIN_ON = {
     "TRTR": "real",
     "TRSTR": "real+synthetic",
@@ -47,6 +51,48 @@ _TRAIN_ON = {
     "TRRTR": "real+synthetic",
     "TRPTR": "real+synthetic",
 }
+
+
+def protocol_of(label: str) -> tuple[str, str | None]:
+    """Return the protocol that a label names, and the synthesizer where there are several.
+
+    Parameters
+    ----------
+    label : str
+        A protocol ("TRSTR"), a protocol with one of several synthesizers ("TRSTR, rate"), or the name of a
+        baseline.
+
+    Returns
+    -------
+    protocol : str
+        One of `PROTOCOLS`, or the whole label of a baseline.
+    synthesizer : str or None
+        None if the label names no synthesizer.
+    """
+    protocol, _, synthesizer = label.partition(_BETWEEN)
+    return (protocol, synthesizer) if synthesizer and protocol in PROTOCOLS else (label, None)
+
+
+def label_of(protocol: str, synthesizer: str) -> str:
+    """Return the label of a protocol with one of several synthesizers."""
+    return f"{protocol}{_BETWEEN}{synthesizer}"
+
+
+def is_protocol(label: str) -> bool:
+    """Whether a label is that of a protocol, not of a baseline."""
+    return protocol_of(label)[0] in PROTOCOLS
+
+
+def is_control(label: str) -> bool:
+    """Whether a label is that of a control, which is not judged."""
+    return protocol_of(label)[0] in CONTROLS
+
+
+def meaning_of(label: str) -> str:
+    """Return what a protocol trains on and is tested on, and by which synthesizer."""
+    protocol, synthesizer = protocol_of(label)
+    meaning = PROTOCOLS[protocol]
+    return meaning if synthesizer is None else f"{meaning}; synthetic windows of {synthesizer!r}"
 
 
 def augmenter_path(estimator: Any) -> str:
@@ -76,23 +122,8 @@ def augmenter_path(estimator: Any) -> str:
             f"train_on; found {found}. Build it with skaug.make_pipeline(..., SynthefyAugmenter(), ...)."
         )
     (path,) = paths
-    for owner, search in [("", estimator), *params.items()]:
-        inner = path.removeprefix(f"{owner}__estimator__" if owner else "estimator__")
-        if inner != path:
-            _check_search(search, inner)
+    check_searches(estimator, path)
     return path
-
-
-def _check_search(search: Any, path: str) -> None:
-    """Raise if a search varies the augmenter, or replaces a step that contains it."""
-    grids = getattr(search, "param_grid", getattr(search, "param_distributions", {}))
-    for grid in [grids] if isinstance(grids, Mapping) else grids:
-        for name in grid:
-            if f"{path}__".startswith(f"{name}__") or name.startswith(f"{path}__"):
-                raise ValueError(
-                    f"The search varies {name!r}, but the protocols set the parameters of the augmenter: "
-                    "leave it out of the search. To vary ratio, use learning_curve."
-                )
 
 
 def under_protocol(
@@ -128,14 +159,11 @@ def under_protocol(
         train_on=_TRAIN_ON[protocol],
     )
     if protocol == "TRPTR":
-        augmenter.set_params(synthesizer=PermutedLabels(augmenter.synthesizer, tuple(seed)))
-    if protocol != "TRRTR":
-        return estimator
-    edits = augmenter.variations
-    augmenter.set_params(
-        synthesizer=Duplicates(augmenter.synthesizer),
-        variations=None if edits is None else [{} for _ in edits],
-    )
+        wrap_synthesizers(estimator, path, lambda inner: PermutedLabels(inner, tuple(seed)))
+    if protocol == "TRRTR":
+        wrap_synthesizers(estimator, path, Duplicates)
+        edits = augmenter.variations
+        augmenter.set_params(variations=None if edits is None else [{} for _ in edits])
     return estimator
 
 

@@ -5,33 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 
-from skaug._checks import (
-    require_list,
-    require_random_state,
-    require_whole_number,
-)
-from skaug._versions import versions
-from skaug._warnings import collected, warn, without_repeats
-from skaug.evaluation.baselines import NAIVE, check_baselines, choose_naive
+from skaug._checks import require_list
 from skaug.evaluation.comparison import ProtocolComparison
-from skaug.evaluation.cross_validation import Trial, run_trials
-from skaug.evaluation.details import described, fingerprint, n_stored, now
-from skaug.evaluation.folds import Samples
-from skaug.evaluation.paired_tests import check_rope
-from skaug.evaluation.protocol_variants import (
-    PROTOCOLS,
-    TESTED_ON_SYNTHETIC,
-    augmenter_path,
-    under_protocol,
-)
-from skaug.evaluation.scores import Scoring, described_scorer, named_scorers
-from skaug.evaluation.strata import check_strata
-from skaug.model_selection.scorers import RowScorer, scorer_sign
-from skaug.windows.container import Windows
+from skaug.evaluation.details import declared
+from skaug.evaluation.protocol_variants import PROTOCOLS, augmenter_path
+from skaug.evaluation.scores import Scoring
+from skaug.evaluation.searches import synthesizers_of
+from skaug.evaluation.variants import Variant, compare_variants
+from skaug.synthesis.surrogate import synthesizer_or_default
 
 
 def compare_protocols(
@@ -164,146 +147,29 @@ def compare_protocols(
     path = augmenter_path(estimator)
     require_list("protocols", protocols)
     protocols = list(dict.fromkeys(protocols))
-    scorers = named_scorers(scoring, estimator)
-    augmenter = estimator.get_params(deep=True)[path]
-    baselines = check_baselines(baselines)
-    _check_parameters(protocols, n_repeats, random_state, rope, list(scorers))
-    _check_synthetic_tests(protocols, scorers, augmenter.n_synthetic)
-    with collected() as messages:
-        samples = Samples.of(estimator, X, y, groups)
-    strata = check_strata(strata, samples.X)
-    folds = samples.folds(cv, may_share=allow_shared_subjects)
-    beside = "TRTR" if "TRTR" in protocols else protocols[0]
-    trials = [
-        Trial(
-            {"protocol": protocol, "repeat": repeat, "fold": fold},
-            under_protocol(estimator, path, protocol, repeat, (random_state, fold, repeat)),
-            train,
-            test,
-            is_tested_on_synthetic=protocol in TESTED_ON_SYNTHETIC,
-            baselines=baselines if protocol == beside else None,
-        )
-        for repeat in range(int(n_repeats))
-        for fold, (train, test) in enumerate(folds)
-        for protocol in protocols
-    ]
-    synthesizer = augmenter.synthesizer
-    stored_before = n_stored(synthesizer)
-    scores, predictions, of_baselines, crowded, of_fits = run_trials(
-        trials,
-        samples,
-        scorers,
-        n_jobs=n_jobs,
-        progress=progress,
-        may_share=allow_shared_subjects,
-        strata=strata,
-        label="protocols",
-    )
-    messages = without_repeats([*messages, *of_fits])
-    if crowded is not None:
-        messages.append(
-            f"The model has {crowded[0]} features for {crowded[1]} training windows: it can fit noise, and "
-            "any further windows regularize it, synthetic or not. Use fewer features or more windows; the "
-            "control TRPTR shows what regularization alone does."
-        )
-    for message in messages:
-        warn(message)
-    scores, naive = choose_naive(scores)
-    stored = n_stored(synthesizer)
-    fits = scores.drop_duplicates(["protocol", "repeat", "fold"])
-    tested = [len(np.unique(samples.codes[test])) for _, test in folds]
-    details = {
-        "created": now(),
-        "estimator": estimator.__repr__(N_CHAR_MAX=10**6),
-        "described": described(estimator, samples.X),
-        "n_windows": len(
-            X if isinstance(X, Windows) else predictions.drop_duplicates(["subject", "first_row"])
-        ),
-        "n_subjects": len(samples.subjects),
-        "data_sha256": fingerprint(X, y),
-        "cv": _describe(cv, tested),
-        "n_folds": len(folds),
-        "test_share": float(np.mean([len(b) / (len(a) + len(b)) for a, b in folds])),
-        "shared_subjects": any(len(samples.shared_subjects(*fold)) for fold in folds),
-        "n_repeats": int(n_repeats),
-        "random_state": int(random_state),
-        "rope": _plain_rope(rope),
-        "naive": naive,
-        "signs": {name: scorer_sign(scorer) for name, scorer in scorers.items()},
-        "scorers": {name: described_scorer(scorer) for name, scorer in scorers.items()},
-        "strata": strata,
-        "warnings": messages,
-        "synthesizer": "SurrogateSynthesizer()" if synthesizer is None else repr(synthesizer),
-        "windows_requested": int(fits["n_synthetic"].sum() + predictions["is_synthetic"].sum()),
-        "windows_paid": None if stored is None else stored - (stored_before or 0),
-        "versions": versions(),
-    }
-    order = {name: i for i, name in enumerate([*protocols, NAIVE, *baselines])}
-    return ProtocolComparison(
-        _sorted(scores, order), _sorted(predictions, order), details, of_baselines
-    )
-
-
-def _check_parameters(
-    protocols: list[str], n_repeats: Any, random_state: Any, rope: Any, metrics: list[str]
-) -> None:
-    unknown = [name for name in protocols if name not in PROTOCOLS]
-    if unknown or not protocols:
+    if not protocols or not set(protocols) <= set(PROTOCOLS):
         raise ValueError(
             f"protocols={protocols!r} must be one or more of {', '.join(map(repr, PROTOCOLS))}."
         )
-    require_whole_number("n_repeats", n_repeats, 1)
-    require_random_state(random_state)
-    if rope is None:
-        return
-    if not isinstance(rope, Mapping):
-        check_rope(rope, metrics[0])
-        if len(metrics) > 1:
-            raise ValueError(
-                f"rope={rope!r} is one width for {len(metrics)} metrics, which have different units: pass "
-                f"a dict, {{{metrics[0]!r}: {rope!r}}}."
-            )
-        return
-    for metric, width in rope.items():
-        if metric not in metrics:
-            raise ValueError(
-                f"rope names {metric!r}, which is not scored: use one of {', '.join(metrics)}."
-            )
-        check_rope(width, metric)
-
-
-def _check_synthetic_tests(
-    protocols: list[str], scorers: Mapping[str, Any], n_synthetic: int | None
-) -> None:
-    if "TRTS" not in protocols:
-        return
-    by_row = [name for name, scorer in scorers.items() if isinstance(scorer, RowScorer)]
-    if by_row:
-        raise ValueError(
-            "TRTS is tested on synthetic windows, which do not lie on rows of the table: leave out TRTS, "
-            f"or score {by_row[0]!r} with window_scorer."
-        )
-    if n_synthetic is not None:
-        raise ValueError(
-            f"TRTS makes synthetic windows for each test subject, but n_synthetic={n_synthetic} is a total "
-            "over subjects: use ratio=1.0 and n_synthetic=None."
-        )
-
-
-def _plain_rope(rope: float | Mapping[str, float] | None) -> float | dict[str, float] | None:
-    if isinstance(rope, Mapping):
-        return {name: float(width) for name, width in rope.items()}
-    return None if rope is None else float(rope)
-
-
-def _describe(cv: Any, tested: list[int]) -> str:
-    if cv is None:
-        return "one subject left out in turn" if max(tested) == 1 else "SubjectKFold(10)"
-    if not hasattr(cv, "split"):
-        return f"{len(tested)} given splits"
-    return repr(cv)
-
-
-def _sorted(table: pd.DataFrame, order: dict[str, int]) -> pd.DataFrame:
-    by_protocol = table["protocol"].map(order)
-    return table.iloc[by_protocol.argsort(kind="stable")].reset_index(drop=True)
+    synthesizer = estimator.get_params(deep=True)[path].synthesizer
+    made_by = synthesizer_or_default(synthesizer)
+    return compare_variants(
+        estimator,
+        X,
+        y,
+        path,
+        [Variant(name, estimator) for name in protocols],
+        synthesizers_of(estimator, path),
+        {"synthesizer": repr(made_by), "declared": declared({type(made_by).__name__: made_by})},
+        cv=cv,
+        groups=groups,
+        scoring=scoring,
+        baselines=baselines,
+        strata=strata,
+        n_repeats=n_repeats,
+        n_jobs=n_jobs,
+        random_state=random_state,
+        rope=rope,
+        progress=progress,
+        allow_shared_subjects=allow_shared_subjects,
+    )

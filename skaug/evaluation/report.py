@@ -106,6 +106,8 @@ def report_page(
         verdict=verdict,
         details=details,
         rope=_rope(details["rope"], displays),
+        compared="synthesizers" if "synthesizers" in details else "protocols",
+        synthesizers=_synthesizers(details),
         protocols=protocols,
         metrics=metrics,
         fewest_subjects=FEWEST_SUBJECTS,
@@ -194,6 +196,28 @@ def _subjects(shown: pd.DataFrame, n_windows: pd.Series) -> dict[str, Any]:
         for subject, scores in zip(shown.index, shown.to_numpy(), strict=True)
     ]
     return {"protocols": list(shown), "rows": rows}
+
+
+def _synthesizers(details: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what made the synthetic windows, and what is declared of their labels, by the name shown."""
+    several, declared = details.get("synthesizers"), details.get("declared", {})
+    if several is None:
+        of_one: Mapping[str, Any] = next(iter(declared.values()), {})
+        named = {"Synthesizer": (details["synthesizer"], of_one)}
+    else:
+        named = {
+            f"Synthesizer {name!r}": (made_by, declared.get(name, {}))
+            for name, made_by in several.items()
+        }
+    return {
+        name: {
+            "made_by": made_by,
+            "declared": [
+                f"{what} the {', '.join(kinds)}" for what, kinds in of_one.items() if kinds
+            ],
+        }
+        for name, (made_by, of_one) in named.items()
+    }
 
 
 def _rope(rope: Any, displays: Mapping[str, ProtocolComparisonDisplay]) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from skaug.evaluation.inference import FEWEST_SUBJECTS, PairedInference, infer
 from skaug.evaluation.paired_tests import ALPHA, holm
-from skaug.evaluation.protocol_variants import CONTROLS, TESTED_ON_SYNTHETIC
+from skaug.evaluation.protocol_variants import TESTED_ON_SYNTHETIC, is_control
 from skaug.evaluation.scores import score_differences
 from skaug.evaluation.verdict import TOO_FEW_SUBJECTS, Baseline, with_baselines
 
@@ -53,7 +53,7 @@ def families(parts: Sequence[Mapping[str, PairedInference]]) -> list[Family]:
         (i, name, part.p_value)
         for i, inferences in enumerate(parts)
         for name, part in inferences.items()
-        if name not in CONTROLS
+        if not is_control(name)
     ]
     adjusted = holm([p_value for _, _, p_value in tests])
     n_tests = sum(not np.isnan(p_value) for _, _, p_value in tests)
@@ -107,7 +107,7 @@ def summary_rows(
         if protocol in inferences:
             row |= _difference(inferences[protocol], family.adjusted.get(protocol, np.nan))
             row["verdict"] = with_baselines(row["verdict"], baselines.get(protocol, ()), reference)
-            if protocol in CONTROLS:
+            if is_control(protocol):
                 row["verdict"] = "control"
             elif row["verdict"] == "undecided" and is_hopeless:
                 row["verdict"] = TOO_FEW_SUBJECTS

@@ -8,7 +8,7 @@ import pandas as pd
 from skaug.evaluation.displays.metric_names import ReadableMetric
 from skaug.evaluation.displays.p_values import p_in_words
 from skaug.evaluation.inference import FEWEST_SUBJECTS
-from skaug.evaluation.protocol_variants import CONTROLS
+from skaug.evaluation.protocol_variants import is_control, protocol_of
 from skaug.evaluation.verdict import counts_of
 
 
@@ -45,7 +45,7 @@ def comparison_table(summary: pd.DataFrame, counts: pd.DataFrame, metric: Readab
                 for key in ("difference", "ci_low", "ci_high")
             )
             line += [change, f"{low} to {high}", counts_of(row)]
-            p_value = row["p_value" if name in CONTROLS else "p_holm"]
+            p_value = row["p_value" if is_control(str(name)) else "p_holm"]
             line += [p_in_words(p_value)] if has_p_values else []
         lines.append(line + [""] * (len(lines[0]) - len(line)))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -70,9 +70,11 @@ def _notes(
         notes.append(
             f"A difference {metric.better_side} zero is better than training on real windows alone."
         )
-    has_controls = any(name in CONTROLS for name in summary.index)
+    has_controls = any(map(is_control, summary.index))
     if has_p_values:
-        notes.append("p: exact sign flips over subjects, adjusted for the protocols compared")
+        has_several = any(protocol_of(name)[1] is not None for name in summary.index)
+        compared = "synthesizers" if has_several else "protocols"
+        notes.append(f"p: exact sign flips over subjects, adjusted for the {compared} compared")
         notes[-1] += "; of controls, unadjusted." if has_controls else "."
     elif is_compared and summary["n_subjects"].max() < FEWEST_SUBJECTS:
         notes.append(f"With fewer than {FEWEST_SUBJECTS} subjects no p-value is reported.")

@@ -1,4 +1,4 @@
-"""The verdict on a protocol, in a sentence."""
+"""The verdict on protocols, in sentences."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from skaug.evaluation.displays.metric_names import ReadableMetric, number, signed
 from skaug.evaluation.paired_tests import ALPHA, sign_flip_p
+from skaug.evaluation.protocol_variants import protocol_of
 from skaug.evaluation.scores import score_differences
 
 TOO_FEW_SUBJECTS = "undecided: too few subjects"
@@ -107,58 +108,95 @@ def with_baselines(verdict: str, baselines: Sequence[Baseline], reference: str) 
     return verdict
 
 
-def in_words(
-    protocol: str,
-    metric: ReadableMetric,
-    row: pd.Series,
-    baselines: Sequence[Baseline] = (),
-    doubts: Sequence[str] = (),
-) -> str:
-    """Return the verdict on a protocol and its caveats, in sentences.
+@dataclass(frozen=True)
+class Judged:
+    """A protocol that is judged, as the verdict needs it.
+
+    Attributes
+    ----------
+    label : str
+        The protocol, alone or with the name of a synthesizer. It is compared with TRTR.
+    row : Series
+        Its row of `ProtocolComparison.summary`, as it is shown.
+    has_synthetic : bool
+        Whether it was trained on synthetic windows at all.
+    baselines : sequence of Baseline
+        The baselines beside it.
+    doubts : sequence of str
+        Sentences on this protocol alone.
+    """
+
+    label: str
+    row: pd.Series
+    has_synthetic: bool
+    baselines: Sequence[Baseline] = ()
+    doubts: Sequence[str] = ()
+
+    @property
+    def what(self) -> str:
+        """What the protocol does, to begin a sentence with."""
+        protocol, synthesizer = protocol_of(self.label)
+        return _WHAT[protocol] + ("" if synthesizer is None else f" of {synthesizer!r}")
+
+
+def in_words(metric: ReadableMetric, judged: Sequence[Judged], doubts: Sequence[str] = ()) -> str:
+    """Return the verdict on each protocol and the caveats, in sentences.
 
     Parameters
     ----------
-    protocol : str
-        The protocol, which is compared with TRTR.
     metric : ReadableMetric
         The metric.
-    row : Series
-        The protocol's row of `ProtocolComparison.summary`, as it is shown.
-    baselines : sequence of Baseline
-        The baselines beside the protocol.
+    judged : sequence of Judged
+        The protocols.
     doubts : sequence of str
-        Further sentences.
+        Sentences on all of them.
 
     Returns
     -------
     str
-        One sentence, and one more per doubt.
+        At least one sentence per protocol. None of several is called the best.
     """
-    what = _WHAT[protocol]
+    sentences = []
+    weak_model = next((words for one in judged if (words := _weak_model_of(one, metric))), "")
+    has_outcome = any(one.has_synthetic and one.row["verdict"] in _OUTCOMES for one in judged)
+    if weak_model and not has_outcome:
+        sentences.append(weak_model)
+    for one in judged:
+        sentences += [*_outcome(one, metric), *one.doubts]
+    if weak_model and has_outcome:
+        sentences.append(weak_model)
+    if len(judged) > 1:
+        sentences.append("The best of several synthesizers looks better than it is.")
+    return " ".join([*sentences, *doubts])
+
+
+def _outcome(judged: Judged, metric: ReadableMetric) -> list[str]:
+    """Return the outcome with numbers, and what the stricter test says."""
+    row, what = judged.row, judged.what
+    if not judged.has_synthetic:
+        _, synthesizer = protocol_of(judged.label)
+        of = "" if synthesizer is None else f" of {synthesizer!r}"
+        return [f"No synthetic windows{of} were added: use a larger ratio."]
     if not row["n_subjects"]:
-        return " ".join(
-            [f"{what}: undecided, {metric.label} is not defined for any subject.", *doubts]
-        )
+        return [f"{what}: undecided, {metric.label} is not defined for any subject."]
     ends = f"{signed(row['ci_low'])} to {signed(row['ci_high'])}"
     interval = f" (95 % interval {ends})" if row["n_subjects"] > 1 else ""
     numbers = (
         f": {metric.label} {signed(row['difference'])} on average{interval}, {counts_of(row)} of "
         f"{row['n_subjects']} subjects."
     )
-    losses = [baseline for baseline in baselines if baseline.beats_reference]
-    is_replaced = row["verdict"] not in _OUTCOMES
-    weak_model = [_weak_model_in_words(metric, baselines)] if losses else []
-    if losses and is_replaced:
-        sentences = [*weak_model, f"{what}{numbers}"]
-    elif is_replaced:
-        sentences = [f"{what}: {row['verdict']}{numbers}"]
+    verdict = row["verdict"]
+    if verdict in _OUTCOMES:
+        sentences = [f"{what}{_OUTCOMES[verdict]}{numbers}"]
+    elif any(baseline.beats_reference for baseline in judged.baselines):
+        sentences = [f"{what}{numbers}"]  # a sentence on the model says why
     else:
-        sentences = [f"{what}{_OUTCOMES[row['verdict']]}{numbers}", *weak_model]
-    if row["verdict"] in ("helped", "harmed") and row["p_corrected"] >= ALPHA:
+        sentences = [f"{what}: {verdict}{numbers}"]
+    if verdict in ("helped", "harmed") and row["p_corrected"] >= ALPHA:
         sentences.append(
             f"The stricter corrected t does not confirm it (p = {row['p_corrected']:.2f})."
         )
-    return " ".join([*sentences, *doubts])
+    return sentences
 
 
 def counts_of(row: pd.Series) -> str:
@@ -169,16 +207,19 @@ def counts_of(row: pd.Series) -> str:
     )
 
 
-def _weak_model_in_words(metric: ReadableMetric, baselines: Sequence[Baseline]) -> str:
-    """Say that the model is worse than a baseline, with numbers."""
-    lost = next(baseline for baseline in baselines if baseline.beats_reference)
+def _weak_model_of(judged: Judged, metric: ReadableMetric) -> str:
+    """Say that the model is worse than a baseline, with numbers; nothing if it is not."""
+    losses = [baseline for baseline in judged.baselines if baseline.beats_reference]
+    if not losses or not judged.has_synthetic:
+        return ""
+    lost = losses[0]
     ours, theirs = (number(metric.shown(mean)) for mean in (lost.reference_mean, lost.mean))
     if ours == theirs:
         return (
             f"The model trained on real windows does no better than {lost.words} ({metric.label} {ours}): "
             "it has learned nothing that carries over to other subjects."
         )
-    what, semicolon, remedy = _weak_model(baselines, "TRTR").partition(";")
+    what, semicolon, remedy = _weak_model(judged.baselines, "TRTR").partition(";")
     return (
         f"{what[0].upper()}{what[1:]} ({metric.label} {ours} against {theirs}){semicolon}{remedy}."
     )

@@ -11,7 +11,7 @@ import pandas as pd
 
 from skaug.evaluation.displays.drawn_text import drawn_text
 from skaug.evaluation.displays.metric_names import ReadableMetric
-from skaug.evaluation.displays.pyplot import PROTOCOL_COLORS, side_by_side
+from skaug.evaluation.displays.pyplot import protocol_colors, protocol_ticks, side_by_side
 from skaug.evaluation.paired_tests import t_interval
 
 if TYPE_CHECKING:
@@ -111,14 +111,14 @@ class ProtocolComparisonDisplay:
         return self
 
     def _draw_scores(self, ax: Axes, shown: pd.DataFrame, metric: ReadableMetric) -> None:
-        places = np.arange(shown.shape[1])
+        places, colors = np.arange(shown.shape[1]), protocol_colors(shown)
         for _, of_subject in shown.iterrows():
             ax.plot(places, of_subject, color="#8a8f98", alpha=0.5, linewidth=0.8, zorder=1)
         for place, name in zip(places, shown, strict=True):
-            color = PROTOCOL_COLORS[name]
+            color = colors[name]
             ax.scatter(np.full(len(shown), place), shown[name], s=18, color=color, zorder=2)
             ax.hlines(shown[name].mean(), place - 0.22, place + 0.22, color=color, linewidth=2.5)
-        ax.set_xticks(places, list(shown))
+        ax.set_xticks(places, protocol_ticks(shown))
         ax.set_xlim(-0.5, len(places) - 0.5)
         for (name, score), style in zip(
             (self.baselines or {}).items(), cycle(_LINES), strict=False
@@ -135,9 +135,10 @@ class ProtocolComparisonDisplay:
     def _draw_differences(
         self, ax: Axes, differences: pd.DataFrame, metric: ReadableMetric
     ) -> None:
+        colors = protocol_colors(differences)
         ax.axhline(0, color="#8a8f98", linewidth=1)
         for place, name in enumerate(differences):
-            values, color = differences[name].to_numpy(), PROTOCOL_COLORS[name]
+            values, color = differences[name].to_numpy(), colors[name]
             ax.scatter(place + _spread(values), values, s=14, color=color, alpha=0.6)
             low, high = t_interval(values)
             ax.errorbar(
@@ -149,7 +150,7 @@ class ProtocolComparisonDisplay:
                 capsize=4,
                 linewidth=2,
             )
-        ax.set_xticks(range(differences.shape[1]), list(differences))
+        ax.set_xticks(range(differences.shape[1]), protocol_ticks(differences))
         ax.set_xlim(-0.5, differences.shape[1] - 0.4)
         ax.set_ylabel(f"difference in {metric.drawn} from {self.reference}")
         ax.set_title(f"{metric.better_side} zero: better; mean, 95 % interval", fontsize="medium")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 
 from skaug.evaluation.displays.metric_names import ReadableMetric
-from skaug.evaluation.displays.pyplot import PROTOCOL_COLORS, side_by_side
+from skaug.evaluation.displays.pyplot import protocol_colors, side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,7 +92,7 @@ class LearningCurveDisplay:
         if self.amount == "ratio":  # one curve: its first point is without synthetic windows
             parts = [("TRSTR", shown)]
         for protocol, part in parts:
-            color = PROTOCOL_COLORS[protocol]
+            color = protocol_colors([protocol])[protocol]
             ax.plot(part["place"], part["mean"], "o-", color=color, label=protocol)
         if self.amount != "ratio":
             ax.legend(frameon=False)
@@ -108,7 +108,7 @@ class LearningCurveDisplay:
             known["difference"],
             yerr=ends.abs().to_numpy().T,  # abs: rounding must not make a length negative
             fmt="o",
-            color=PROTOCOL_COLORS["TRSTR"],
+            color=protocol_colors(["TRSTR"])["TRSTR"],
             capsize=4,
         )
         ax.set_ylabel(f"difference in {metric.drawn} from real alone")

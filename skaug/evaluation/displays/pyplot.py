@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 
-#: Readable on white and on black, and distinct for readers who are color-blind.
-PROTOCOL_COLORS = {
+from skaug.evaluation.displays.drawn_text import drawn_text
+from skaug.evaluation.protocol_variants import protocol_of
+
+# Readable on white and on black, and distinct for readers who are color-blind.
+_PROTOCOL_COLORS = {
     "TRTR": "#8a8f98",
     "TRSTR": "#2f8fdd",
     "TSTR": "#e0812b",
@@ -15,6 +20,29 @@ PROTOCOL_COLORS = {
     "TRRTR": "#2aa67a",
     "TRPTR": "#c2497b",
 }
+
+
+# Of TRSTR with each of several synthesizers.
+_SYNTHESIZER_COLORS = ("#2f8fdd", "#e0812b", "#b05fc4", "#98a02e", "#d6604d", "#3aa6a6")
+
+
+def protocol_colors(labels: Iterable[str]) -> dict[str, str]:
+    """Return a color for each protocol; with several synthesizers, TRSTR has one per synthesizer."""
+    parts = {label: protocol_of(label) for label in labels}
+    names = dict.fromkeys(name for _, name in parts.values() if name is not None)
+    of_synthesizer = dict(zip(names, cycle(_SYNTHESIZER_COLORS), strict=False))
+    return {
+        label: of_synthesizer[name]
+        if protocol == "TRSTR" and name is not None
+        else _PROTOCOL_COLORS[protocol]
+        for label, (protocol, name) in parts.items()
+    }
+
+
+def protocol_ticks(labels: Iterable[str]) -> list[str]:
+    """Return labels for an axis: the name of a synthesizer is below its protocol."""
+    parts = [protocol_of(label) for label in labels]
+    return [name if by is None else f"{name}\n{drawn_text(by)}" for name, by in parts]
 
 
 def import_pyplot(what: str) -> Any:

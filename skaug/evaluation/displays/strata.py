@@ -9,7 +9,7 @@ import pandas as pd
 
 from skaug.evaluation.displays.drawn_text import drawn_text
 from skaug.evaluation.displays.metric_names import ReadableMetric
-from skaug.evaluation.displays.pyplot import PROTOCOL_COLORS, import_pyplot
+from skaug.evaluation.displays.pyplot import import_pyplot, protocol_colors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,6 +97,7 @@ class StrataDisplay:
     def _draw(self, ax: Axes, drawn: pd.DataFrame, values: pd.Index) -> None:
         ax.axvline(0, color="#8a8f98", linewidth=1)
         protocols = list(drawn.index.unique(0))
+        colors = protocol_colors(protocols)
         shifts = np.linspace(-0.2, 0.2, len(protocols)) if len(protocols) > 1 else [0.0]
         for protocol, shift in zip(protocols, shifts, strict=True):
             part = drawn.loc[protocol]
@@ -106,9 +107,9 @@ class StrataDisplay:
                 values.get_indexer(part.index) + shift,
                 xerr=ends.abs().to_numpy().T,  # abs: rounding must not make a length negative
                 fmt="o",
-                color=PROTOCOL_COLORS[protocol],
+                color=colors[protocol],
                 capsize=4,
-                label=protocol,
+                label=drawn_text(protocol),
             )
         if len(protocols) > 1:
             ax.legend(frameon=False, fontsize="small")
