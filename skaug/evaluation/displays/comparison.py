@@ -11,7 +11,7 @@ import pandas as pd
 
 from skaug.evaluation.displays.drawn_text import drawn_text
 from skaug.evaluation.displays.metric_names import ReadableMetric
-from skaug.evaluation.displays.pyplot import protocol_colors, protocol_ticks, side_by_side
+from skaug.evaluation.displays.pyplot import protocol_colors, set_protocol_ticks, side_by_side
 from skaug.evaluation.paired_tests import t_interval
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class ProtocolComparisonDisplay:
             color = colors[name]
             ax.scatter(np.full(len(shown), place), shown[name], s=18, color=color, zorder=2)
             ax.hlines(shown[name].mean(), place - 0.22, place + 0.22, color=color, linewidth=2.5)
-        ax.set_xticks(places, protocol_ticks(shown))
+        set_protocol_ticks(ax, shown)
         ax.set_xlim(-0.5, len(places) - 0.5)
         for (name, score), style in zip(
             (self.baselines or {}).items(), cycle(_LINES), strict=False
@@ -150,7 +150,7 @@ class ProtocolComparisonDisplay:
                 capsize=4,
                 linewidth=2,
             )
-        ax.set_xticks(range(differences.shape[1]), protocol_ticks(differences))
+        set_protocol_ticks(ax, differences)
         ax.set_xlim(-0.5, differences.shape[1] - 0.4)
         ax.set_ylabel(f"difference in {metric.drawn} from {self.reference}")
         ax.set_title(f"{metric.better_side} zero: better; mean, 95 % interval", fontsize="medium")

@@ -22,6 +22,9 @@ _PROTOCOL_COLORS = {
 }
 
 
+# More characters than this do not fit side by side below an axis.
+_MOST_UPRIGHT = 36
+
 # Of TRSTR with each of several synthesizers.
 _SYNTHESIZER_COLORS = ("#2f8fdd", "#e0812b", "#b05fc4", "#98a02e", "#d6604d", "#3aa6a6")
 
@@ -39,10 +42,13 @@ def protocol_colors(labels: Iterable[str]) -> dict[str, str]:
     }
 
 
-def protocol_ticks(labels: Iterable[str]) -> list[str]:
-    """Return labels for an axis: the name of a synthesizer is below its protocol."""
-    parts = [protocol_of(label) for label in labels]
-    return [name if by is None else f"{name}\n{drawn_text(by)}" for name, by in parts]
+def set_protocol_ticks(ax: Any, labels: Iterable[str]) -> None:
+    """Write protocols below an axis: the name of a synthesizer below its protocol, or all of them slanted."""
+    lines = [[drawn_text(part) for part in protocol_of(label) if part] for label in labels]
+    is_slanted = sum(max(map(len, parts)) for parts in lines) > _MOST_UPRIGHT
+    texts = [(", " if is_slanted else "\n").join(parts) for parts in lines]
+    slanted = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if is_slanted else {}
+    ax.set_xticks(range(len(texts)), texts, **slanted)
 
 
 def import_pyplot(what: str) -> Any:

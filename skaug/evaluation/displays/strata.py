@@ -76,7 +76,8 @@ class StrataDisplay:
         shown = metric.shown_summary(self.summary)
         values = shown.index.unique(1)
         if ax is None:
-            size = (6.4, 1.6 + 0.55 * len(values))
+            n_protocols = len(shown.index.unique(0))
+            size = (6.4, 1.6 + max(0.55, 0.12 * n_protocols) * len(values))
             _, ax = import_pyplot(type(self).__name__).subplots(figsize=size, layout="constrained")
             ax.spines[["top", "right"]].set_visible(False)
         self.figure_, self.ax_ = ax.figure, ax
@@ -112,7 +113,10 @@ class StrataDisplay:
                 label=drawn_text(protocol),
             )
         if len(protocols) > 1:
-            ax.legend(frameon=False, fontsize="small")
+            legend = ax.legend(frameon=False, fontsize="small")
+            if len(protocols) > 3:  # beside the plot, where it hides nothing
+                legend.set_loc("upper left")
+                legend.set_bbox_to_anchor((1, 1))
 
     def _label(self, value: Any) -> str:
         row = self.summary.xs(value, level=1).iloc[0]
