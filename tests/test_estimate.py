@@ -22,8 +22,10 @@ from sklearn.model_selection import (
     GroupKFold,
     HalvingGridSearchCV,
     KFold,
+    ParameterSampler,
     RandomizedSearchCV,
     ShuffleSplit,
+    check_cv,
     cross_validate,
 )
 from sklearn.pipeline import Pipeline
@@ -159,7 +161,9 @@ def test_splits_are_those_of_cross_validation(
 ) -> None:
     windows = windower().fit_transform(table)
     groups = {"groups": windows.groups} if isinstance(cv, GroupKFold) else {}
-    check(server, pipeline_of(api, head=False, n_synthetic=7), windows, cv=cv, **groups)
+    pipe = pipeline_of(api, head=False, n_synthetic=7)
+    estimate = check(server, pipe, windows, cv=cv, **groups)
+    assert estimate.requested == 7 * check_cv(cv).get_n_splits(windows, None, windows.groups)
 
 
 def test_splits_may_be_a_list(server: FaultServer, api: SynthefyAPI, table: pd.DataFrame) -> None:
@@ -174,14 +178,15 @@ def test_labels_may_be_passed_per_row_or_per_window(
     for y in (table["heart_rate"], table["heart_rate"].to_list()):
         assert estimate_calls(pipeline_of(api), table, y, cv=SubjectKFold(2)).distinct == 12
     windows = windower().fit_transform(table)
-    check(server, pipeline_of(api, head=False), windows, windows.y, cv=SubjectKFold(2))
+    pipe = pipeline_of(api, head=False)
+    assert check(server, pipe, windows, windows.y, cv=SubjectKFold(2)).distinct == 12
 
 
 def test_a_polars_table_is_accepted(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
 ) -> None:
     polars = pytest.importorskip("polars")
-    check(server, pipeline_of(api), polars.from_pandas(table), cv=SubjectKFold(2))
+    assert check(server, pipeline_of(api), polars.from_pandas(table), cv=SubjectKFold(2)).new == 12
 
 
 def test_further_draws_and_variations_count(
@@ -288,7 +293,10 @@ def test_the_default_splits_of_a_search_are_predicted(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame
 ) -> None:
     # Five folds of rows: not recommended, because they split recordings, but the default.
-    check(server, GridSearchCV(pipeline_of(api), {"ridge__alpha": [1, 2]}, scoring=MAE), table)
+    # They leave 1; 4 and 2; 3 and 3; 2 and 4; 1 window of the subjects that they touch and 6 of the others,
+    # of which half, rounded up, are requested.
+    search = GridSearchCV(pipeline_of(api), {"ridge__alpha": [1, 2]}, scoring=MAE)
+    assert check(server, search, table).requested == 2 * (10 + 9 + 10 + 9 + 10) + 12
 
 
 def test_groups_for_the_fit_of_a_search_reach_its_splits(
@@ -296,7 +304,9 @@ def test_groups_for_the_fit_of_a_search_reach_its_splits(
 ) -> None:
     search = GridSearchCV(pipeline_of(api), {"ridge__alpha": [1]}, cv=GroupKFold(2), scoring=MAE)
     groups = table["subject"].map({"S1": 0, "S2": 1, "S3": 1, "S4": 1})
-    check(server, search, table, groups=groups)
+    estimate = check(server, search, table, groups=groups)
+    # Half of the windows of two subjects in each fold, and of all four in the refit.
+    assert (estimate.requested, estimate.distinct) == (6 + 6 + 12, 12)
 
 
 class _Winners:
@@ -360,7 +370,9 @@ def test_a_randomized_search_is_predicted_from_its_seed(
         random_state=seed,
     )
     if isinstance(seed, int):
-        check(server, search, table)
+        estimate = check(server, search, table)
+        sampled = ParameterSampler(search.param_distributions, 3, random_state=seed)
+        assert estimate.requested == 2 * sum(point["augment__n_synthetic"] for point in sampled)
     else:  # the generator advances when it is used, but not by the estimate
         state = copy.deepcopy(seed.get_state())
         estimate = estimate_calls(search, table)
@@ -402,7 +414,8 @@ def test_searches_and_transformed_targets_may_be_nested(
     windows = windower().fit_transform(table)
     grid = {"regressor__augment__n_synthetic": [2, 8]}
     search = GridSearchCV(scaled, grid, cv=SubjectKFold(2), scoring="neg_mean_absolute_error")
-    check(server, search, windows, windows.y, at_most=True)
+    # In each of two folds 2 and 8, and the refit at most 8.
+    assert check(server, search, windows, windows.y, at_most=True).requested == 2 * (2 + 8) + 8
     within = GridSearchCV(
         pipeline_of(api, head=False, n_synthetic=1),
         {"augment__n_synthetic": [2, 8]},
@@ -410,7 +423,7 @@ def test_searches_and_transformed_targets_may_be_nested(
         scoring=MAE,
     )
     around = TransformedTargetRegressor(within, func=np.log, inverse_func=np.exp)
-    check(server, around, windows, windows.y, at_most=True)
+    assert check(server, around, windows, windows.y, at_most=True).requested == 2 * (2 + 8) + 8
 
 
 # Requests that cannot be predicted
@@ -593,7 +606,7 @@ def test_the_estimator_is_not_changed(
     assert not cache.exists()
     assert not WindowStore(api.store).folder.exists()
     assert pipe.get_params()["augment__synthesizer"] is api
-    check(server, search, table)
+    assert check(server, search, table) == first
 
 
 def test_the_budget_does_not_limit_the_estimate(
@@ -607,7 +620,9 @@ def test_a_lambda_may_be_a_parameter(
 ) -> None:
     pipe = pipeline_of(api).set_params(window__target_agg=lambda block: block.max(axis=1))
     grid = {"augment__ratio": [0.5, 1.0]}
-    check(server, GridSearchCV(pipe, grid, cv=SubjectKFold(2), scoring=MAE), table)
+    estimate = check(server, GridSearchCV(pipe, grid, cv=SubjectKFold(2), scoring=MAE), table)
+    # Half of the 12 windows of each of two folds, all of them, and the refit on at most all 24.
+    assert (estimate.requested, estimate.distinct) == (2 * (6 + 12) + 24, 24)
 
 
 def test_an_estimate_reads_as_a_sentence() -> None:

@@ -26,6 +26,9 @@ from numpy.testing import assert_allclose
 
 import skaug.server
 from skaug.server import RunningService, running, serve
+from skaug.server.app import SynthesisApp
+from skaug.server.log import RequestLog
+from skaug.server.model import LocalModel
 
 SIZE = 64
 PATH = "/api/synthesis/me/ppg_hr/job/stream"
@@ -159,8 +162,11 @@ def test_other_features_can_be_configured(body: Body) -> None:
 def test_other_columns_are_accepted_and_numbers_may_be_written_as_text(
     client: httpx.Client, body: Body
 ) -> None:
-    body |= {"note": constant("x"), "flag": constant(True), "heart_rate": constant("71.5")}
-    window_of(client.post(PATH, json=body))
+    sent = np.array([*body["BVP"].values()])
+    body |= {"note": constant("x"), "flag": constant(True), "BVP": column(map(str, sent))}
+    window = window_of(client.post(PATH, json=body))
+    assert set(window) == {"BVP_synthetic", "ECG_synthetic", "index"}
+    assert window["BVP_synthetic"].mean() == pytest.approx(sent.mean())
 
 
 # Refusals
@@ -222,6 +228,7 @@ def test_a_window_of_nan_is_a_plain_text_error_and_was_computed(
     assert (response.status_code, response.text) == (500, "Internal Server Error")
     assert response.headers["content-type"].startswith("text/plain")
     assert service.computed == computed + 1
+    assert service.requests[-1].reason == "the window holds NaN or infinity"
 
 
 @pytest.mark.parametrize(
@@ -526,6 +533,30 @@ def test_nothing_is_printed_and_nothing_logged(
     assert all(record.levelname in ("DEBUG", "INFO") for record in ours)
     assert "secret" not in str([record.getMessage() for record in ours])
     assert "walking" not in str([record.getMessage() for record in ours])
+
+
+def test_the_place_of_an_unexpected_error_is_logged_and_nothing_of_what_was_sent(
+    body: Body, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(LocalModel):
+        def synthesize(self, condition: Any) -> Any:
+            raise RuntimeError(str(condition))
+
+    log = RequestLog()
+    app = SynthesisApp(Broken(SIZE, ["BVP"], "subject"), delay=0, api_key=None, log=log)
+
+    async def post() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://local") as client:
+            return await client.post(PATH, json=body)
+
+    response = asyncio.run(post())
+    assert (response.status_code, response.text) == (500, "Internal Server Error")
+    (record,) = (record for record in caplog.records if record.levelname == "ERROR")
+    assert record.getMessage().startswith(f"RuntimeError in {__file__}, line ")
+    assert record.exc_info is None
+    (request,) = log.snapshot()
+    assert (request.status, request.reason) == (500, "an unexpected RuntimeError")
 
 
 @contextmanager

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import secrets
 import time
+import traceback
 import uuid
 from contextlib import suppress
 from typing import Any
@@ -19,6 +21,8 @@ from skaug._checks import is_finite_number
 from skaug.server.log import ReceivedRequest, RequestLog
 from skaug.server.model import LocalModel
 from skaug.server.request_body import parse_columns, read_body
+
+logger = logging.getLogger(__name__)
 
 _STREAM = re.compile(r"/api/synthesis/[^/]+/[^/]+/[^/]+/stream")
 _KEY = "x-api-key"
@@ -70,10 +74,13 @@ class SynthesisApp:
             response = JSONResponse(
                 {"detail": refusal.detail}, refusal.status_code, refusal.headers
             )
-        except Exception:
-            # This is how the service answers an unexpected error. Nothing is logged: a message
-            # or a traceback would hold what was sent.
-            response = PlainTextResponse("Internal Server Error", 500)
+        except Exception as error:
+            # Neither the message nor the traceback is logged: they could hold what was sent.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            kind = type(error).__name__
+            logger.error("%s in %s, line %s", kind, place.filename, place.lineno)
+            entry.note(reason=f"an unexpected {kind}")
+            response = _internal_error()
         response.headers["X-Request-ID"] = request.headers.get("X-Request-ID") or str(uuid.uuid4())
         entry.note(status=response.status_code)
         await response(scope, receive, send)
@@ -101,8 +108,11 @@ class SynthesisApp:
                     await asyncio.wait_for(self._closing.wait(), self._delay)
                     raise HTTPException(503, _SHUTTING_DOWN)
             entry.note(finished=time.monotonic())
-        # NaN is not JSON: as in the service itself, this raises, and plain text is the answer.
-        return JSONResponse(window)
+        try:
+            return JSONResponse(window)
+        except ValueError:  # NaN is not JSON, and the service fails on it as on an unexpected error
+            entry.note(reason="the window holds NaN or infinity")
+            return _internal_error()
 
     def _check_head(self, request: Request) -> None:
         if not _STREAM.fullmatch(request.url.path):
@@ -117,6 +127,11 @@ class SynthesisApp:
         # Latin-1 restores the bytes of a header. The time that `==` takes reveals how many agree.
         if not secrets.compare_digest(sent.encode("latin-1"), self._api_key.encode()):
             raise HTTPException(401, "Invalid API key")
+
+
+def _internal_error() -> Response:
+    """Return the service's answer to an unexpected error."""
+    return PlainTextResponse("Internal Server Error", 500)
 
 
 class _LogEntry:

@@ -25,7 +25,7 @@ class ReceivedRequest:
     status : int or None
         Status of the answer; None while there is none.
     reason : str or None
-        Why the columns were refused, which the answer itself does not say.
+        Why there is no window, where the answer itself does not say it.
     started, finished : float or None
         When the computation of the window began and ended, in seconds of ``time.monotonic``; None
         where nothing was computed.
