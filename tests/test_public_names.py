@@ -64,6 +64,7 @@ PUBLIC = {
         "MixupSynthesizer",
         "OutcomeUnknown",
         "RateLimited",
+        "RateSynthesizer",
         "RequestRejected",
         "ServerError",
         "SurrogateSynthesizer",

@@ -4,6 +4,7 @@ from skaug.synthesis.archive import AgentArchive
 from skaug.synthesis.base import Synthesizer
 from skaug.synthesis.choice import ChoiceSynthesizer
 from skaug.synthesis.mixup import MixupSynthesizer
+from skaug.synthesis.rate import RateSynthesizer
 from skaug.synthesis.surrogate import SurrogateSynthesizer
 from skaug.synthesis.synthefy.api import SynthefyAPI
 from skaug.synthesis.synthefy.errors import (
@@ -31,6 +32,7 @@ __all__ = [
     "MixupSynthesizer",
     "OutcomeUnknown",
     "RateLimited",
+    "RateSynthesizer",
     "RequestRejected",
     "ServerError",
     "SurrogateSynthesizer",

@@ -1,0 +1,137 @@
+"""Labels that are the rate of a rhythm in some of the channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skaug._warnings import warn
+from skaug.synthesis.conditions import labels_are_replaced
+from skaug.synthesis.rhythm_check import RhythmCheck, check_rhythm
+from skaug.windows.container import Windows
+
+_ALPHA = 0.05
+
+
+def channel_positions(windows: Windows, channels: Sequence[str] | None) -> NDArray[np.intp]:
+    """Return the positions of the channels that carry a rhythm; of all of them for None.
+
+    Raises
+    ------
+    ValueError
+        Names a channel that the windows do not have.
+    """
+    names = windows.feature_names
+    chosen = names if channels is None else list(channels)
+    for name in chosen:
+        if name not in names:
+            raise ValueError(
+                f"channels names {name!r}, but the channels of the windows are {', '.join(names)}."
+            )
+    if not chosen:
+        raise ValueError("channels=[] names no channel that carries the rhythm: pass None for all.")
+    return np.array([names.index(name) for name in dict.fromkeys(chosen)], dtype=np.intp)
+
+
+def rates_of(windows: Windows, name: str) -> NDArray[np.float64]:
+    """Return the labels of windows, which have to be rates of their own.
+
+    Parameters
+    ----------
+    windows : Windows of shape (n_windows, window_size, n_features)
+    name : str
+        The synthesizer, for errors.
+
+    Returns
+    -------
+    ndarray of shape (n_windows,)
+
+    Raises
+    ------
+    ValueError
+        If there are no labels, one is not a positive number, or they were passed in place of those of the
+        target column.
+    """
+    y = windows.y
+    if y is None:
+        raise ValueError(
+            f"{name} changes the labels of windows, but these have none: cut them with a target "
+            "column, or pass y."
+        )
+    if y.ndim != 1 or y.dtype.kind not in "fiu":
+        raise ValueError(
+            f"{name} needs one number per window as the label, a rate; got {y.dtype} of the "
+            f"shape {y.shape}. Use another synthesizer for other labels."
+        )
+    is_wrong = ~(np.isfinite(y) & (y > 0))
+    if is_wrong.any():
+        window = int(np.flatnonzero(is_wrong)[0])
+        raise ValueError(
+            f"The label of the window {window_in_words(windows, window)} is {y[window]}, and a rate is a "
+            "positive number: check the target column, or cut windows with missing='drop'."
+        )
+    column = windows.provenance.target
+    if labels_are_replaced(windows, y, column):
+        raise ValueError(
+            f"The labels of these windows are not those of the column {column!r}: a y was passed to fit, "
+            "or a meta-estimator such as TransformedTargetRegressor transformed it. A factor of the "
+            "rate would not be a factor of these labels: leave y out."
+        )
+    return y.astype(np.float64)
+
+
+def require_below_nyquist(labels: NDArray[np.float64], unit: float, sampling_rate: float) -> None:
+    """Raise if a rate is more than the samples can represent.
+
+    Raises
+    ------
+    ValueError
+    """
+    highest = labels.max() / unit
+    if highest >= sampling_rate / 2:
+        raise ValueError(
+            f"A label of {labels.max():g} is {highest:g} Hz at unit={unit!r}, above half of "
+            f"sampling_rate={sampling_rate!r}: check both."
+        )
+
+
+def require_rhythm(
+    windows: Windows,
+    channels: NDArray[np.intp],
+    labels: NDArray[np.float64],
+    unit: float,
+    sampling_rate: float,
+) -> RhythmCheck | None:
+    """Raise unless the channels contain the rhythm; warn where that cannot be tested.
+
+    Raises
+    ------
+    ValueError
+        Holds the shares of power at the labels and at permuted labels.
+    """
+    check = check_rhythm(windows, channels, labels / unit, sampling_rate)
+    names = ", ".join(windows.feature_names[channel] for channel in channels)
+    if check is None:
+        warn(
+            f"The rates of the training windows differ too little (from {labels.min():.4g} to "
+            f"{labels.max():.4g}), or there are too few windows, to test whether {names} contain the "
+            "rhythm of the label. check=False says that they do."
+        )
+    elif check.p_value > _ALPHA:
+        share, permuted, p_value = check
+        raise ValueError(
+            f"{names} do not seem to contain a rhythm at the label: {share:.3g} of the power lies within "
+            f"10 % of label / {unit:g} Hz, and {permuted:.3g} at permuted labels (p = "
+            f"{p_value:.2g}). Check sampling_rate and unit, name the channels that carry the rhythm in "
+            "channels, or use another synthesizer. check=False overrides this."
+        )
+    return check
+
+
+def window_in_words(windows: Windows, window: int) -> str:
+    """Return the origin of a window, for an error."""
+    origin = windows.origins.iloc[window]
+    of_subject = "" if origin.subject is None else f"of subject {origin.subject!r} "
+    return f"{of_subject}at row {origin.first_row}"

@@ -1,0 +1,426 @@
+"""Windows with another rate: their label is the rate of what their samples hold."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+
+from skaug import (
+    DataWarning,
+    SubjectWindower,
+    SynthefyAugmenter,
+    Windows,
+    WindowSpectrum,
+    make_pipeline,
+)
+from skaug.model_selection import SubjectKFold
+from skaug.synthesis import RateSynthesizer
+
+FS = 32.0
+SIZE = 256
+
+
+def recordings(
+    rates: dict[str, tuple[float, float]], seconds: float = 60, noise: float = 0.05, seed: int = 0
+) -> pd.DataFrame:
+    """Return recordings of a pulse with one harmonic, whose rate rises evenly, beside a steady motion.
+
+    Parameters
+    ----------
+    rates : dict of str to (float, float)
+        The first and the last rate per minute of each subject.
+    """
+    rng = np.random.default_rng(seed)
+    parts = []
+    for subject, (low, high) in rates.items():
+        n = int(seconds * FS)
+        rate = np.linspace(low, high, n)
+        phase = 2 * np.pi * np.cumsum(rate) / 60 / FS
+        motion = np.sin(2 * np.pi * 5.0 * np.arange(n) / FS)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "subject": subject,
+                    "pulse": np.sin(phase)
+                    + 0.4 * np.cos(2 * phase)
+                    + 0.5 * motion
+                    + noise * rng.normal(size=n),
+                    "motion": motion,
+                    "rate": rate,
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def windows_of(table: pd.DataFrame, **changed: object) -> Windows:
+    parameters = {"window_size": SIZE, "features": ["pulse", "motion"], "target": "rate"}
+    return SubjectWindower(**(parameters | changed)).fit_transform(table)
+
+
+def peak_per_minute(values: np.ndarray, low: float = 0.5, high: float = 3.5) -> np.ndarray:
+    """Return the frequency of the largest peak of each window, within 1/64 of the resolution."""
+    n_fft = 64 * values.shape[1]
+    taper = np.hanning(values.shape[1])[:, None]
+    power = np.abs(np.fft.rfft((values.T * taper), n=n_fft, axis=0)) ** 2
+    frequencies = np.fft.rfftfreq(n_fft, 1 / FS)
+    in_band = (frequencies >= low) & (frequencies <= high)
+    return 60 * frequencies[in_band][power[in_band].argmax(axis=0)]
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    return recordings({"A": (60, 70), "B": (80, 95), "C": (100, 110)})
+
+
+@pytest.fixture(scope="module")
+def windows(table: pd.DataFrame) -> Windows:
+    return windows_of(table)
+
+
+def synthesized(windows: Windows, ratio: float = 4.0, **parameters: object) -> Windows:
+    synthesizer = RateSynthesizer(FS, **({"channels": ["pulse"]} | parameters))
+    return SynthefyAugmenter(synthesizer, ratio=ratio).fit(windows).synthetic_windows_
+
+
+# Labels and samples move together
+
+
+@pytest.mark.parametrize("labels", ["local", "flat", "mix"])
+@pytest.mark.parametrize("method", ["stretch", "shift", "both"])
+def test_the_label_is_the_rate_of_the_samples(windows: Windows, method: str, labels: str) -> None:
+    made = synthesized(windows, method=method, labels=labels)
+    found = peak_per_minute(made.to_numpy()[:, :, 0], high=2.9)
+    # A window of 8 s resolves 7.5 per minute; a peak is found to a small part of it.
+    assert np.median(np.abs(found - made.y)) < 0.3
+    assert np.mean(np.abs(found - made.y) < 2) > 0.97
+
+
+def test_stretching_scales_everything_and_shifting_leaves_motion(windows: Windows) -> None:
+    for method, motion in (("stretch", None), ("shift", 300.0)):
+        made = synthesized(windows, method=method, labels="flat")
+        found = peak_per_minute(made.to_numpy()[:, :, 1], low=1, high=12)
+        factors = made.y / windows.y[origin_of(made, windows)]
+        expected = 300.0 * factors if motion is None else np.full(len(made), motion)
+        # The rate rises by up to 1/4 per second, so that the moved center changes the factor a little.
+        np.testing.assert_allclose(found, expected, rtol=0.025 if motion is None else 2e-3)
+
+
+def origin_of(made: Windows, windows: Windows) -> np.ndarray:
+    keys = ["subject", "first_row"]
+    index = pd.MultiIndex.from_frame(windows.origins[keys])
+    return index.get_indexer(pd.MultiIndex.from_frame(made.origins[keys]))
+
+
+def test_the_shifted_channel_keeps_its_motion(windows: Windows) -> None:
+    # The third harmonic of subject C lies at the motion, and counts as part of the rhythm.
+    made = synthesized(windows[windows.groups != "C"], method="shift")
+    spectrum = np.abs(np.fft.rfft(made.to_numpy()[:, :, 0], axis=1)) / (SIZE / 2)
+    at_motion = round(5.0 * SIZE / FS)
+    np.testing.assert_allclose(spectrum[:, at_motion], 0.5, atol=0.1)
+
+
+def test_local_labels_stay_near_their_condition(windows: Windows) -> None:
+    made = synthesized(windows, labels="local", method="shift", local=0.1)
+    factors = made.y / windows.y[origin_of(made, windows)]
+    assert np.abs(np.log(factors)).max() <= 0.1 + 1e-9
+    assert np.abs(np.log(factors)).max() > 0.09
+
+
+def test_flat_labels_are_spread_over_the_training_labels_and_a_margin(windows: Windows) -> None:
+    made = synthesized(windows, ratio=40, labels="flat", method="shift", margin=0.1)
+    low, high = 0.9 * windows.y.min(), 1.1 * windows.y.max()
+    assert low <= made.y.min() < low + 2
+    assert high - 2 < made.y.max() <= high
+    counts, _ = np.histogram(made.y, bins=5, range=(low, high))
+    # Uniform, but for conditions that reach the ends only up to max_factor.
+    assert counts.min() > 0.6 * counts.max()
+
+
+def test_no_factor_exceeds_the_largest(windows: Windows) -> None:
+    made = synthesized(windows, labels="flat", max_factor=1.25, method="shift", local=0.2)
+    factors = made.y / windows.y[origin_of(made, windows)]
+    assert factors.min() >= 1 / 1.25 - 1e-9
+    assert factors.max() <= 1.25 + 1e-9
+
+
+def test_both_is_half_of_each(windows: Windows) -> None:
+    made = synthesized(windows, ratio=20, method="both", local=0.0, labels="flat")
+    motion = peak_per_minute(made.to_numpy()[:, :, 1], low=1, high=12)
+    is_shifted = np.abs(motion - 300) < 1e-2 * 300
+    assert 0.4 < is_shifted.mean() < 0.65
+
+
+# What a window depends on
+
+
+@settings(deadline=None, max_examples=25)
+@given(data=st.data(), method=st.sampled_from(["stretch", "shift", "both"]))
+def test_a_window_does_not_depend_on_its_batch(
+    windows: Windows, data: st.DataObject, method: str
+) -> None:
+    synthesizer = RateSynthesizer(FS, channels=["pulse"], method=method).fit(windows)
+    conditions = Windows.concatenate([windows._drawn(np.full(len(windows), d)) for d in (0, 1)])
+    whole = synthesizer.synthesize(conditions)
+    chosen = np.array(
+        data.draw(st.lists(st.integers(0, len(conditions) - 1), min_size=1, unique=True))
+    )
+    part = synthesizer.synthesize(conditions[chosen])
+    np.testing.assert_array_equal(part.to_numpy(), whole.to_numpy()[chosen])
+    np.testing.assert_array_equal(part.y, whole.y[chosen])
+
+
+def test_draws_and_seeds_differ(windows: Windows) -> None:
+    made = synthesized(windows, ratio=2)
+    of_first = made[made.origins["first_row"].to_numpy() == 0]
+    assert len(np.unique(of_first.y)) == len(of_first)
+    other = synthesized(windows, ratio=2, random_state=1)
+    assert not np.isclose(other.y, made.y).any()
+
+
+def test_rows_that_no_training_window_covers_are_never_read(table: pd.DataFrame) -> None:
+    """A held-out stretch in the middle of a recording must leave no trace."""
+    poisoned = table.copy()
+    in_test = table.groupby("subject").cumcount().between(3 * SIZE, 4 * SIZE - 1)
+    poisoned.loc[in_test, ["pulse", "motion"]] = 1e6
+    kept = ~windows_of(table.assign(rate=in_test.astype(float))).y.astype(bool)
+    made = synthesized(windows_of(poisoned)[kept], check=False)
+    clean = synthesized(windows_of(table)[kept], check=False)
+    np.testing.assert_array_equal(made.to_numpy(), clean.to_numpy())
+    assert np.abs(made.to_numpy()).max() < 10
+
+
+def test_recordings_are_not_read_over_their_boundary() -> None:
+    table = recordings({"A": (60, 70), "B": (90, 100)}).assign(session=0)
+    later = table.assign(session=1, pulse=table["pulse"] + 1000)
+    both = pd.concat([table, later]).sort_values(["subject", "session"], kind="stable")
+    windows = windows_of(both.reset_index(drop=True), boundaries=["session"])
+    made = synthesized(windows, method="stretch")
+    level = made.to_numpy()[:, :, 0]
+    assert ((np.abs(level) < 10) | (np.abs(level - 1000) < 10)).all()
+    spread = level.max(axis=1) - level.min(axis=1)
+    assert spread.max() < 10
+
+
+def test_windows_of_arrays_can_be_shifted_but_only_slowed_by_stretching(windows: Windows) -> None:
+    alone = Windows.from_arrays(
+        windows.to_numpy(), windows.y, windows.groups, feature_names=windows.feature_names
+    )
+    with pytest.warns(DataWarning, match="can only lower their rate"):
+        slowed = synthesized(alone, method="stretch")
+    assert (slowed.y <= alone.y[origin_of(slowed, alone)] + 1e-9).all()
+    shifted = synthesized(alone, method="shift", labels="local")
+    factors = shifted.y / alone.y[origin_of(shifted, alone)]
+    assert 0.3 < np.mean(factors > 1) < 0.7
+
+
+def test_overlapping_windows_are_stitched(table: pd.DataFrame) -> None:
+    made = synthesized(windows_of(table, stride=32), ratio=0.5, labels="flat")
+    found = peak_per_minute(made.to_numpy()[:, :, 0], high=2.9)
+    assert np.median(np.abs(found - made.y)) < 0.3
+
+
+def test_what_the_samples_cannot_represent_does_not_return_as_another_frequency() -> None:
+    """A tone of 12 Hz, stretched by 2 at 32 Hz, would appear at 8 Hz."""
+    table = recordings({"A": (50, 55), "B": (100, 110)}, noise=0)
+    table["motion"] = np.sin(2 * np.pi * 12.0 * np.arange(len(table)) / FS)
+    windows = windows_of(table)
+    slow = windows[windows.groups == "A"]
+    synthesizer = RateSynthesizer(FS, channels=["pulse"], method="stretch", max_factor=2.001)
+    edited = SynthefyAugmenter(
+        synthesizer, variations=[{"rate": ("multiply", 1.95)}], subjects=["A"], n_synthetic=2
+    )
+    middle = windows[np.r_[1 : len(slow) - 1, len(slow) : len(windows)]]
+    made = edited.fit(middle).synthetic_windows_
+    power = made.to_numpy()[:, 20:-20, 1].std(axis=1)
+    assert power.max() < 0.05 * table["motion"].std()
+
+
+# Edits
+
+
+@pytest.mark.parametrize("method", ["stretch", "shift", "both"])
+def test_an_edited_label_is_set_exactly(windows: Windows, method: str) -> None:
+    synthesizer = RateSynthesizer(FS, channels=["pulse"], method=method)
+    inner = windows[np.isin(windows.origins["first_row"] // SIZE, range(7))]
+    augmenter = SynthefyAugmenter(
+        synthesizer, variations=[{"rate": ("add", 7)}, {"rate": ("subtract", 6)}], ratio=1
+    )
+    made = augmenter.fit(inner).synthetic_windows_
+    change = made.y - inner.y[origin_of(made, inner)]
+    np.testing.assert_allclose(np.sort(change), np.repeat([-6.0, 7.0], len(inner)), atol=1e-9)
+    found = peak_per_minute(made.to_numpy()[:, :, 0], high=2.9)
+    assert np.median(np.abs(found - made.y)) < 0.3
+
+
+def test_an_edit_that_changes_nothing_keeps_the_label(windows: Windows) -> None:
+    synthesizer = RateSynthesizer(FS, channels=["pulse"], method="shift")
+    made = SynthefyAugmenter(synthesizer, variations=[{"rate": ("add", 0)}]).fit(windows)
+    made = made.synthetic_windows_
+    np.testing.assert_allclose(made.y, windows.y[origin_of(made, windows)], atol=1e-9)
+
+
+def test_edits_of_other_columns_are_refused(table: pd.DataFrame) -> None:
+    windows = windows_of(table.assign(age=40))
+    augmenter = SynthefyAugmenter(RateSynthesizer(FS), variations=[{"age": 50}])
+    with pytest.raises(ValueError, match="edit of 'age' would change no sample: edit 'rate'"):
+        augmenter.fit(windows)
+
+
+def test_edits_out_of_reach_name_the_window_and_the_remedy(windows: Windows) -> None:
+    far = SynthefyAugmenter(
+        RateSynthesizer(FS, channels=["pulse"]), variations=[{"rate": ("multiply", 3)}]
+    )
+    with pytest.raises(ValueError, match=r"subject '.' at row .* max_factor=2.0, or raise that"):
+        far.fit(windows)
+    alone = Windows.concatenate([windows[windows.groups != "A"], windows[:1]])
+    near = SynthefyAugmenter(
+        RateSynthesizer(FS, channels=["pulse"], method="stretch"),
+        variations=[{"rate": ("multiply", 1.5)}],
+        subjects=["A"],
+    )
+    with pytest.raises(ValueError, match=r"'A' at row 0 needs 384 rows .* method='shift'"):
+        near.fit(alone)
+
+
+# Refusals
+
+
+def test_labels_that_are_not_the_rhythm_of_the_channels_are_refused(table: pd.DataFrame) -> None:
+    shuffled = windows_of(table).provenance.y.copy()
+    np.random.default_rng(3).shuffle(shuffled)
+    windows = Windows.from_arrays(
+        windows_of(table).to_numpy(), shuffled, feature_names=["pulse", "motion"]
+    )
+    with pytest.raises(
+        ValueError, match=r"pulse do(es)? not seem .* power lies within .* permuted"
+    ):
+        RateSynthesizer(FS, channels=["pulse"]).fit(windows)
+    assert RateSynthesizer(FS, channels=["pulse"], check=False).fit(windows).check_ is None
+
+
+def test_a_channel_without_the_rhythm_is_refused(windows: Windows) -> None:
+    with pytest.raises(ValueError, match="name the channels that carry the rhythm"):
+        RateSynthesizer(FS, channels=["motion"]).fit(windows)
+
+
+def test_the_check_reports_its_figures(windows: Windows) -> None:
+    check = RateSynthesizer(FS, channels=["pulse"]).fit(windows).check_
+    assert check.share > 1.5 * check.permuted
+    assert check.p_value == 1 / 500
+
+
+def test_rates_that_hardly_differ_cannot_be_tested(table: pd.DataFrame) -> None:
+    one = windows_of(table[table["subject"] == "A"])
+    with pytest.warns(DataWarning, match="differ too little"):
+        RateSynthesizer(FS, channels=["pulse"]).fit(one)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (None, "these have none"),
+        ([1.0, -1.0], r"window at row 256 is -1.0, and a rate is a positive number"),
+        ([1.0, np.nan], r"is nan, and a rate"),
+        (["a", "b"], "needs one number per window"),
+    ],
+)
+def test_labels_that_are_no_rates_are_refused(y: list | None, message: str) -> None:
+    windows = Windows.from_arrays(np.random.default_rng(0).normal(size=(2, SIZE, 1)), y)
+    with pytest.raises(ValueError, match=message):
+        RateSynthesizer(FS).fit(windows)
+
+
+def test_transformed_labels_are_refused(table: pd.DataFrame) -> None:
+    pipe = make_pipeline(
+        SubjectWindower(SIZE, features=["pulse", "motion"], target="rate"),
+        SynthefyAugmenter(RateSynthesizer(FS, channels=["pulse"])),
+        WindowSpectrum(0.5, 4, FS),
+        Ridge(),
+    )
+    model = TransformedTargetRegressor(pipe, func=np.log, inverse_func=np.exp, check_inverse=False)
+    with pytest.raises(ValueError, match="TransformedTargetRegressor transformed it"):
+        model.fit(table, table["rate"])
+
+
+def test_passed_labels_are_refused_in_place_of_the_windows_own(windows: Windows) -> None:
+    with pytest.raises(ValueError, match="a y was passed to fit"):
+        SynthefyAugmenter(RateSynthesizer(FS)).fit(windows, windows.y[::-1])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"sampling_rate": 0}, "sampling_rate=0 must be a number above 0"),
+        ({"sampling_rate": 3}, "above half of sampling_rate=3"),
+        ({"unit": -1}, "unit=-1"),
+        ({"method": "warp"}, "method='warp' is unknown: use one of 'stretch', 'shift', 'both'"),
+        ({"labels": "own"}, "labels='own' is unknown"),
+        ({"max_factor": 1}, "max_factor=1 must be a number above 1"),
+        ({"local": 0.8}, r"local=0.8 must be a number from 0 to 0.693 \(log\(max_factor\)\)"),
+        ({"margin": 1.5}, "margin=1.5"),
+        ({"check": "no"}, "check='no' must be True or False"),
+        ({"channels": "pulse"}, r"channels='pulse' must be a list"),
+        ({"channels": ["ecg"]}, "channels names 'ecg', but the channels of the windows are pulse"),
+        ({"random_state": None}, "random_state=None"),
+    ],
+)
+def test_wrong_parameters_are_named(windows: Windows, parameters: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        RateSynthesizer(**({"sampling_rate": FS} | parameters)).fit(windows)
+
+
+def test_missing_samples_are_named(windows: Windows) -> None:
+    samples = windows.to_numpy()
+    samples[2, 5, 0] = np.nan
+    with pytest.raises(ValueError, match=r"row 512 .* holds nan in 'pulse'"):
+        RateSynthesizer(FS).fit(windows.with_samples(samples))
+
+
+def test_conditions_that_were_not_fitted_are_named(windows: Windows) -> None:
+    synthesizer = RateSynthesizer(FS, channels=["pulse"]).fit(windows[windows.groups != "C"])
+    with pytest.raises(ValueError, match="subject 'C' at row 0 is not among the training windows"):
+        synthesizer.synthesize(windows[windows.groups == "C"])
+
+
+# In pipelines
+
+
+def test_single_precision_is_kept(windows: Windows, table: pd.DataFrame) -> None:
+    single = synthesized(windows_of(table, dtype="float32"))
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single.to_numpy(), synthesized(windows).to_numpy(), atol=2e-3)
+
+
+def test_it_works_in_a_grid_and_leaves_nothing_in_a_pickle(windows: Windows) -> None:
+    pipe = make_pipeline(
+        SynthefyAugmenter(RateSynthesizer(FS, channels=["pulse"], check=False)),
+        WindowSpectrum(0.5, 4, FS),
+        Ridge(),
+    )
+    grid = {
+        "synthefyaugmenter__synthesizer__local": [0.1, 0.2],
+        "synthefyaugmenter__synthesizer__method": ["shift", "both"],
+    }
+    search = GridSearchCV(pipe, grid, cv=SubjectKFold(3), error_score="raise").fit(windows)
+    assert len(search.cv_results_["params"]) == 4
+    fitted = search.best_estimator_[0].synthesizer_
+    assert hasattr(fitted, "_stretches")
+    copied = pickle.loads(pickle.dumps(search)).best_estimator_[0].synthesizer_
+    assert not hasattr(copied, "_stretches")
+    assert len(pickle.dumps(search)) < 0.2 * windows.to_numpy().nbytes
+
+
+def test_it_says_what_it_moves() -> None:
+    synthesizer = clone(RateSynthesizer(FS))
+    assert synthesizer.moves == {"rate"}
+    assert synthesizer.keeps == {"level"}
