@@ -17,8 +17,16 @@ The rope is half the standard deviation of the differences of subjects; power is
 standard deviation.
 
 The tests over subjects take the trained models as given. If two models differ by the luck of their training
-sets or draws, the tests detect that. The last table shows when this matters, and that it mostly does not for
+sets or draws, the tests detect that. The third table shows when this matters, and that it mostly does not for
 the corrected t-test, which allows for other training sets.
+
+The last table is about another design: each of 20 or 40 subjects is tested by models that are trained on 2,
+4 or 8 others, drawn anew for each test subject, the same for both models. In its rows "3 draws", the scores
+of each subject are averaged over three such draws first. With n training subjects, a fold tests 1 / (n + 1)
+of its subjects, and the corrected t-test with this share assumes that the differences of two subjects
+correlate by as much. But the training sets overlap less. So 1 / (number of subjects) is tried too, the
+share if each subject were left out in turn. Below the table are the true correlation and the least mean
+difference that is significant, in standard deviations of the differences of subjects.
 """
 
 from __future__ import annotations
@@ -37,6 +45,8 @@ from skaug.evaluation.inference import infer
 from skaug.evaluation.paired_tests import ALPHA, corrected_t, holm, sign_flip_p
 
 SETTINGS = [(10, 10), (15, 15), (30, 30), (30, 10)]  # subjects, folds
+DRAWN = [(20, 2), (20, 4), (20, 8), (40, 2), (40, 4), (40, 8)]  # subjects, training subjects
+N_DRAWS = 3
 N_WINDOWS = 20
 PENALTY = 1.0
 RUNS_AT_A_TIME = 50
@@ -66,24 +76,29 @@ class World:
     n_repeats: int = 5
 
     def absolute_errors(
-        self, rng: np.random.Generator, n_runs: int, fold: NDArray[np.intp]
+        self, rng: np.random.Generator, n_runs: int, training: NDArray[np.bool_]
     ) -> NDArray:
-        """Return errors of shape (n_runs, n_models, n_repeats, n_subjects, N_WINDOWS)."""
+        """Return errors of shape (n_runs, n_models, n_repeats, n_subjects, N_WINDOWS).
+
+        The last two axes of `training` are the test subjects and whether each subject trains their models.
+        The axes before them, if any, are those of the result.
+        """
+        n_subjects = training.shape[-1]
         size, blocks = self.n_features, self.n_models if self.null == "A" else 1
-        subjects = (n_runs, blocks, 1, len(fold))
-        draws = (n_runs, self.n_models, self.n_repeats, len(fold))
+        subjects = (n_runs, blocks, 1, n_subjects)
+        draws = (n_runs, self.n_models, self.n_repeats, n_subjects)
         level = _levels(rng, (*subjects, size))
         slopes = (1 + 0.5 * rng.normal(size=(*subjects, size, 1))) / np.sqrt(size)
-        unseen = _levels(rng, (n_runs, 1, 1, len(fold), 1))
+        unseen = _levels(rng, (n_runs, 1, 1, n_subjects, 1))
         x = level + _series(rng, (*subjects, size))
         y = (
             (x @ slopes).sum(axis=1, keepdims=True)
             + unseen
-            + _series(rng, (n_runs, 1, 1, len(fold), 1))
+            + _series(rng, (n_runs, 1, 1, n_subjects, 1))
         )
         if self.null == "A":
             seen = rng.random((*draws, N_WINDOWS, 1)) < 0.5
-            return _leave_out(_with_intercept(x) * seen, y * seen, _with_intercept(x), y, fold)
+            return _test(_with_intercept(x) * seen, y * seen, _with_intercept(x), y, training)
         drawn_x = level + _series(rng, (*draws, size))
         drawn_y = drawn_x @ slopes + unseen + _series(rng, (*draws, 1))
         drawn_x += self.generator_error * (
@@ -92,7 +107,7 @@ class World:
         drawn_y += self.generator_error * (_levels(rng, (*draws, 1)) + _series(rng, (*draws, 1)))
         train_x = np.concatenate([np.broadcast_to(x, drawn_x.shape), drawn_x], axis=-2)
         train_y = np.concatenate([np.broadcast_to(y, drawn_y.shape), drawn_y], axis=-2)
-        return _leave_out(_with_intercept(train_x), train_y, _with_intercept(x), y, fold)
+        return _test(_with_intercept(train_x), train_y, _with_intercept(x), y, training)
 
 
 def _levels(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
@@ -112,16 +127,20 @@ def _with_intercept(x: NDArray) -> NDArray:
     return np.concatenate([x, np.ones((*x.shape[:-1], 1))], axis=-1)
 
 
-def _leave_out(
-    train_x: NDArray, train_y: NDArray, test_x: NDArray, test_y: NDArray, fold: NDArray[np.intp]
+def _test(
+    train_x: NDArray,
+    train_y: NDArray,
+    test_x: NDArray,
+    test_y: NDArray,
+    training: NDArray[np.bool_],
 ) -> NDArray:
-    """Leave out each fold: subtract the normal equations of its subjects from those of all subjects."""
-    in_fold = np.eye(fold.max() + 1)[:, fold]
+    """Test each subject: sum the normal equations of the subjects that train its model, and solve them."""
     both = np.concatenate([train_x, np.broadcast_to(train_y, (*train_x.shape[:-1], 1))], axis=-1)
     products = np.swapaxes(train_x, -1, -2) @ both
-    kept = products.sum(axis=-3, keepdims=True) - np.einsum("fs,...sij->...fij", in_fold, products)
-    gram = kept[..., :-1] + PENALTY * np.eye(train_x.shape[-1])
-    coefficients = np.linalg.solve(gram, kept[..., -1:])[..., fold, :, :]
+    flat = training.astype(float) @ products.reshape(*products.shape[:-2], -1)
+    sums = flat.reshape(*flat.shape[:-1], *products.shape[-2:])
+    gram = sums[..., :-1] + PENALTY * np.eye(train_x.shape[-1])
+    coefficients = np.linalg.solve(gram, sums[..., -1:])
     return np.abs(test_x @ coefficients - test_y)[..., 0]
 
 
@@ -141,6 +160,12 @@ def main(n_runs: int) -> None:
             for test, rate in _rates_of_two(world, n, k, n_runs).items():
                 which[f"{title}: {test}"] = rate
     print("What the rates depend on", _table(rates, n_runs), sep="\n", end="\n\n")
+    rates, figures = {}, {}
+    for n, k in DRAWN:
+        title = f"{k} of {n} subjects"
+        rates[title], figures[title] = _rates_drawn(n, k, n_runs)
+    print("Training subjects drawn anew for each test subject", _table(rates, n_runs), sep="\n")
+    print(pd.DataFrame(figures).to_string(float_format="{:.2f}".format), end="\n\n")
     print(f"{time.perf_counter() - began:.0f} s")
 
 
@@ -170,8 +195,9 @@ def _runs(
     """Yield the absolute errors of each run, and the fold in which each subject was tested."""
     rng = np.random.default_rng([n_subjects, n_folds])
     fold = np.arange(n_subjects) % n_folds
+    training = fold[:, None] != fold
     for start in range(0, n_runs, RUNS_AT_A_TIME):
-        for errors in world.absolute_errors(rng, min(RUNS_AT_A_TIME, n_runs - start), fold):
+        for errors in world.absolute_errors(rng, min(RUNS_AT_A_TIME, n_runs - start), training):
             yield errors, fold
 
 
@@ -254,6 +280,55 @@ def _rates_of_two(world: World, n_subjects: int, n_folds: int, n_runs: int) -> d
         strict = corrected_t(_by_fold(d, fold), 1 / (fold.max() + 1)).p_value
         found.append({"sign flips": sign_flip_p(d) < ALPHA, "corrected t": strict < ALPHA})
     return pd.DataFrame(found).mean().to_dict()
+
+
+def _rates_drawn(
+    n_subjects: int, n_training: int, n_runs: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Return rates, and what explains them, where training subjects are drawn anew."""
+    shares = {"1 / (n + 1)": 1 / (n_training + 1), "1 / subjects": 1 / n_subjects}
+    t = stats.t.ppf(1 - ALPHA / 2, n_subjects - 1)
+    rates, figures = {}, {"t over subjects: least mean": t / np.sqrt(n_subjects)}
+    for name, share in shares.items():
+        figures[f"corrected t, {name}: least mean"] = t * np.sqrt(
+            1 / n_subjects + share / (1 - share)
+        )
+        figures[f"corrected t, {name}: assumed correlation"] = share
+    for title, world in {"A": World("A"), "B": World("B"), **EXTREMES}.items():
+        world = replace(world, n_models=2, n_repeats=N_DRAWS)
+        differences = _differences_drawn(world, n_subjects, n_training, n_runs)
+        first, averaged = differences[:, 0], differences.mean(axis=1)
+        tested = {f"{title}, {N_DRAWS} draws": averaged}
+        if title not in EXTREMES:
+            tested = {title: first, **tested, f"POWER {title}": first + first.std()}
+        for what, each in tested.items():
+            rates[f"{what}: sign flips"] = np.mean([sign_flip_p(d) < ALPHA for d in each])
+            for name, share in shares.items():
+                strict = [corrected_t(d, share).p_value < ALPHA for d in each]
+                rates[f"{what}: corrected t, {name}"] = np.mean(strict)
+        figures[f"{title}: correlation"] = _correlation(first)
+        figures[f"{title}, {N_DRAWS} draws: correlation"] = _correlation(averaged)
+    return rates, figures
+
+
+def _differences_drawn(world: World, n_subjects: int, n_training: int, n_runs: int) -> NDArray:
+    """Return the differences between two models, of shape (n_runs, n_repeats, n_subjects)."""
+    rng = np.random.default_rng([n_subjects, n_training])
+    differences = []
+    for start in range(0, n_runs, RUNS_AT_A_TIME):
+        n = min(RUNS_AT_A_TIME, n_runs - start)
+        order = rng.random((n, 1, world.n_repeats, n_subjects, n_subjects))
+        order[..., np.eye(n_subjects, dtype=bool)] = 1  # the test subject itself comes last
+        training = order.argsort(axis=-1).argsort(axis=-1) < n_training
+        scores = -world.absolute_errors(rng, n, training).mean(axis=-1)
+        differences.append(scores[:, 1] - scores[:, 0])
+    return np.concatenate(differences)
+
+
+def _correlation(differences: NDArray) -> float:
+    """Estimate the correlation of the differences of two subjects, whose expectation is zero."""
+    n = differences.shape[1]
+    return (n * (differences.mean(axis=1) ** 2).mean() / (differences**2).mean() - 1) / (n - 1)
 
 
 if __name__ == "__main__":
