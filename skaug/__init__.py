@@ -2,11 +2,12 @@
 
 from skaug._versions import __version__
 from skaug._warnings import DataWarning
-from skaug.augmenter import SynthefyAugmenter, SynthefySampler
+from skaug.augmenter import SynthefyAugmenter
 from skaug.estimators import WindowClassifier, WindowRegressor
 from skaug.features import WindowFlattener, WindowSpectrum, WindowStatistics
 from skaug.pipeline import Pipeline, make_pipeline
 from skaug.predictions import predict_rows
+from skaug.sampler import SynthefySampler
 from skaug.spectral_peak import SpectralPeakRegressor
 from skaug.windower import SubjectWindower
 from skaug.windows.container import Windows

@@ -27,7 +27,7 @@ FLOORS = [
         "spectral_peak",
         "synthesis",
     },
-    {"augmenter", "predictions", "server", "windower"},
+    {"augmenter", "predictions", "sampler", "server", "windower"},
     {"model_selection", "out_of_core"},
     {"evaluation", "shards"},
     {"cli"},
