@@ -20,6 +20,20 @@ from skaug.synthesis.synthefy.errors import (
 )
 from skaug.synthesis.synthefy.estimate import CallEstimate, estimate_calls
 from skaug.synthesis.synthefy.store import WindowStore
+from skaug.synthesis.transform import TransformSynthesizer
+from skaug.synthesis.transforms import (
+    Drift,
+    FrequencyMask,
+    Jitter,
+    MagnitudeWarp,
+    Mask,
+    Permute,
+    Rotate,
+    Scale,
+    TimeShift,
+    TimeWarp,
+    Transform,
+)
 
 __all__ = [
     "AgentArchive",
@@ -29,16 +43,28 @@ __all__ = [
     "CallEstimate",
     "ChoiceSynthesizer",
     "ConnectionFailed",
+    "Drift",
+    "FrequencyMask",
+    "Jitter",
+    "MagnitudeWarp",
+    "Mask",
     "MixupSynthesizer",
     "OutcomeUnknown",
+    "Permute",
     "RateLimited",
     "RateSynthesizer",
     "RequestRejected",
+    "Rotate",
+    "Scale",
     "ServerError",
     "SurrogateSynthesizer",
     "SynthefyAPI",
     "SynthefyError",
     "Synthesizer",
+    "TimeShift",
+    "TimeWarp",
+    "Transform",
+    "TransformSynthesizer",
     "WindowStore",
     "estimate_calls",
 ]
