@@ -31,10 +31,21 @@ from skaug import (
 from skaug.synthesis import (
     AgentArchive,
     ChoiceSynthesizer,
+    Drift,
+    FrequencyMask,
+    Jitter,
+    MagnitudeWarp,
+    Mask,
     MixupSynthesizer,
+    Permute,
     RateSynthesizer,
+    Rotate,
+    Scale,
     SurrogateSynthesizer,
     SynthefyAPI,
+    TimeShift,
+    TimeWarp,
+    TransformSynthesizer,
 )
 
 
@@ -170,13 +181,24 @@ def test_scikit_learn_checks_hold_for_steps_of_windows(estimator: Any, check: An
         RateSynthesizer(64),
         MixupSynthesizer(),
         ChoiceSynthesizer([("surrogate", SurrogateSynthesizer())]),
+        TransformSynthesizer([Jitter(), Scale()]),
+        Jitter(),
+        Scale(),
+        Drift(),
+        MagnitudeWarp(),
+        TimeWarp(),
+        TimeShift(),
+        Permute(),
+        Mask(),
+        Rotate(),
+        FrequencyMask(),
         AgentArchive("archive.zip"),
         SynthefyAPI("user", "data", "job"),
     ],
     ids=lambda estimator: type(estimator).__name__,
 )
 def test_scikit_learn_checks_that_need_no_data_hold(estimator: Any, check: Any) -> None:
-    """scikit-learn has no other checks for synthesizers and samplers."""
+    """scikit-learn has no other checks for synthesizers, transforms and samplers."""
     check(type(estimator).__name__, clone(estimator))
 
 

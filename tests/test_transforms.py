@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import re
 import tracemalloc
 import warnings
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -604,6 +606,17 @@ def test_a_transform_names_known_kinds_of_labels(transform: Transform) -> None:
     assert transform.keeps <= set(LABEL_KINDS)
     assert transform.moves <= set(LABEL_KINDS)
     assert not transform.keeps & transform.moves
+
+
+def test_the_guide_names_the_kinds_of_labels_that_a_transform_declares() -> None:
+    guide = Path(__file__).parents[1] / "docs" / "guide.md"
+    rows = re.findall(r"^\| `(\w+)\(([\w, ]+)\)` \|.*\| (.*) \|$", guide.read_text(), re.MULTILINE)
+    held = {name: re.findall(r"\w+", kinds) for name, _, kinds in rows}
+    parameters = {name: of_each.split(", ") for name, of_each, _ in rows}
+    for transform in EVERY:
+        kinds = transform.keeps | transform.moves
+        assert kinds == set(held[named(transform)]) - {"and", "follow"}
+        assert list(transform.get_params()) == sorted(parameters[named(transform)])
 
 
 def test_a_list_keeps_what_every_transform_keeps() -> None:

@@ -15,6 +15,7 @@ from skaug._random import combine, uniform
 from skaug.synthesis.base import Synthesizer
 from skaug.synthesis.conditions import candidate_windows, require_finite_samples
 from skaug.synthesis.keys import condition_keys
+from skaug.synthesis.origins import TrainingOrigins
 from skaug.windows.container import Windows
 from skaug.windows.values import are_classes
 
@@ -207,7 +208,7 @@ class MixupSynthesizer(Synthesizer):
         partners = draw_partners(
             self._coordinates(self._windows),
             self._coordinates(conditions),
-            _positions(self._windows, conditions),
+            TrainingOrigins(self._windows).find(conditions),
             # Classes are 1 apart, so that this reaches no other one.
             1 / (2 * _REACH) if self.bandwidth_ is None else self.bandwidth_,
             keys,
@@ -319,16 +320,3 @@ def _silverman(labels: NDArray) -> float:
     low, high = np.percentile(labels, [25, 75])
     spread = min(deviation, (high - low) / 1.34) or deviation
     return 0.9 * spread * len(labels) ** -0.2 or 1.0
-
-
-def _positions(windows: Windows, conditions: Windows) -> NDArray[np.intp]:
-    """Return where each condition is among windows of distinct origins; -1 if it is not."""
-    codes = conditions.provenance.codes
-    if windows.provenance.subjects is not None:
-        subjects = pd.Index(windows.provenance.subjects)
-        codes = subjects.get_indexer(pd.Index(conditions.provenance.subjects))[codes]
-    known, wanted = (
-        pd.MultiIndex.from_arrays([of_each, part.provenance.first_row])
-        for of_each, part in ((windows.provenance.codes, windows), (codes, conditions))
-    )
-    return known.get_indexer(wanted)

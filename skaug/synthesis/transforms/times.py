@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from skaug._checks import is_number, is_whole_number
 from skaug._random import normal, uniform
 from skaug._warnings import warn
+from skaug.synthesis.origins import TrainingOrigins
 from skaug.synthesis.transforms.base import Transform, by_channel, require_count, require_positive
 from skaug.synthesis.transforms.curves import curves
 from skaug.windows.container import Windows
-from skaug.windows.provenance import Provenance
 
 
 class TimeWarp(Transform):
@@ -149,7 +149,7 @@ class TimeShift(Transform):
         first, last = stretches.limits()
         self._before, self._after = self._starts - first, last + 1 - size - self._starts
         self._labels = stretches.labels if _are_quantities(windows) else None
-        self._known = _Origins(windows.provenance)
+        self._known = TrainingOrigins(windows)
         n_alone = int(((self._before == 0) & (self._after == 0)).sum())
         if 2 * n_alone > len(windows):
             warn(
@@ -191,7 +191,7 @@ class TimeShift(Transform):
         self, keys: NDArray[np.uint64], conditions: Windows
     ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
         """Return the training window of each condition, its shift, and whether it is in a circle."""
-        which = self._known.find(conditions.provenance)
+        which = self._known.find(conditions)
         before = np.minimum(self._before[which], self._reach)
         after = np.minimum(self._after[which], self._reach)
         is_circular = (which < 0) | (before + after == 0)
@@ -251,29 +251,6 @@ class Permute(Transform):
         moved = limits[order] - (ends - lengths)
         at = np.arange(size) + np.repeat(moved.ravel(), lengths.ravel()).reshape(n, size)
         return _taken(by_channel(values), at).transpose(0, 2, 1)
-
-
-class _Origins:
-    """Finds windows among the training windows by their origins."""
-
-    def __init__(self, training: Provenance) -> None:
-        self._codes = {name: code for code, name in enumerate(_names(training))}
-        self._n_rows = int(training.first_row.max(initial=0)) + 1
-        keys = training.codes * self._n_rows + training.first_row
-        self._order = np.argsort(keys, kind="stable")
-        self._keys = keys[self._order]
-
-    def find(self, windows: Provenance) -> NDArray[np.intp]:
-        """Return the position of each window among the training windows; -1 if it is not one of them."""
-        codes = np.array([self._codes.get(name, -1) for name in _names(windows)])[windows.codes]
-        keys = codes * self._n_rows + windows.first_row
-        at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        is_known = (codes >= 0) & (windows.first_row < self._n_rows) & (self._keys[at] == keys)
-        return np.where(is_known, self._order[at], -1)
-
-
-def _names(provenance: Provenance) -> list:
-    return [None] if provenance.subjects is None else list(provenance.subjects)
 
 
 def _are_quantities(windows: Windows) -> bool:
