@@ -87,7 +87,9 @@ def test_the_title_names_the_subject_and_both_labels(pyplot: Any) -> None:
     real = Windows.from_arrays(X, y=[60.0, 70.5, 80.0], groups=["A"] * 3)
     changed = real[1:2]._drawn([0]).synthesized(X[1:2], y=[75.5])
     same = real[1:2]._drawn([0]).synthesized(X[1:2])
-    assert show(real, changed).titles == ["A, row 16\nlabel 70.5, synthetic 75.5"]
+    display = show(real, changed)
+    assert display.titles == ["A, row 16\nlabel 70.5, synthetic 75.5"]
+    assert display.axes_[0, 0].get_title() == display.titles[0]
     assert show(real, same).titles == ["A, row 16\nlabel 70.5"]
     nobody = Windows.from_arrays(X)
     assert show(nobody, nobody[2:]._drawn([0]).synthesized(X[2:])).titles == ["row 32"]

@@ -213,7 +213,8 @@ class SyntheticWindowsDisplay:
                 ax = axes[channel, nth]
                 self._draw_windows(ax, nth, channel)
                 if channel == 0:
-                    ax.set_title(drawn_text(title), fontsize="medium")
+                    lines = [drawn_text(line) for line in title.split("\n")]
+                    ax.set_title("\n".join(lines), fontsize="medium")
             axes[channel, 0].set_ylabel(f"{drawn_text(name)} (as recorded)")
             self._draw_spectra(axes[channel, -1], channel)
             axes[channel, -1].set_ylabel(f"{drawn_text(name)}, power (dB)")

@@ -74,6 +74,9 @@ class FrequencyMask(Transform):
     **When it keeps the label.** Classes are kept if they show in more than one band. A rate is not: the band
     may be that of the rate. Neither are levels, because power is lost, nor is what is read off the waveform.
 
+    The power that remains is rounding, whose logarithm is an extreme value. If the features are log spectra,
+    let a `Jitter` follow, with a `sigma` of the noise of the sensor: it fills the band.
+
     Parameters
     ----------
     width : float, default=0.1

@@ -24,8 +24,9 @@ class TimeWarp(Transform):
     **When it keeps the label.** Mean and variance are kept nearly, and classes that do not depend on timing.
     A rate is not kept exactly: the window holds as many cycles as before, so that their mean rate is the
     same, but the rate within the window varies, by the factor ``exp(sigma)`` at the knots, and the peak of
-    the spectrum is wider and may lie elsewhere. With `sigma` up to 0.05 this is less than what windows of a
-    few seconds resolve. What happens when in the window is not kept.
+    the spectrum is wider and may lie elsewhere: in simulated pulses of 8 s, the heart rate read off the peak
+    errs by 1.4 per minute before, by 2.3 with ``sigma=0.05``, by 9 with 0.2. What happens when in the window
+    is not kept.
 
     Parameters
     ----------
