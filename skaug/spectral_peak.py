@@ -226,14 +226,17 @@ class SpectralPeakRegressor(RegressorMixin, BaseEstimator):
                 "windows."
             )
         names, channel = windows.feature_names, self.channel
-        if not isinstance(channel, str) and is_whole_number(channel) and 0 <= channel < len(names):
-            return int(channel)
-        if channel not in names:
+        if isinstance(channel, str):
+            if channel not in names:
+                known = ", ".join(map(repr, names))
+                raise ValueError(f"channel={channel!r} is not a channel: use one of {known}.")
+            return names.index(channel)
+        if not is_whole_number(channel) or not 0 <= channel < len(names):
             raise ValueError(
-                f"channel={channel!r} is not a channel: use one of {', '.join(map(repr, names))}, or "
-                f"a position from 0 to {len(names) - 1}."
+                f"channel={channel!r} must be the name of a channel, or a position from 0 to "
+                f"{len(names) - 1}."
             )
-        return names.index(str(channel))
+        return int(channel)
 
     def _require_finite(self, windows: Windows, values: NDArray) -> None:
         """Raise if a value per window is not finite, as where one of its samples is not."""
@@ -259,8 +262,8 @@ class SpectralPeakRegressor(RegressorMixin, BaseEstimator):
         if len(y) and not ((y >= low) & (y <= high)).any():
             warn(
                 f"No label lies between {low:g} and {high:g}, which is the band from low={self.low:g} to "
-                f"high={self.high:g} times unit={self.unit:g}; the labels are from {y.min():g} to "
-                f"{y.max():g}. Pass the rate that corresponds to 1 Hz as the unit."
+                f"high={self.high:g} in Hz, times {self.unit:g}; the labels are from {y.min():g} to "
+                f"{y.max():g}. Check the band and the unit of the labels."
             )
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import html
 import itertools
 import os
 import re
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ from sklearn.preprocessing import StandardScaler
 
 import skaug
 from skaug import (
+    DataWarning,
+    SpectralPeakRegressor,
     SubjectWindower,
     SynthefyAugmenter,
     Windows,
@@ -57,7 +61,7 @@ def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[s
 
 def rows_of(output: str) -> dict[str, list[float]]:
     """Read the printed table: protocol to the numbers behind it."""
-    lines = [line for line in output.splitlines() if re.match(r"T\w+ ", line)]
+    lines = [line for line in output.splitlines() if re.match(r"T[RS]\w+ ", line)]
     return {
         line.split()[0]: [float(x) for x in re.findall(r"[-+]?\d+\.?\d*", line)] for line in lines
     }
@@ -78,7 +82,7 @@ def test_a_page_is_written_with_the_verdict(
     out = capsys.readouterr().out
     assert f"The page is {page}." in out
     (verdict,) = [line for line in out.splitlines() if "on average" in line]
-    assert verdict in page.read_text()
+    assert verdict in html.unescape(page.read_text())
     assert ("By activity" in page.read_text()) == (command == "compare")
 
 
@@ -357,7 +361,65 @@ def test_few_windows_or_constant_columns_do_not_follow_the_target(windows: Windo
     assert without_labels(["a", "b"], both[:7], "y") == ["a", "b"]
 
 
-@pytest.mark.filterwarnings("ignore::skaug.DataWarning")  # of recordings that are run together
+RATES = ["--sampling-rate", "32", "--low", "0.5", "--high", "4"]
+
+
+def test_a_rate_channel_adds_the_untrained_baseline(
+    table: Path, windows: Windows, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [
+        "compare",
+        str(table),
+        "--target",
+        "heart_rate",
+        *CUT,
+        "--protocol",
+        "TRTR",
+        *RATES,
+    ]
+    assert main([*arguments, "--rate-channel", "BVP"]) == 0
+    out = capsys.readouterr().out
+    picker = SpectralPeakRegressor(0.5, 4, sampling_rate=32, channel="BVP")
+    errors = pd.Series(np.abs(picker.predict(windows) - windows.y))
+    expected = errors.groupby(windows.groups).mean()
+    (line,) = [line for line in out.splitlines() if line.startswith("spectral peak")]
+    assert f" {expected.mean():.2f} ± {expected.std():.2f} " in line
+    assert main(arguments) == 0
+    assert "spectral peak" not in capsys.readouterr().out
+
+
+def test_a_page_checks_the_labels_by_the_rate_channel(table: Path, tmp_path: Path) -> None:
+    pytest.importorskip("jinja2")
+    page = tmp_path / "page.html"
+    options = ["compare", str(table), "--target", "heart_rate", *CUT, *RATES, "--report", str(page)]
+    assert main([*options, "--rate-channel", "BVP"]) == 0
+    assert "spectral peak against label: BVP" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--low", "0.5"], "pass --sampling-rate and --high."),
+        (["--low", "0", *RATES[:2], "--high", "4"], "pass --low."),
+        (
+            [*RATES[:2], "--low", "0.5", "--high", "16"],
+            "must lie between 0 and half of --sampling-rate 32",
+        ),
+        (
+            [*RATES, "--rate-channel", "BVB"],
+            "--rate-channel BVB is not a channel: use one of 'BVP', 'ECG'.",
+        ),
+        ([*RATES, "--model", "logistic"], "it holds classes: leave --rate-channel out"),
+        ([*RATES[:4], "--high", "0.55"], "narrower than 0.125 Hz"),
+    ],
+)
+def test_a_rate_channel_needs_rates_and_a_band(
+    table: Path, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["compare", str(table), "--target", "heart_rate", *CUT, "--rate-channel", "BVP"]
+    assert message in error_of([*arguments, *options], capsys)
+
+
 @pytest.mark.parametrize("name", ["recording", "Session"])
 def test_a_column_of_recordings_is_a_boundary_unless_it_is_turned_off(
     show: Callable[..., str], recordings: pd.DataFrame, name: str
@@ -370,7 +432,11 @@ def test_a_column_of_recordings_is_a_boundary_unless_it_is_turned_off(
     off = show("--boundary", "none", **column)
     assert "A new recording begins" not in off
     assert f"{6 * 14} windows of 256 samples of BVP, ECG from" in off
-    assert f"{6 * 14} windows" in show("--boundary", "Gender", **column)
+    with pytest.raises(DataWarning, match=f"The column '{name}' changes within"):
+        show("--boundary", "Gender", **column)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert f"{6 * 14} windows" in show("--boundary", "Gender", **column)
 
 
 def test_a_count_is_not_a_ratio(table: Path, capsys: pytest.CaptureFixture[str]) -> None:

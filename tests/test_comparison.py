@@ -238,6 +238,37 @@ def test_baselines_of_the_user_must_be_beaten_too(real: np.ndarray) -> None:
     assert comparison.summary().loc[("TRSTR", MAE), "verdict"] == verdict
 
 
+def test_an_untrained_baseline_that_is_better_comes_first(real: np.ndarray) -> None:
+    scores = {"TRTR": real, "naive": real - 3, "spectral peak": real + 1.5}
+    worse = (
+        "The model trained on real windows is worse than the untrained baseline 'spectral peak' (MAE 5.15 "
+        "against 3.65); perhaps no training is needed. "
+    )
+    for gain, rest in (
+        (1, "Adding synthetic windows: MAE"),
+        (-1, "Adding synthetic windows harmed"),
+    ):
+        comparison = comparison_of(
+            scores | {"TRSTR": real + gain}, untrained_baselines=["spectral peak"]
+        )
+        assert comparison.verdict().startswith(worse + rest)
+    equal = comparison_of(
+        scores | {"TRSTR": real + 1, "spectral peak": real + 1e-4},
+        untrained_baselines=["spectral peak"],
+    )
+    assert equal.verdict().startswith(
+        "The model trained on real windows does no better than the untrained baseline 'spectral peak' (MAE "
+        "5.15); perhaps no training is needed. "
+    )
+    behind = comparison_of(
+        scores | {"TRSTR": real + 0.5, "spectral peak": real - SPREAD},
+        untrained_baselines=["spectral peak"],
+    )
+    assert (
+        "untrained" not in behind.verdict() or "not shown to beat the untrained" in behind.verdict()
+    )
+
+
 def test_a_weak_model_is_said_of_every_verdict(real: np.ndarray) -> None:
     comparison = comparison_of({"TRTR": real, "TRSTR": real - 1, "naive": real + 1})
     assert comparison.summary().loc[("TRSTR", MAE), "verdict"] == "harmed"

@@ -175,6 +175,8 @@ def test_a_comparison_has_it_as_a_baseline(windows: Windows) -> None:
     by_subject = pd.Series(errors).groupby(windows.groups).mean()
     summary = comparison.summary().xs("neg_mean_absolute_error", level="metric")
     assert summary.loc["spectral peak", "mean"] == pytest.approx(-by_subject.mean())
+    assert comparison.details["untrained_baselines"] == ["spectral peak"]
+    assert re.search("^spectral peak +nothing ", comparison.table(), flags=re.M)
 
 
 @pytest.mark.parametrize(
@@ -195,11 +197,11 @@ def test_a_comparison_has_it_as_a_baseline(windows: Windows) -> None:
         ),
         (
             {"channel": "ECG"},
-            "channel='ECG' is not a channel: use one of 'x0', 'x1', or a position",
+            "channel='ECG' is not a channel: use one of 'x0', 'x1'.",
         ),
         ({"channel": 2}, "a position from 0 to 1"),
         ({"channel": -1}, "a position from 0 to 1"),
-        ({"channel": None}, "channel=None is not a channel"),
+        ({"channel": None}, "channel=None must be the name"),
     ],
 )
 def test_parameters_that_do_not_suit_the_windows_are_refused(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
+import warnings
 from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
 
-from skaug import Windows
+from skaug import DataWarning, Windows
 from skaug.cli.messages import say
 from skaug.tables.columns import is_text
 from skaug.tables.table import Table
@@ -105,6 +106,8 @@ def _boundaries(chosen: list[str], table: pd.DataFrame, named: Collection[str | 
     if "none" in chosen:
         if len(chosen) > 1:
             raise ValueError("--boundary none excludes any other --boundary: use one or the other.")
+        # That a column of sessions changes is what the user has just said does not matter.
+        warnings.filterwarnings("ignore", r"The column .* changes within ", DataWarning)
         return []
     if chosen:
         return chosen

@@ -8,9 +8,20 @@ from typing import Any
 
 import pandas as pd
 
-from skaug import SubjectWindower, WindowFlattener, Windows, WindowStatistics
+from skaug import (
+    SpectralPeakRegressor,
+    SubjectWindower,
+    WindowFlattener,
+    Windows,
+    WindowStatistics,
+)
 from skaug.cli.columns import choose_columns, without_labels
-from skaug.cli.comparisons import DEFAULT_PROTOCOLS, print_comparison, print_windows
+from skaug.cli.comparisons import (
+    DEFAULT_PROTOCOLS,
+    SPECTRAL_PEAK,
+    print_comparison,
+    print_windows,
+)
 from skaug.cli.cutting import add_cutting, windower_of
 from skaug.cli.messages import one_line, printable, say
 from skaug.cli.models import MODELS, REGRESSORS, LogPowerBands, model_of, pipeline_of
@@ -66,7 +77,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--sampling-rate",
         type=number(above=0),
-        default=1.0,
         metavar="RATE",
         help="samples per second; with the default, 1, --low and --high are cycles per sample",
     )
@@ -87,6 +97,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         choices=MODELS,
         help="model on the features (default: ridge, which chooses its regularization by inner folds of "
         "subjects, for numbers; logistic for classes)",
+    )
+    model.add_argument(
+        "--rate-channel",
+        metavar="COLUMN",
+        help="the channel with the rhythm whose rate per minute is the target. Adds the baseline 'spectral "
+        "peak', the frequency from --low to --high with the most power, without training; on the page of "
+        "--report, synthetic windows are checked for it. Needs --sampling-rate, --low and --high, in Hz",
     )
     comparison = parser.add_argument_group("the comparison")
     comparison.add_argument(
@@ -168,6 +185,7 @@ def run(options: argparse.Namespace) -> None:
     """Run the command."""
     protocols = [*(options.protocol or DEFAULT_PROTOCOLS), *(CONTROLS if options.control else ())]
     _check_missing(options, protocols)
+    _check_rate(options)
     check_output(options.output, options.table)
     check_report(options.report, options.table)
     recordings = read_table(options.table)
@@ -191,6 +209,7 @@ def run(options: argparse.Namespace) -> None:
         n_repeats=options.repeats,
         n_jobs=options.jobs,
         rope=_rope(options, has_classes=has_classes),
+        baselines=_baselines(options, windows, has_classes=has_classes),
         strata=options.stratum,
         progress=True,
     )
@@ -203,7 +222,8 @@ def run(options: argparse.Namespace) -> None:
             comparison,
             pipeline,
             windows,
-            sampling_rate=options.sampling_rate,
+            sampling_rate=options.sampling_rate or 1.0,
+            rate=options.rate_channel,
             n_jobs=options.jobs,
             about={
                 "file": printable(one_line(options.table)),
@@ -223,6 +243,34 @@ def _check_missing(options: argparse.Namespace, protocols: Any) -> None:
             "--representation statistics or flatten and --protocol TRTR accepts: use --missing drop or "
             "--missing ffill."
         )
+
+
+def _check_rate(options: argparse.Namespace) -> None:
+    names = ("sampling_rate", "low", "high")
+    missing = [f"--{name.replace('_', '-')}" for name in names if not getattr(options, name)]
+    if options.rate_channel is not None and missing:
+        raise ValueError(
+            f"--rate-channel needs the sampling rate and the band of the rates, in Hz: pass "
+            f"{' and '.join(missing)}."
+        )
+
+
+def _baselines(
+    options: argparse.Namespace, windows: Windows, *, has_classes: bool
+) -> dict[str, SpectralPeakRegressor]:
+    if options.rate_channel is None:
+        return {}
+    if has_classes:
+        raise ValueError(
+            "--rate-channel needs a target that is a rate, but it holds classes: leave --rate-channel out."
+        )
+    picker = SpectralPeakRegressor(
+        options.low,
+        options.high,
+        sampling_rate=options.sampling_rate,
+        channel=options.rate_channel,
+    )
+    return {SPECTRAL_PEAK: picker.fit(windows)}  # which raises what each fold would raise
 
 
 def _cut(recordings: pd.DataFrame, options: argparse.Namespace) -> Windows:
@@ -283,7 +331,7 @@ def _rope(options: argparse.Namespace, *, has_classes: bool) -> dict[str, float]
 
 def _representation(options: argparse.Namespace) -> Any:
     if options.representation == "spectrum":
-        return LogPowerBands(options.low, options.high, options.sampling_rate)
+        return LogPowerBands(options.low, options.high, options.sampling_rate or 1.0)
     return WindowStatistics() if options.representation == "statistics" else WindowFlattener()
 
 

@@ -8,6 +8,9 @@ from skaug.evaluation import ProtocolComparison
 
 DEFAULT_PROTOCOLS = ("TRTR", "TRSTR", "TSTR")
 
+#: The name of `skaug.SpectralPeakRegressor` among the baselines.
+SPECTRAL_PEAK = "spectral peak"
+
 
 def print_windows(windows: Windows) -> None:
     """Print the number of windows, their channels and the number of subjects."""

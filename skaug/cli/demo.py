@@ -8,8 +8,13 @@ import os
 import tempfile
 from collections.abc import Iterator
 
-from skaug import SubjectWindower, WindowSpectrum
-from skaug.cli.comparisons import DEFAULT_PROTOCOLS, print_comparison, print_windows
+from skaug import SpectralPeakRegressor, SubjectWindower, WindowSpectrum
+from skaug.cli.comparisons import (
+    DEFAULT_PROTOCOLS,
+    SPECTRAL_PEAK,
+    print_comparison,
+    print_windows,
+)
 from skaug.cli.messages import say
 from skaug.cli.models import model_of, pipeline_of
 from skaug.cli.option_types import number, whole_number
@@ -64,7 +69,13 @@ def run(options: argparse.Namespace) -> None:
         pipeline = pipeline_of(synthesizer, representation, model)
         controls = CONTROLS if options.report is not None else ()
         comparison = compare_protocols(
-            pipeline, windows, protocols=[*DEFAULT_PROTOCOLS, *controls], progress=True
+            pipeline,
+            windows,
+            protocols=[*DEFAULT_PROTOCOLS, *controls],
+            baselines={
+                SPECTRAL_PEAK: SpectralPeakRegressor(0.5, 4.0, sampling_rate=64, channel="BVP")
+            },
+            progress=True,
         )
         print_comparison(comparison, "heart_rate")
         if options.report is not None:

@@ -22,6 +22,8 @@ _OPTIONS = {
     "low": "--low",
     "high": "--high",
     "sampling_rate": "--sampling-rate",
+    "channel": "--rate-channel",
+    "rate_channel": "--rate-channel",
     "ratio": "--ratio",
     "n_synthetic": "--n-synthetic",
     "random_state": "--seed",

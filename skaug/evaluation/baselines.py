@@ -59,6 +59,11 @@ def check_baselines(baselines: Mapping[str, Any] | None) -> dict[str, Any]:
     return dict(baselines)
 
 
+def untrained(baselines: Mapping[str, Any]) -> list[str]:
+    """Return the names of the baselines that learn nothing, such as `skaug.SpectralPeakRegressor`."""
+    return [name for name, model in baselines.items() if not get_tags(model).requires_fit]
+
+
 class FittedBaselines:
     """Baselines fitted on the real training windows of a fold.
 
@@ -79,6 +84,7 @@ class FittedBaselines:
         self._naive = {
             f"{NAIVE} {kind}": model.fit(none, labels) for kind, model in _naive_models(fitted)
         }
+        self._untrained = untrained(baselines)
         self._others: dict[str, Any] = {}
         if baselines:
             windows = windows_of(fitted, *train)
@@ -113,7 +119,7 @@ class FittedBaselines:
                     "subject": subject,
                     "metric": metric,
                     "score": score,
-                    "n_real": self.n_real,
+                    "n_real": 0 if name in self._untrained else self.n_real,
                     "n_synthetic": 0,
                     "fit_seconds": 0.0,
                     "synthesis_seconds": 0.0,

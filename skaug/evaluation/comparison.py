@@ -54,8 +54,8 @@ class ProtocolComparison(ProtocolScores):
         synthetic windows requested and paid for. `compare_synthesizers` adds ``synthesizers``, the
         parameters of each. For each metric, ``signs`` holds -1 if its scores are
         negative errors, and ``naive`` what the naive baseline predicts: the mean, the median or the prior
-        of the training labels; None if the metric has no such baseline. ``warnings`` holds the
-        `skaug.DataWarning` of all fits, each once.
+        of the training labels; None if the metric has no such baseline. ``untrained_baselines`` names the
+        baselines that learn nothing. ``warnings`` holds the `skaug.DataWarning` of all fits, each once.
     baseline_predictions : DataFrame
         Predictions of the baselines, in the same columns. For regressors, the naive baseline appears twice:
         "naive mean" and "naive median".

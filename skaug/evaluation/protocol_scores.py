@@ -348,14 +348,20 @@ class ProtocolScores:
                 scores[protocol],
                 scores[reference],
                 is_naive=name == NAIVE,
+                is_trained=name not in self._untrained,
                 random_state=self.details["random_state"],
             )
             for name, of_baseline in self._baseline_scores(metric, scores).items()
         ]
         return [baseline for baseline in found if baseline is not None]
 
+    @property
+    def _untrained(self) -> list[str]:
+        return self.details.get("untrained_baselines", [])
+
     def _baseline_in_words(self, name: str, metric: str) -> str:
         if name != NAIVE:
-            return f"the baseline {name!r}"
+            kind = "untrained baseline" if name in self._untrained else "baseline"
+            return f"the {kind} {name!r}"
         kind = self.details.get("naive", {}).get(metric) or "mean"
         return NAIVE_IN_WORDS[kind]

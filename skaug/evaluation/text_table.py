@@ -57,9 +57,9 @@ def comparison_table(summary: pd.DataFrame, counts: pd.DataFrame, metric: Readab
 
 
 def training_windows(counts: pd.Series) -> str:
-    """Write how many windows of each kind a protocol trains on: "518 real + 518 synthetic"."""
+    """Write how many windows a protocol or baseline trains on: "518 real + 518 synthetic", or "nothing"."""
     kinds = (("real", counts["n_real"]), ("synthetic", counts["n_synthetic"]))
-    return " + ".join(f"{count:.0f} {kind}" for kind, count in kinds if count)
+    return " + ".join(f"{count:.0f} {kind}" for kind, count in kinds if count) or "nothing"
 
 
 def _notes(

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from skaug._checks import require_random_state, require_whole_number
 from skaug._versions import versions
 from skaug._warnings import collected, warn, without_repeats
-from skaug.evaluation.baselines import NAIVE, check_baselines, choose_naive
+from skaug.evaluation.baselines import NAIVE, check_baselines, choose_naive, untrained
 from skaug.evaluation.comparison import ProtocolComparison
 from skaug.evaluation.cross_validation import Trial, run_trials
 from skaug.evaluation.details import described, fingerprint, n_stored, now
@@ -159,6 +159,7 @@ def compare_variants(
         "random_state": int(random_state),
         "rope": _plain_rope(rope),
         "naive": naive,
+        "untrained_baselines": untrained(baselines),
         "signs": {name: scorer_sign(scorer) for name, scorer in scorers.items()},
         "scorers": {name: described_scorer(scorer) for name, scorer in scorers.items()},
         "strata": strata,

@@ -37,6 +37,8 @@ class Baseline:
         What it does, such as "predicting the mean".
     is_naive : bool
         Whether it is the naive baseline, not one that the user passed.
+    is_trained : bool
+        Whether it learns from the training windows.
     mean, reference_mean : float
         Mean scores of the baseline and of the reference.
     is_beaten : bool
@@ -45,6 +47,7 @@ class Baseline:
 
     words: str
     is_naive: bool
+    is_trained: bool
     mean: float
     reference_mean: float
     is_beaten: bool
@@ -63,6 +66,7 @@ class Baseline:
         reference: pd.Series,
         *,
         is_naive: bool,
+        is_trained: bool,
         random_state: int,
     ) -> Baseline | None:
         """Compare over subjects; None if there is no subject with all three scores."""
@@ -76,6 +80,7 @@ class Baseline:
         return cls(
             words,
             is_naive,
+            is_trained,
             mean,
             mean + float(gains["reference"].mean()),
             bool(gains["protocol"].mean() > 0 and p_value < ALPHA),
@@ -159,11 +164,16 @@ def in_words(metric: ReadableMetric, judged: Sequence[Judged], doubts: Sequence[
     sentences = []
     weak_model = next((words for one in judged if (words := _weak_model_of(one, metric))), "")
     has_outcome = any(one.has_synthetic and one.row["verdict"] in _OUTCOMES for one in judged)
-    if weak_model and not has_outcome:
+    # Whether to train at all is the first question.
+    is_needless = any(
+        b.beats_reference and not b.is_trained for one in judged for b in one.baselines
+    )
+    is_first = is_needless or not has_outcome
+    if weak_model and is_first:
         sentences.append(weak_model)
     for one in judged:
         sentences += [*_outcome(one, metric), *one.doubts]
-    if weak_model and has_outcome:
+    if weak_model and not is_first:
         sentences.append(weak_model)
     if len(judged) > 1:
         sentences.append("The best of several synthesizers looks better than it is.")
@@ -212,23 +222,31 @@ def _weak_model_of(judged: Judged, metric: ReadableMetric) -> str:
     losses = [baseline for baseline in judged.baselines if baseline.beats_reference]
     if not losses or not judged.has_synthetic:
         return ""
-    lost = losses[0]
-    ours, theirs = (number(metric.shown(mean)) for mean in (lost.reference_mean, lost.mean))
+    first = losses[0]
+    ours, theirs = (number(metric.shown(mean)) for mean in (first.reference_mean, first.mean))
     if ours == theirs:
-        return (
-            f"The model trained on real windows does no better than {lost.words} ({metric.label} {ours}): "
-            "it has learned nothing that carries over to other subjects."
-        )
-    what, semicolon, remedy = _weak_model(judged.baselines, "TRTR").partition(";")
-    return (
-        f"{what[0].upper()}{what[1:]} ({metric.label} {ours} against {theirs}){semicolon}{remedy}."
-    )
+        words = f"The model trained on real windows does no better than {first.words} ({metric.label} {ours})"
+        if first.is_naive:
+            return f"{words}: it has learned nothing that carries over to other subjects."
+    else:
+        words = f"{_worse_than(losses, 'TRTR')} ({metric.label} {ours} against {theirs})"
+    return f"{words[0].upper()}{words[1:]}{_remedy(losses)}."
 
 
 def _weak_model(baselines: Sequence[Baseline], reference: str) -> str:
-    lost = [baseline for baseline in baselines if baseline.beats_reference]
-    model = "the model trained on real windows" if reference == "TRTR" else f"{reference}"
-    words = f"{model} is worse than {' and '.join(baseline.words for baseline in lost)}"
-    if any(baseline.is_naive for baseline in lost):
-        words += "; compare again with a regularized model"
-    return words
+    losses = [baseline for baseline in baselines if baseline.beats_reference]
+    return _worse_than(losses, reference) + _remedy(losses)
+
+
+def _worse_than(losses: Sequence[Baseline], reference: str) -> str:
+    model = "the model trained on real windows" if reference == "TRTR" else reference
+    return f"{model} is worse than {' and '.join(baseline.words for baseline in losses)}"
+
+
+def _remedy(losses: Sequence[Baseline]) -> str:
+    """Return what follows for the model from the baselines that are better."""
+    if any(baseline.is_naive for baseline in losses):
+        return "; compare again with a regularized model"
+    if not all(baseline.is_trained for baseline in losses):
+        return "; perhaps no training is needed"
+    return ""
