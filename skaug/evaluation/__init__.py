@@ -5,7 +5,8 @@ from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
 from skaug.evaluation.displays.learning_curve import LearningCurveDisplay
 from skaug.evaluation.displays.strata import StrataDisplay
 from skaug.evaluation.displays.windows import SyntheticWindowsDisplay
-from skaug.evaluation.learning_curves import LearningCurve, learning_curve
+from skaug.evaluation.learning_curve_scores import LearningCurve
+from skaug.evaluation.learning_curves import learning_curve
 from skaug.evaluation.protocols import compare_protocols
 from skaug.evaluation.quality.quality import synthetic_quality
 from skaug.evaluation.quality.report import QualityReport

@@ -26,7 +26,7 @@ from skaug.evaluation.verdict import Judged, in_words
 from skaug.windows.container import Windows
 
 if TYPE_CHECKING:
-    from skaug.evaluation.learning_curves import LearningCurve
+    from skaug.evaluation.learning_curve_scores import LearningCurve
     from skaug.evaluation.quality.report import QualityReport
 
 _FORMAT = 2
@@ -210,6 +210,7 @@ class ProtocolComparison(ProtocolScores):
             trained_on=self.scores.groupby("protocol")[["n_real", "n_synthetic"]].mean(),
             n_windows=tested.groupby("subject", sort=False).size(),
             curve=None if learning_curve is None else learning_curve.display(),
+            curve_verdict=None if learning_curve is None else learning_curve.verdict(),
             windows=windows,
             sampling_rate=sampling_rate,
             quality=None if quality is None else quality._repr_html_(),

@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 # A color that nothing is drawn in. Where it stands in a plot, the page puts the color of its text.
 _INK = "#010203"
 
+_P_OF_CURVE = {
+    "p_value": "p against TRTR",
+    "p_holm": "p against TRTR, Holm",
+    "p_repeated": "p against TRRTR",
+    "p_naive": "p against naive",
+    "p_corrected": "p, corrected t",
+}
+
 
 def report_page(
     *,
@@ -40,6 +48,7 @@ def report_page(
     trained_on: pd.DataFrame,
     n_windows: pd.Series,
     curve: LearningCurveDisplay | None = None,
+    curve_verdict: str | None = None,
     windows: tuple[Windows, Windows] | None = None,
     sampling_rate: float = 1.0,
     quality: str | None = None,
@@ -66,6 +75,8 @@ def report_page(
         The number of windows of each subject that was tested.
     curve : LearningCurveDisplay, optional
         A learning curve.
+    curve_verdict : str, optional
+        What it says, in sentences.
     windows : tuple of Windows, optional
         Real and synthetic windows, to be drawn over each other.
     sampling_rate : float, default=1.0
@@ -111,7 +122,7 @@ def report_page(
         protocols=protocols,
         metrics=metrics,
         fewest_subjects=FEWEST_SUBJECTS,
-        curve=None if curve is None else _curve(curve),
+        curve=None if curve is None else _curve(curve) | {"verdict": curve_verdict},
         windows=None if windows is None else _windows(*windows, sampling_rate),
         quality=quality,
         strata=[_strata(display, f"strata-{i}") for i, display in enumerate(strata)],
@@ -230,13 +241,17 @@ def _rope(rope: Any, displays: Mapping[str, ProtocolComparisonDisplay]) -> str:
 
 def _curve(display: LearningCurveDisplay) -> dict[str, Any]:
     metric, amount = ReadableMetric(display.metric, display.sign), display.amount
+    keys = [
+        key for key in _P_OF_CURVE if key in display.summary and display.summary[key].notna().any()
+    ]
     rows = [
         {
-            "amount": f"{row[amount]:g}",
+            "amount": display.amount_in_words(row[amount]),
             "protocol": row["protocol"],
             "score": _score(row),
             "difference": _signed(row["difference"]),
             "interval": _interval(row),
+            "p_values": [p_in_words(row[key]) for key in keys],
         }
         for _, row in metric.shown_summary(display.summary).iterrows()
     ]
@@ -246,6 +261,7 @@ def _curve(display: LearningCurveDisplay) -> dict[str, Any]:
         "label": metric.label,
         "amount": label,
         "rows": rows,
+        "p_names": [_P_OF_CURVE[key] for key in keys],
         "figures": _panels(display, "curve"),
         "alt": f"{metric.label} against {label}: {points}.",
     }

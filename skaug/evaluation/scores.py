@@ -223,7 +223,7 @@ def complete_scores(
     Parameters
     ----------
     scores : DataFrame
-        Scores of one metric, one row per fold, subject, repeat (if there are any) and value of
+        Scores of one metric, one row per fold, subject, repeat or draw (if there are any) and value of
         `columns`.
     columns : str or list of str
         The column, or columns, of `scores` whose values become the columns of the result.
@@ -236,7 +236,7 @@ def complete_scores(
         A score that is missing in one column is left out of all of them, so that columns can be
         compared in pairs.
     """
-    keys = [name for name in ("subject", "fold", "repeat") if name in scores]
+    keys = [name for name in ("subject", "fold", "repeat", "draw") if name in scores]
     columns = [columns] if isinstance(columns, str) else columns
     pairs = scores.set_index([*keys, *columns])["score"].unstack(columns)
     in_order = [scores.set_index(names).index.unique() for names in (keys, columns)]

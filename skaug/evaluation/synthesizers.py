@@ -132,15 +132,9 @@ def compare_synthesizers(
         raise ValueError(
             f"controls={list(controls)!r} must be among {', '.join(map(repr, CONTROLS))}."
         )
-    varied = with_each(estimator, path, synthesizers)
-    base = with_synthesizer(estimator, path, None)
-    variants = [Variant("TRTR", base)]
-    variants += [Variant("TRRTR", base)] if "TRRTR" in controls else []
-    for protocol in ("TRSTR", "TRPTR"):
-        if protocol == "TRSTR" or protocol in controls:
-            variants += [Variant(label_of(protocol, name), one) for name, one in varied.items()]
+    variants = variants_of(estimator, path, synthesizers, controls)
     return compare_variants(
-        base,
+        variants[0].estimator,
         X,
         y,
         path,
@@ -190,11 +184,36 @@ def check_synthesizers(synthesizers: Any) -> dict[str, Synthesizer]:
     return dict(synthesizers)
 
 
-def with_synthesizer(estimator: Any, path: str, synthesizer: Synthesizer | None) -> Any:
-    """Return a copy of an estimator whose augmenter, at this path, has another synthesizer."""
-    return clone(estimator).set_params(**{f"{path}__synthesizer": synthesizer})
+def variants_of(
+    estimator: Any, path: str, synthesizers: Mapping[str, Synthesizer], controls: Sequence[str]
+) -> list[Variant]:
+    """Return TRTR, which comes first, the controls, and TRSTR with each synthesizer.
 
+    Parameters
+    ----------
+    estimator : estimator
+        A pipeline, or a search over one. It is not changed.
+    path : str
+        The parameter that is the augmenter.
+    synthesizers : dict of str to Synthesizer
+        What to put in place of the augmenter's synthesizer.
+    controls : sequence of str
+        TRRTR, TRPTR or both.
 
-def with_each(estimator: Any, path: str, synthesizers: Mapping[str, Synthesizer]) -> dict[str, Any]:
-    """Return a copy of an estimator for each synthesizer."""
-    return {name: with_synthesizer(estimator, path, one) for name, one in synthesizers.items()}
+    Returns
+    -------
+    list of Variant
+    """
+    base, *varied = (
+        clone(estimator).set_params(**{f"{path}__synthesizer": synthesizer})
+        for synthesizer in (None, *synthesizers.values())
+    )
+    variants = [Variant("TRTR", base)]
+    variants += [Variant("TRRTR", base)] if "TRRTR" in controls else []
+    for protocol in ("TRSTR", "TRPTR"):
+        if protocol not in CONTROLS or protocol in controls:
+            variants += [
+                Variant(label_of(protocol, name), one)
+                for name, one in zip(synthesizers, varied, strict=True)
+            ]
+    return variants

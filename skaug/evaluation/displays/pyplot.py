@@ -25,6 +25,8 @@ _PROTOCOL_COLORS = {
 # More characters than this do not fit side by side below an axis.
 _MOST_UPRIGHT = 36
 
+_OF_BASELINES = "#5c6570"
+
 # Of TRSTR with each of several synthesizers.
 _SYNTHESIZER_COLORS = ("#2f8fdd", "#e0812b", "#b05fc4", "#98a02e", "#d6604d", "#3aa6a6")
 
@@ -37,7 +39,7 @@ def protocol_colors(labels: Iterable[str]) -> dict[str, str]:
     return {
         label: of_synthesizer[name]
         if protocol == "TRSTR" and name is not None
-        else _PROTOCOL_COLORS[protocol]
+        else _PROTOCOL_COLORS.get(protocol, _OF_BASELINES)
         for label, (protocol, name) in parts.items()
     }
 
