@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
-from scipy.signal import firwin, upfirdn
+from scipy.signal import firwin
 
 from skaug._arrays import blocks_of, in_halves
+from skaug.synthesis.phases import unit_numbers
 from skaug.synthesis.resampling import Reading
 
 # The rhythm and its harmonics, each with everything within this distance (Hz).
@@ -22,7 +24,10 @@ _NEIGHBOR = 3 * _HALF_WIDTH
 # Amplitudes per second that are kept: eight times their bandwidth.
 _AMPLITUDES_PER_SECOND = 2.0
 
-_BLOCK_BYTES = 1 << 19
+_BLOCK_BYTES = 1 << 18
+
+# Rows that are demodulated at once, if stretches are short.
+_FEW_ROWS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -41,8 +46,8 @@ class Rhythm:
         Rows from one amplitude to the next.
     channels : ndarray of int of shape (n_channels,)
         The channels that carry the rhythm.
-    hertz : ndarray of shape (n_rows,)
-        The rate in each row.
+    turns : ndarray of shape (n_rows + 1,)
+        The integral of the rate up to each row, in periods.
     sampling_rate : float
         Rows per second.
 
@@ -59,8 +64,13 @@ class Rhythm:
     kept_firsts: NDArray[np.intp]
     step: int
     channels: NDArray[np.intp]
-    hertz: NDArray[np.float64]
+    turns: NDArray[np.float64]
     sampling_rate: float
+
+    @cached_property
+    def _changes(self) -> NDArray[np.complex64]:
+        """The change from each amplitude to the next."""
+        return np.diff(self.amplitudes, axis=1, append=0)
 
     def add(
         self,
@@ -100,32 +110,42 @@ class Rhythm:
         block: slice,
         hertz: NDArray[np.float64],
         phase: NDArray[np.float64],
-    ) -> NDArray[np.float64]:
-        positions = np.clip(
-            reading.positions(block), reading.first[block, None], reading.last[block, None]
-        )
-        rate = self.hertz[np.round(positions).astype(np.intp)]
-        rate *= (hertz / rate.mean(axis=1))[:, None]
-        turns = np.cumsum(rate, axis=1) / self.sampling_rate + phase[:, None]
-        turn = np.exp(2j * np.pi * turns).astype(np.complex64)
-        coarse = (positions - reading.first[block, None]) / self.step
-        kept = coarse.astype(np.intp)
-        weight = (coarse - kept).astype(np.float32)[..., None]
+    ) -> NDArray[np.float32]:
+        first = reading.first[block, None]
+        positions = np.clip(reading.positions(block), first, reading.last[block, None])
+        rows = np.round(positions).astype(np.intp)
+        rate = self.turns[rows + 1]
+        rate -= self.turns[rows]
+        rate *= (hertz / self.sampling_rate / rate.mean(axis=1))[:, None]  # periods per sample
+        fastest = rate.max(axis=1)
+        turns = np.cumsum(rate, axis=1)
+        turns += phase[:, None]
+        turn = unit_numbers(turns).astype(np.complex64)
+        positions -= first
+        positions /= self.step
+        kept = positions.astype(np.intp)
+        positions -= kept
+        weight = positions.astype(np.float32)[..., None]
         stretch = np.searchsorted(self.firsts, reading.first[block], side="right") - 1
         kept += self.kept_firsts[stretch][:, None]
-        rhythm = np.zeros((*positions.shape, len(self.channels)))
-        harmonic = np.ones_like(turn)
-        for k, amplitudes in enumerate(self.amplitudes, start=1):
+        rhythm = np.zeros((*kept.shape, len(self.channels)), dtype=np.float32)
+        harmonic = turn.copy()
+        for k in range(_N_HARMONICS):
+            is_heard = fastest * self.sampling_rate * (k + 1) < _highest(self.sampling_rate)
+            harmonic *= is_heard[:, None]
+            amplitude = self._changes[k].take(kept, axis=0)
+            amplitude *= weight
+            amplitude += self.amplitudes[k].take(kept, axis=0)
+            rhythm += amplitude.real * harmonic.real[..., None]
+            rhythm -= amplitude.imag * harmonic.imag[..., None]
             harmonic *= turn
-            amplitude = amplitudes[kept] * (1 - weight) + amplitudes[kept + 1] * weight
-            is_below = rate * k < _highest(self.sampling_rate)
-            rhythm += 2 * (amplitude * (harmonic * is_below)[..., None]).real
+        rhythm *= 2
         return rhythm
 
 
 def take_apart(
     signals: NDArray,
-    hertz: NDArray[np.float64],
+    turns: NDArray[np.float64],
     firsts: NDArray[np.intp],
     channels: NDArray[np.intp],
     sampling_rate: float,
@@ -135,8 +155,8 @@ def take_apart(
     Parameters
     ----------
     signals : ndarray of shape (n_rows, n_features)
-    hertz : ndarray of shape (n_rows,)
-        The rate of the rhythm in each row, in Hz.
+    turns : ndarray of shape (n_rows + 1,)
+        The integral of the rate up to each row, in periods.
     firsts : ndarray of shape (n_stretches + 1,)
         First row of each stretch, and the number of rows.
     channels : ndarray of int of shape (n_channels,)
@@ -149,49 +169,93 @@ def take_apart(
     Rhythm
     """
     step = max(1, int(sampling_rate / _AMPLITUDES_PER_SECOND))
-    n_kept = (np.diff(firsts) - 1) // step + 2
-    kept_firsts = np.concatenate([[0], np.cumsum(n_kept)])
+    lengths = np.diff(firsts)
+    kept_firsts = np.concatenate([[0], np.cumsum((lengths - 1) // step + 2)])
     amplitudes = np.zeros((_N_HARMONICS, kept_firsts[-1], len(channels)), dtype=np.complex64)
     rest = signals.copy()
+    for length in np.unique(lengths):
+        stretches = np.flatnonzero(lengths == length)  # windows of arrays are many of one length
+        for some in blocks_of(slice(0, len(stretches)), max(1, _FEW_ROWS // length)):
+            chosen = stretches[some]
+            rows = firsts[chosen][:, None] + np.arange(length)
+            values = signals[rows[..., None], channels].astype(np.float64)
+            values -= values.mean(axis=1, keepdims=True)
+            phase = turns[rows + 1]
+            phase -= turns[rows[:, :1]]
+            kept = kept_firsts[chosen][:, None] + np.arange((length - 1) // step + 2)
+            for k in range(1, _N_HARMONICS + 1):
+                found, change = _demodulated(values, phase, k, step, sampling_rate)
+                amplitudes[k - 1, kept] = found
+                rest[rows[..., None], channels] += change.astype(rest.dtype)
+    return Rhythm(rest, amplitudes, firsts, kept_firsts, step, channels, turns, sampling_rate)
+
+
+def _demodulated(
+    values: NDArray[np.float64],
+    turns: NDArray[np.float64],
+    k: int,
+    step: int,
+    sampling_rate: float,
+) -> tuple[NDArray[np.complex128], NDArray[np.float64]]:
+    """Return the amplitudes of a harmonic, and what to add to take it out and fill the hole.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_stretches, n_rows, n_channels)
+    turns : ndarray of shape (n_stretches, n_rows)
+        The phase of the rhythm, in periods.
+    k : int
+        Which harmonic.
+    step : int
+        Rows from one amplitude to the next.
+    sampling_rate : float
+        Rows per second.
+    """
+    n_rows = values.shape[1]
     half = max(1, int(sampling_rate / _HALF_WIDTH))
     taps = firwin(2 * half + 1, _HALF_WIDTH, fs=sampling_rate)
-    for stretch, (first, end) in enumerate(pairwise(firsts)):
-        values = signals[first:end][:, channels].astype(np.float64)
-        values -= values.mean(axis=0)
-        rate = hertz[first:end]
-        turns = np.cumsum(rate) / sampling_rate
-        seconds = np.arange(end - first) / sampling_rate
-        norm = _smoothed(np.ones((end - first, 1)), taps, step)
-        for k in range(1, _N_HARMONICS + 1):
-            if rate.max() * k >= _highest(sampling_rate):
-                break
-            carrier = np.exp(2j * np.pi * k * turns)[:, None]
-            kept = _smoothed(values * carrier.conj(), taps, step) / norm
-            amplitudes[k - 1, kept_firsts[stretch] : kept_firsts[stretch + 1]] = kept
-            # Below a fast rhythm lies motion, and above it noise.
-            side = -_NEIGHBOR if k == 1 and rate.mean() > 1 else _NEIGHBOR
-            beside = np.exp(-2j * np.pi * side * seconds)[:, None]
-            neighbor = _smoothed(values * carrier.conj() * beside, taps, step) / norm
-            change = _between(neighbor - kept, np.arange(end - first) / step)
-            rest[first:end, channels] += 2 * (change * carrier).real
-    return Rhythm(rest, amplitudes, firsts, kept_firsts, step, channels, hertz, sampling_rate)
+    n_coarse = scipy.fft.next_fast_len(-(-max(n_rows + half + step, 2 * half + 1) // step))
+    n_fft = n_coarse * step
+    # With its middle at row 0 the filter has no phase.
+    response = scipy.fft.fft(np.roll(np.pad(taps, (0, n_fft - len(taps))), -half)).real
+    bins = np.round(scipy.fft.fftfreq(n_coarse) * n_coarse).astype(np.intp)
+
+    rate = np.diff(turns, axis=1) * sampling_rate
+    is_heard = (rate.max(axis=1) * k < _highest(sampling_rate))[:, None, None]
+    # Below a fast rhythm lies motion, and above it noise.
+    side = np.where((k == 1) & (rate.mean(axis=1) > 1), -1, 1)
+    away = side * round(_NEIGHBOR * n_fft / sampling_rate)
+
+    carrier = unit_numbers(k * turns)[..., None]
+    spectrum = scipy.fft.fft(values * carrier.conj(), n=n_fft, axis=1)
+    stretch = np.arange(len(values))[:, None]
+    at_rows = np.arange((n_rows - 1) // step + 2)
+
+    def smoothed(first_bin: NDArray[np.intp]) -> NDArray[np.complex128]:
+        """Evaluate the filtered signal, with these bins as zero frequency, at the coarse rows only."""
+        chosen = spectrum[stretch, (bins + first_bin[:, None]) % n_fft]
+        chosen *= response[bins][:, None]
+        coarse = scipy.fft.ifft(chosen, axis=1)[:, at_rows] / step
+        coarse /= _weight_inside(taps, at_rows * step, n_rows)[:, None]
+        return np.where(is_heard, coarse, 0)
+
+    found = smoothed(np.zeros_like(away))
+    change = smoothed(away) - found
+    rows = np.arange(n_rows)
+    weight = (rows % step / step)[:, None]
+    full = change[:, rows // step] * (1 - weight) + change[:, rows // step + 1] * weight
+    return found, 2 * (full * carrier).real
 
 
-def _smoothed(values: NDArray, taps: NDArray[np.float64], step: int) -> NDArray:
-    """Convolve with a symmetric filter, evaluated at every `step`-th row and once behind the last."""
+def _weight_inside(
+    taps: NDArray[np.float64], rows: NDArray[np.intp], n_rows: int
+) -> NDArray[np.float64]:
+    """Return the sum of the taps that fall on rows of the stretch, for each row."""
     half = len(taps) // 2
-    padding = -half % step
-    padded = np.concatenate([np.zeros((padding, values.shape[1])), values])
-    out = upfirdn(taps, padded, down=step, axis=0)
-    n_kept = (len(values) - 1) // step + 2
-    return out[(half + padding) // step :][:n_kept]
-
-
-def _between(values: NDArray, at: NDArray[np.float64]) -> NDArray:
-    """Interpolate linearly between rows."""
-    rows = np.minimum(at.astype(np.intp), len(values) - 2)
-    weight = (at - rows)[:, None]
-    return values[rows] * (1 - weight) + values[rows + 1] * weight
+    total = np.concatenate([[0.0], np.cumsum(taps)])
+    return (
+        total[np.minimum(half, n_rows - 1 - rows) + half + 1] - total[half - np.minimum(half, rows)]
+    )
 
 
 def _highest(sampling_rate: float) -> float:

@@ -233,9 +233,9 @@ class RateSynthesizer(Synthesizer):
             )
         self._rhythm = None
         if self.method != "stretch":
-            hertz = stretches.labels / self.unit
+            turns = self._cumulative / (self.unit * self.sampling_rate)
             self._rhythm = take_apart(
-                stretches.signals, hertz, stretches.firsts, channels, self.sampling_rate
+                stretches.signals, turns, stretches.firsts, channels, self.sampling_rate
             )
         return self
 

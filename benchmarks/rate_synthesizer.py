@@ -1,0 +1,86 @@
+"""How long RateSynthesizer takes beside its interpolation alone, and how much memory it needs.
+
+    python benchmarks/rate_synthesizer.py [--subjects 8] [--minutes 20] [--ratio 4] [--repeats 5]
+
+Each line is one run in which both take turns; the figures are medians. Memory is the peak that Python and
+NumPy allocate while fitting and synthesizing, as a multiple of the synthetic windows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import tracemalloc
+from collections.abc import Callable
+
+import numpy as np
+
+from skaug import SubjectWindower, SynthefyAugmenter, Windows
+from skaug.datasets import simulate_ppg
+from skaug.synthesis import RateSynthesizer
+from skaug.synthesis.resampling import interpolate
+
+SAMPLING_RATE = 64
+
+
+def main() -> None:
+    """Print one line per method."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--subjects", type=int, default=8)
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--ratio", type=int, default=4)
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args()
+    table = simulate_ppg(n_subjects=options.subjects, minutes=options.minutes)
+    windower = SubjectWindower(512, features=["BVP"], target="heart_rate")
+    windows = windower.fit_transform(table)
+    print(
+        f"{len(windows):,} windows of 512 rows, {options.ratio} synthetic per real one\n"
+        f"{'method':10} {'fit':>9} {'synthesize':>11} {'interpolate':>12} {'ratio':>6} {'memory':>7}"
+    )
+    for method in ("stretch", "shift", "both"):
+        print(line(windows, method, options.ratio, options.repeats))
+
+
+def line(windows: Windows, method: str, ratio: int, repeats: int) -> str:
+    """Return the figures of a method: the aims are 2.5 times the interpolation, and memory below 3."""
+    synthesizer = RateSynthesizer(SAMPLING_RATE, channels=["BVP"], method=method)
+    conditions = Windows.concatenate(
+        [windows._drawn(np.full(len(windows), draw)) for draw in range(ratio)]
+    )
+    fitting = [seconds(lambda: synthesizer.fit(windows)) for _ in range(repeats)]
+    reading = synthesizer._plan(conditions).reading
+    signals, out = synthesizer._stretches.signals, np.empty(conditions.shape)
+    every = np.arange(len(conditions))
+    synthesizing, interpolating = [], []
+    for _ in range(repeats + 1):  # the first round does not count
+        synthesizing.append(seconds(lambda: synthesizer.synthesize(conditions)))
+        interpolating.append(seconds(lambda: interpolate(signals, reading, out, every)))
+    whole, alone = np.median(synthesizing[1:]), np.median(interpolating[1:])
+    memory = peak_memory(windows, method, ratio) / (len(conditions) * windows[:1].to_numpy().nbytes)
+    return (
+        f"{method:10} {np.median(fitting) * 1e3:6.0f} ms {whole * 1e3:8.0f} ms {alone * 1e3:9.0f} ms "
+        f"{whole / alone:6.2f} {memory:7.2f}"
+    )
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return the time of a call."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def peak_memory(windows: Windows, method: str, ratio: int) -> float:
+    """Return the bytes allocated at most while an augmenter is fitted."""
+    synthesizer = RateSynthesizer(SAMPLING_RATE, channels=["BVP"], method=method)
+    augmenter = SynthefyAugmenter(synthesizer, ratio=ratio)
+    tracemalloc.start()
+    augmenter.fit(windows)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+if __name__ == "__main__":
+    main()
