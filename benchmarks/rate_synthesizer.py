@@ -49,7 +49,7 @@ def line(windows: Windows, method: str, ratio: int, repeats: int) -> str:
         [windows._drawn(np.full(len(windows), draw)) for draw in range(ratio)]
     )
     fitting = [seconds(lambda: synthesizer.fit(windows)) for _ in range(repeats)]
-    reading = synthesizer._plan(conditions).reading
+    reading = synthesizer._planner.plan(conditions, 0).reading
     signals, out = synthesizer._stretches.signals, np.empty(conditions.shape)
     every = np.arange(len(conditions))
     synthesizing, interpolating = [], []

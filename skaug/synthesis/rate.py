@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from skaug._checks import (
     is_finite_number,
@@ -15,27 +13,22 @@ from skaug._checks import (
     require_list,
     require_random_state,
 )
-from skaug._random import uniform
 from skaug._warnings import warn
 from skaug.synthesis.base import Synthesizer
 from skaug.synthesis.conditions import require_finite_samples
-from skaug.synthesis.keys import condition_keys
 from skaug.synthesis.lock_in import take_apart
 from skaug.synthesis.rate_labels import (
     channel_positions,
     rates_of,
     require_below_nyquist,
     require_rhythm,
-    window_in_words,
 )
-from skaug.synthesis.resampling import Reading, read
+from skaug.synthesis.rate_plan import RatePlanner
+from skaug.synthesis.resampling import read
 from skaug.windows.container import Windows
 
 _METHODS = ("stretch", "shift", "both")
 _LABELS = ("local", "flat", "mix")
-
-# Until the spacing at which the labels of the rows read average to an edited label has settled.
-_ITERATIONS = 20
 
 
 class RateSynthesizer(Synthesizer):
@@ -219,10 +212,15 @@ class RateSynthesizer(Synthesizer):
         if self.check:
             self.check_ = require_rhythm(windows, channels, labels, self.unit, self.sampling_rate)
         self._stretches = stretches = windows.recordings()
-        assert stretches.labels is not None
-        self._cumulative = np.concatenate([[0.0], np.cumsum(stretches.labels)])
-        self._position_of = _Positions(windows)
-        self._range = (labels.min() * (1 - self.margin), labels.max() * (1 + self.margin))
+        self._planner = RatePlanner(
+            windows,
+            stretches,
+            method=self.method,
+            labels=self.labels,
+            max_factor=self.max_factor,
+            local=self.local,
+            margin=self.margin,
+        )
         first, last = stretches.limits()
         is_alone = last - first + 1 == windows.window_size
         if self.method == "stretch" and is_alone.mean() > 0.5:
@@ -233,7 +231,7 @@ class RateSynthesizer(Synthesizer):
             )
         self._rhythm = None
         if self.method != "stretch":
-            turns = self._cumulative / (self.unit * self.sampling_rate)
+            turns = self._planner.cumulative / (self.unit * self.sampling_rate)
             self._rhythm = take_apart(
                 stretches.signals, turns, stretches.firsts, channels, self.sampling_rate
             )
@@ -257,7 +255,7 @@ class RateSynthesizer(Synthesizer):
         ValueError
             If a condition is not a training window, or an edited label is out of reach.
         """
-        plan = self._plan(conditions)
+        plan = self._planner.plan(conditions, self.random_state)
         samples = np.empty(conditions.shape, dtype=self._stretches.signals.dtype)
         for is_shifted in (False, True):
             which = np.flatnonzero(plan.is_shifted == is_shifted)
@@ -271,98 +269,6 @@ class RateSynthesizer(Synthesizer):
                 hertz = plan.labels[which] / self.unit
                 self._rhythm.add(samples, which, reading, hertz, plan.phase[which])
         return conditions.synthesized(samples, plan.labels)
-
-    def _plan(self, conditions: Windows) -> _Plan:
-        """Choose where each window is read, and its label."""
-        size, n = conditions.window_size, len(conditions)
-        window = self._position_of.of(conditions)
-        first, last = (limit[window] for limit in self._stretches.limits())
-        middle = self._stretches.starts[window].astype(np.float64) + (size - 1) / 2
-        u = uniform(condition_keys(conditions, "rate", self.random_state), 6)
-        is_shifted = {
-            "stretch": np.zeros(n, dtype=bool),
-            "shift": np.ones(n, dtype=bool),
-            "both": u[:, 0] < 0.5,
-        }[self.method]
-        widest = np.minimum(self.max_factor, (last - first) / (size - 1))
-        known = self._mean_labels(middle, np.ones(n), size)
-        factor = self._factors(known, np.where(is_shifted, self.max_factor, widest), u)
-        is_edited = conditions.provenance.is_edited
-        edited = np.flatnonzero(np.zeros(n, dtype=bool) if is_edited is None else is_edited)
-        if len(edited):
-            factor[edited] = conditions.y[edited] / known[edited]  # type: ignore[index]
-            if (
-                self.method == "both"
-            ):  # a stretch that is nearly too short may not hold the exact rate
-                is_shifted[edited] |= factor[edited] > 0.9 * widest[edited]
-            self._require_reach(conditions, edited, factor, np.where(is_shifted, np.inf, widest))
-        spacing = factor.copy()
-        if self.method == "shift":
-            spacing[:] = 1.0
-        elif self.method == "both":
-            spacing[is_shifted] = _between(-self.local, self.local, widest, u[:, 3])[is_shifted]
-        away = np.round((2 * u[:, 4] - 1) * size / 4)
-        away[edited] = 0.0
-        center = _inside(middle + away, spacing, size, first, last)
-        labels = np.where(
-            is_shifted, factor * known, spacing * self._mean_labels(center, spacing, size)
-        )
-        exact = edited[~is_shifted[edited]]
-        for _ in range(_ITERATIONS if len(exact) else 0):
-            means = self._mean_labels(center[exact], spacing[exact], size)
-            spacing[exact] = np.minimum(conditions.y[exact] / means, widest[exact])  # type: ignore[index]
-            center[exact] = _inside(middle[exact], spacing[exact], size, first[exact], last[exact])
-        if len(edited):
-            labels[edited] = conditions.y[edited]  # type: ignore[index]
-        return _Plan(Reading(center, spacing, first, last, size), is_shifted, labels, u[:, 5])
-
-    def _factors(
-        self, known: NDArray[np.float64], widest: NDArray[np.float64], u: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Return what the rate of each window is multiplied by, at most `widest`."""
-        local = _between(-self.local, self.local, widest, u[:, 1])
-        lowest, highest = self._range
-        low = np.maximum(lowest / known, 1 / self.max_factor)
-        high = np.maximum(np.minimum(highest / known, widest), low)
-        flat = low + u[:, 1] * (high - low)
-        if self.labels == "mix":
-            return np.where(u[:, 2] < 0.5, local, flat)
-        return local if self.labels == "local" else flat
-
-    def _mean_labels(
-        self, center: NDArray[np.float64], spacing: NDArray[np.float64], size: int
-    ) -> NDArray[np.float64]:
-        """Return the mean of the label track over the rows that are read."""
-        half = size / 2 * spacing
-        # Row r counts from r - 1/2 to r + 1/2.
-        ends = np.arange(len(self._cumulative)) - 0.5
-        low, high = center - half, center + half
-        total = np.interp(high, ends, self._cumulative) - np.interp(low, ends, self._cumulative)
-        return total / (np.minimum(high, ends[-1]) - np.maximum(low, ends[0]))
-
-    def _require_reach(
-        self,
-        conditions: Windows,
-        edited: NDArray[np.intp],
-        factor: NDArray[np.float64],
-        widest: NDArray[np.float64],
-    ) -> None:
-        """Raise if the rate of an edited condition is not positive, too far away, or needs further rows."""
-        for window in edited:
-            most = self.max_factor * (1 + 1e-9)
-            if 1 / most <= factor[window] <= min(most, widest[window]):
-                continue
-            label = conditions.y[window]  # type: ignore[index]
-            what = f"The edited label {label:g} of the window {window_in_words(conditions, window)}"
-            if not 1 / most <= factor[window] <= most:
-                raise ValueError(
-                    f"{what} is {factor[window]:.3g} times its recorded one: edit it by a factor of at most "
-                    f"max_factor={self.max_factor!r}, or raise that."
-                )
-            raise ValueError(
-                f"{what} needs {factor[window] * conditions.window_size:.0f} rows of its recording, more "
-                "than the training windows cover there: use method='shift' or 'both'."
-            )
 
     def _check_parameters(self) -> None:
         require_choice("method", self.method, _METHODS)
@@ -385,57 +291,3 @@ class RateSynthesizer(Synthesizer):
             raise ValueError(f"check={self.check!r} must be True or False.")
         if self.channels is not None:
             require_list("channels", self.channels)
-
-
-class _Plan(NamedTuple):
-    """Where each synthetic window is read, whether its rhythm is shifted, its label, and its phase."""
-
-    reading: Reading
-    is_shifted: NDArray[np.bool_]
-    labels: NDArray[np.float64]
-    phase: NDArray[np.float64]
-
-
-class _Positions:
-    """The training window of each condition."""
-
-    def __init__(self, windows: Windows) -> None:
-        self.index = self._keys(windows)
-        self.once = ~self.index.duplicated()
-        self.window = np.flatnonzero(self.once)
-
-    def of(self, conditions: Windows) -> NDArray[np.intp]:
-        """Return the position of the training window with the origin of each condition."""
-        found = self.index[self.once].get_indexer(self._keys(conditions))
-        if (found < 0).any():
-            window = int(np.flatnonzero(found < 0)[0])
-            raise ValueError(
-                f"The window {window_in_words(conditions, window)} is not among the training windows: fit "
-                "the synthesizer on the windows that it is conditioned on."
-            )
-        return self.window[found]
-
-    @staticmethod
-    def _keys(windows: Windows) -> pd.MultiIndex:
-        return pd.MultiIndex.from_frame(windows.origins[["subject", "first_row"]])
-
-
-def _between(
-    low: float, high: float, widest: NDArray[np.float64], u: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return exp of a uniform number between two limits, at most `widest`."""
-    highest = np.minimum(high, np.log(widest))
-    lowest = np.minimum(low, highest)
-    return np.exp(lowest + u * (highest - lowest))
-
-
-def _inside(
-    center: NDArray[np.float64],
-    spacing: NDArray[np.float64],
-    size: int,
-    first: NDArray[np.intp],
-    last: NDArray[np.intp],
-) -> NDArray[np.float64]:
-    """Move centers so that all samples lie in the stretch."""
-    half = (size - 1) / 2 * spacing
-    return np.clip(center, first + half, np.maximum(last - half, first + half))

@@ -1,0 +1,218 @@
+"""Which rate each synthetic window gets, and where in the recordings it is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skaug._random import uniform
+from skaug.synthesis.keys import condition_keys
+from skaug.synthesis.origins import TrainingOrigins
+from skaug.synthesis.rate_labels import window_in_words
+from skaug.synthesis.resampling import Reading
+from skaug.windows.container import Windows
+from skaug.windows.stretches import Stretches
+
+# Until the spacing at which the labels of the rows read average to an edited label has settled.
+_ITERATIONS = 20
+
+
+@dataclass(frozen=True)
+class RatePlan:
+    """Where synthetic windows are read, and their rates.
+
+    Attributes
+    ----------
+    reading : Reading
+    is_shifted : ndarray of bool of shape (n_windows,)
+        Whether the rhythm is taken out and put back at another rate.
+    labels : ndarray of shape (n_windows,)
+        Their labels.
+    phase : ndarray of shape (n_windows,)
+        Where in its period a shifted rhythm begins.
+    """
+
+    reading: Reading
+    is_shifted: NDArray[np.bool_]
+    labels: NDArray[np.float64]
+    phase: NDArray[np.float64]
+
+
+class RatePlanner:
+    """Plans windows from the recordings of the training windows.
+
+    Parameters
+    ----------
+    windows : Windows of shape (n_windows, window_size, n_features)
+        The training windows, with labels.
+    stretches : Stretches
+        Their recordings.
+    method, labels, max_factor, local, margin
+        As in `RateSynthesizer`.
+
+    Attributes
+    ----------
+    cumulative : ndarray of shape (n_rows + 1,)
+        The sum of the label track up to each row.
+    """
+
+    def __init__(
+        self,
+        windows: Windows,
+        stretches: Stretches,
+        *,
+        method: str,
+        labels: str,
+        max_factor: float,
+        local: float,
+        margin: float,
+    ) -> None:
+        assert windows.y is not None
+        assert stretches.labels is not None
+        self.method = method
+        self.labels = labels
+        self.max_factor = max_factor
+        self.local = local
+        self.cumulative = np.concatenate([[0.0], np.cumsum(stretches.labels)])
+        self._range = (windows.y.min() * (1 - margin), windows.y.max() * (1 + margin))
+        self._starts = stretches.starts
+        self._limits = stretches.limits()
+        self._origins = TrainingOrigins(windows)
+
+    def plan(self, conditions: Windows, random_state: int) -> RatePlan:
+        """Choose where each window is read, and its label.
+
+        Parameters
+        ----------
+        conditions : Windows of shape (n_windows, window_size, n_features)
+            Training windows.
+        random_state : int
+            Seed.
+
+        Raises
+        ------
+        ValueError
+            If a condition is not a training window, or an edited label is out of reach.
+        """
+        size, n = conditions.window_size, len(conditions)
+        window = self._find(conditions)
+        first, last = (limit[window] for limit in self._limits)
+        middle = self._starts[window].astype(np.float64) + (size - 1) / 2
+        u = uniform(condition_keys(conditions, "rate", random_state), 6)
+        is_shifted = {
+            "stretch": np.zeros(n, dtype=bool),
+            "shift": np.ones(n, dtype=bool),
+            "both": u[:, 0] < 0.5,
+        }[self.method]
+        widest = np.minimum(self.max_factor, (last - first) / (size - 1))
+        known = self._mean_labels(middle, np.ones(n), size)
+        factor = self._factors(known, np.where(is_shifted, self.max_factor, widest), u)
+        is_edited = conditions.provenance.is_edited
+        edited = np.flatnonzero(np.zeros(n, dtype=bool) if is_edited is None else is_edited)
+        if len(edited):
+            factor[edited] = conditions.y[edited] / known[edited]  # type: ignore[index]
+            if (
+                self.method == "both"
+            ):  # a stretch that is nearly too short may not hold the exact rate
+                is_shifted[edited] |= factor[edited] > 0.9 * widest[edited]
+            self._require_reach(conditions, edited, factor, np.where(is_shifted, np.inf, widest))
+        spacing = factor.copy()
+        if self.method == "shift":
+            spacing[:] = 1.0
+        elif self.method == "both":
+            spacing[is_shifted] = _between(-self.local, self.local, widest, u[:, 3])[is_shifted]
+        away = np.round((2 * u[:, 4] - 1) * size / 4)
+        away[edited] = 0.0
+        center = _inside(middle + away, spacing, size, first, last)
+        labels = np.where(
+            is_shifted, factor * known, spacing * self._mean_labels(center, spacing, size)
+        )
+        exact = edited[~is_shifted[edited]]
+        for _ in range(_ITERATIONS if len(exact) else 0):
+            means = self._mean_labels(center[exact], spacing[exact], size)
+            spacing[exact] = np.minimum(conditions.y[exact] / means, widest[exact])  # type: ignore[index]
+            center[exact] = _inside(middle[exact], spacing[exact], size, first[exact], last[exact])
+        if len(edited):
+            labels[edited] = conditions.y[edited]  # type: ignore[index]
+        return RatePlan(Reading(center, spacing, first, last, size), is_shifted, labels, u[:, 5])
+
+    def _factors(
+        self, known: NDArray[np.float64], widest: NDArray[np.float64], u: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return what the rate of each window is multiplied by, at most `widest`."""
+        local = _between(-self.local, self.local, widest, u[:, 1])
+        lowest, highest = self._range
+        low = np.maximum(lowest / known, 1 / self.max_factor)
+        high = np.maximum(np.minimum(highest / known, widest), low)
+        flat = low + u[:, 1] * (high - low)
+        if self.labels == "mix":
+            return np.where(u[:, 2] < 0.5, local, flat)
+        return local if self.labels == "local" else flat
+
+    def _mean_labels(
+        self, center: NDArray[np.float64], spacing: NDArray[np.float64], size: int
+    ) -> NDArray[np.float64]:
+        """Return the mean of the label track over the rows that are read."""
+        half = size / 2 * spacing
+        # Row r counts from r - 1/2 to r + 1/2.
+        ends = np.arange(len(self.cumulative)) - 0.5
+        low, high = center - half, center + half
+        total = np.interp(high, ends, self.cumulative) - np.interp(low, ends, self.cumulative)
+        return total / (np.minimum(high, ends[-1]) - np.maximum(low, ends[0]))
+
+    def _find(self, conditions: Windows) -> NDArray[np.intp]:
+        found = self._origins.find(conditions)
+        if (found < 0).any():
+            window = int(np.flatnonzero(found < 0)[0])
+            raise ValueError(
+                f"The window {window_in_words(conditions, window)} is not among the training windows: fit "
+                "the synthesizer on the windows that it is conditioned on."
+            )
+        return found
+
+    def _require_reach(
+        self,
+        conditions: Windows,
+        edited: NDArray[np.intp],
+        factor: NDArray[np.float64],
+        widest: NDArray[np.float64],
+    ) -> None:
+        """Raise if the rate of an edited condition is not positive, too far away, or needs further rows."""
+        for window in edited:
+            most = self.max_factor * (1 + 1e-9)
+            if 1 / most <= factor[window] <= min(most, widest[window]):
+                continue
+            label = conditions.y[window]  # type: ignore[index]
+            what = f"The edited label {label:g} of the window {window_in_words(conditions, window)}"
+            if not 1 / most <= factor[window] <= most:
+                raise ValueError(
+                    f"{what} is {factor[window]:.3g} times its recorded one: edit it by a factor of at most "
+                    f"max_factor={self.max_factor!r}, or raise that."
+                )
+            raise ValueError(
+                f"{what} needs {factor[window] * conditions.window_size:.0f} rows of its recording, more "
+                "than the training windows cover there: use method='shift' or 'both'."
+            )
+
+
+def _between(
+    low: float, high: float, widest: NDArray[np.float64], u: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return exp of a uniform number between two limits, at most `widest`."""
+    highest = np.minimum(high, np.log(widest))
+    lowest = np.minimum(low, highest)
+    return np.exp(lowest + u * (highest - lowest))
+
+
+def _inside(
+    center: NDArray[np.float64],
+    spacing: NDArray[np.float64],
+    size: int,
+    first: NDArray[np.intp],
+    last: NDArray[np.intp],
+) -> NDArray[np.float64]:
+    """Move centers so that all samples lie in the stretch."""
+    half = (size - 1) / 2 * spacing
+    return np.clip(center, first + half, np.maximum(last - half, first + half))
