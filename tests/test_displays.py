@@ -130,6 +130,17 @@ def test_the_sign_of_a_scorer_decides_how_its_scores_are_drawn() -> None:
     assert ReadableMetric("neg_own", 1).better_side == "above"
 
 
+def test_scores_that_hardly_differ_are_written_in_full() -> None:
+    scores = pd.DataFrame({"TRTR": [-11.38001], "TRSTR": [-11.38002]}, index=["S1"])
+    display = ProtocolComparisonDisplay(scores, "neg_mean_absolute_error").plot()
+    display.figure_.canvas.draw()
+    ax = display.axes_[0]
+    assert ax.yaxis.get_offset_text().get_text() == ""
+    assert all(label.get_text().startswith("11.38") for label in ax.get_yticklabels())
+    ax.set_yscale("log")  # an axis of the user's without such numbers
+    ProtocolComparisonDisplay(scores[["TRTR"]], "neg_mean_absolute_error").plot(axes=[ax])
+
+
 def test_baselines_are_lines() -> None:
     baselines = {"naive": -11.0, "spectral peak": -3.0}
     display = ProtocolComparisonDisplay(SCORES, MAE, baselines=baselines).plot()

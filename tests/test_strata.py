@@ -22,6 +22,7 @@ from skaug import (
     make_pipeline,
 )
 from skaug.evaluation import ProtocolComparison, StrataDisplay, compare_protocols
+from skaug.evaluation.displays.strata import stratum_in_words
 from skaug.evaluation.paired_tests import holm, sign_flip_p
 from skaug.model_selection import SubjectKFold, row_scorer
 
@@ -299,6 +300,19 @@ def test_arrays_have_no_strata(windows: Windows) -> None:
     values[:, 2] = np.repeat([0, 1, 2], 200)
     with pytest.raises(ValueError, match="an array has none: pass a DataFrame or Windows"):
         compare_protocols(estimator, values, groups=values[:, 2], strata=["phase"])
+
+
+def test_strata_are_named_as_one_would_write_them() -> None:
+    values = [
+        2.0,
+        np.float32(2.5),
+        "2.0",
+        True,
+        pd.Interval(-np.inf, 90.0),
+        pd.Interval(90.0, 120.0),
+    ]
+    named = ["2", "2.5", "2.0", "True", "up to 90", "90 to 120"]
+    assert [stratum_in_words(value) for value in values] == named
 
 
 def test_a_forest_plot_shows_each_stratum_and_which_way_is_better() -> None:

@@ -11,7 +11,12 @@ import pandas as pd
 
 from skaug.evaluation.displays.drawn_text import drawn_text
 from skaug.evaluation.displays.metric_names import ReadableMetric
-from skaug.evaluation.displays.pyplot import protocol_colors, set_protocol_ticks, side_by_side
+from skaug.evaluation.displays.pyplot import (
+    protocol_colors,
+    set_protocol_ticks,
+    side_by_side,
+    write_numbers_in_full,
+)
 from skaug.evaluation.paired_tests import t_interval
 
 if TYPE_CHECKING:
@@ -129,6 +134,7 @@ class ProtocolComparisonDisplay:
             )
         if self.baselines:
             ax.legend(frameon=False, fontsize="small")
+        write_numbers_in_full(ax)
         ax.set_ylabel(metric.drawn)
         ax.set_title(f"each of {len(shown)} subjects; bar: mean", fontsize="medium")
 

@@ -10,7 +10,11 @@ import pandas as pd
 
 from skaug.evaluation.displays.drawn_text import drawn_text
 from skaug.evaluation.displays.metric_names import ReadableMetric
-from skaug.evaluation.displays.pyplot import protocol_colors, side_by_side
+from skaug.evaluation.displays.pyplot import (
+    protocol_colors,
+    side_by_side,
+    write_numbers_in_full,
+)
 from skaug.evaluation.protocol_variants import is_protocol
 
 if TYPE_CHECKING:
@@ -124,6 +128,7 @@ class LearningCurveDisplay:
             )
         if len(drawn) > 1:
             ax.legend(frameon=False, fontsize="small")
+        write_numbers_in_full(ax)
         ax.set_ylabel(metric.drawn)
         ax.set_title("mean over subjects", fontsize="medium")
 

@@ -79,6 +79,13 @@ def import_pyplot(what: str) -> Any:
     return pyplot
 
 
+def write_numbers_in_full(ax: Any) -> None:
+    """Write the numbers at the vertical axis in full, not as differences from an offset."""
+    formatter = ax.yaxis.get_major_formatter()
+    if hasattr(formatter, "set_useOffset"):  # not that of a logarithmic axis
+        formatter.set_useOffset(False)
+
+
 def side_by_side(n: int, axes: Any, what: str) -> tuple[Any, Any]:
     """Return a figure with `n` axes in a row.
 

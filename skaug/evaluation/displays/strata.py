@@ -127,7 +127,8 @@ class StrataDisplay:
 def stratum_in_words(value: Any) -> str:
     """Return the name of a stratum: its value, or "up to 90", "90 to 120", "above 120"."""
     if not isinstance(value, pd.Interval):
-        return str(value)
+        is_whole = isinstance(value, float | np.floating) and value.is_integer()
+        return f"{value:.0f}" if is_whole else str(value)
     if np.isinf(value.left):
         return f"up to {value.right:g}" if np.isfinite(value.right) else "all"
     return (
