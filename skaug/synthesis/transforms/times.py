@@ -74,8 +74,8 @@ class TimeWarp(Transform):
     def apply(self, values: NDArray, keys: NDArray[np.uint64], conditions: Windows) -> NDArray:
         """Interpolate at the warped times."""
         knots = self.sigma * normal(keys, self.n_knots)[:, None, :]
-        speed = np.exp(curves(knots, values.shape[1], np.float64)[:, 0])
-        times = np.zeros_like(speed)
+        speed = np.exp(curves(knots, values.shape[1], values.dtype)[:, 0])
+        times = np.zeros(speed.shape)
         np.cumsum(speed[:, 1:] + speed[:, :-1], axis=1, out=times[:, 1:])
         times *= (values.shape[1] - 1) / times[:, -1:]
         return _interpolated(by_channel(values), times).transpose(0, 2, 1)
@@ -275,8 +275,14 @@ def _interpolated(samples: NDArray, times: NDArray[np.float64]) -> NDArray:
     -------
     ndarray of shape (n_windows, n_features, size)
     """
-    last = samples.shape[2] - 1
-    left = np.clip(times.astype(np.intp), 0, max(0, last - 1))
+    n, n_features, size = samples.shape
+    padded = np.empty((n, n_features, size + 3), dtype=samples.dtype)
+    padded[:, :, 1:-2] = samples
+    padded[:, :, 0] = samples[:, :, 0]
+    padded[:, :, -2:] = samples[:, :, -1:]
+    left = np.minimum(times.astype(np.intp), size - 2)  # times are not negative
+    firsts = (np.arange(n * n_features) * (size + 3)).reshape(n, n_features, 1)
+    at = firsts + left[:, None]
     f = (times - left).astype(samples.dtype)
     weights = [
         ((2 - f) * f - 1) * f / 2,
@@ -284,11 +290,14 @@ def _interpolated(samples: NDArray, times: NDArray[np.float64]) -> NDArray:
         ((4 - 3 * f) * f + 1) * f / 2,
         (f - 1) * f * f / 2,
     ]
-    parts = [
-        _taken(samples, np.clip(left + step, 0, last)) * weight[:, None]
-        for step, weight in zip((-1, 0, 1, 2), weights, strict=True)
-    ]
-    return parts[0] + parts[1] + parts[2] + parts[3]
+    flat = padded.ravel()
+    total = np.zeros_like(samples)
+    part = np.empty_like(samples)
+    for step, weight in enumerate(weights):
+        flat[step:].take(at, out=part, mode="clip")
+        part *= weight[:, None]
+        total += part
+    return total
 
 
 def _taken(samples: NDArray, at: NDArray[np.intp]) -> NDArray:
