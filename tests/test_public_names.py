@@ -75,6 +75,7 @@ PUBLIC = {
         "Rotate",
         "Scale",
         "ServerError",
+        "SpectralSynthesizer",
         "SurrogateSynthesizer",
         "SynthefyAPI",
         "SynthefyError",

@@ -5,6 +5,7 @@ from skaug.synthesis.base import Synthesizer
 from skaug.synthesis.choice import ChoiceSynthesizer
 from skaug.synthesis.mixup import MixupSynthesizer
 from skaug.synthesis.rate import RateSynthesizer
+from skaug.synthesis.spectral import SpectralSynthesizer
 from skaug.synthesis.surrogate import SurrogateSynthesizer
 from skaug.synthesis.synthefy.api import SynthefyAPI
 from skaug.synthesis.synthefy.errors import (
@@ -57,6 +58,7 @@ __all__ = [
     "Rotate",
     "Scale",
     "ServerError",
+    "SpectralSynthesizer",
     "SurrogateSynthesizer",
     "SynthefyAPI",
     "SynthefyError",

@@ -15,8 +15,10 @@ from skaug.windows.container import Windows
 _ALPHA = 0.05
 
 
-def channel_positions(windows: Windows, channels: Sequence[str] | None) -> NDArray[np.intp]:
-    """Return the positions of the channels that carry a rhythm; of all of them for None.
+def channel_positions(
+    windows: Windows, channels: Sequence[str] | None, parameter: str = "channels"
+) -> NDArray[np.intp]:
+    """Return the positions of the channels that `parameter` names; of all of them for None.
 
     Raises
     ------
@@ -28,7 +30,7 @@ def channel_positions(windows: Windows, channels: Sequence[str] | None) -> NDArr
     for name in chosen:
         if name not in names:
             raise ValueError(
-                f"channels names {name!r}, but the channels of the windows are {', '.join(names)}."
+                f"{parameter} names {name!r}, but the channels of the windows are {', '.join(names)}."
             )
     if not chosen:
         raise ValueError("channels=[] names no channel that carries the rhythm: pass None for all.")
