@@ -344,6 +344,9 @@ def test_a_search_chooses_the_synthesizer_in_every_fold(windows: Windows, name: 
     )
     for protocol in ("TRTR", "TRSTR", "TRRTR"):
         assert_allclose(scores_of(comparison, protocol), scores_of(alone, protocol))
+    assert comparison.details["synthesizer"] == (
+        "chosen by the search in every fold, among Shifted(label=60.0), SurrogateSynthesizer()"
+    )
     counts = comparison.scores.groupby("protocol")["n_synthetic"].mean()
     assert counts["TRTR"] == counts["TRRTR"] == 0
     assert counts["TRPTR"] == counts["TRSTR"] > 0

@@ -182,6 +182,8 @@ def test_a_number_of_windows_in_all_has_no_learning_curve(
         ({"n_subjects": (0,)}, "from 1 to 5"),
         ({"n_subjects": (1.5,)}, "whole numbers"),
         ({"n_subjects": ()}, "holds no number"),
+        ({"n_subjects": 4}, r"n_subjects=4 must be a list: \[4\]"),
+        ({"ratios": 0.5}, r"must be a list: \[0.5\]"),
         ({"random_state": -1}, "random_state=-1"),
         ({"random_state": True}, "random_state=True"),
     ],

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from skaug._checks import (
     is_finite_number,
     is_whole_number,
+    require_list,
     require_random_state,
     require_whole_number,
 )
@@ -173,6 +174,7 @@ def _by_ratio(
     ratios: Sequence[float],
     folds: list[tuple[NDArray, NDArray]],
 ) -> Iterator[Trial]:
+    require_list("ratios", ratios)
     if not len(ratios):
         raise ValueError("ratios=() holds no ratio: pass some, such as (0, 1).")
     if not all(is_finite_number(ratio) and ratio >= 0 for ratio in ratios):
@@ -195,6 +197,7 @@ def _amounts(
 
     The amount that stands for all subjects is their number or, if folds differ, its mean over folds.
     """
+    require_list("n_subjects", n_subjects)
     if not len(n_subjects):
         raise ValueError("n_subjects=() holds no number: pass some, such as (2, 4, None).")
     fewest, most = min(present), max(present)

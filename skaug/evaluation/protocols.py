@@ -44,7 +44,8 @@ def compare_protocols(
     ----------
     estimator : pipeline
         A pipeline that contains one `SynthefyAugmenter`, or a search over such a pipeline. It may be a
-        `skaug.Pipeline` or a scikit-learn pipeline that ends in `WindowRegressor` or `WindowClassifier`.
+        `skaug.Pipeline` or a scikit-learn pipeline that ends in `WindowRegressor` or `WindowClassifier`. Of
+        the augmenter, a search may vary the synthesizer and its parameters only.
     X : DataFrame or Windows
         Recordings or windows.
     y : array-like, optional
@@ -124,6 +125,7 @@ def compare_protocols(
 
     See Also
     --------
+    compare_synthesizers : Compare several synthesizers.
     learning_curve : Score several amounts of synthetic windows, or of training subjects.
     synthetic_quality : Measure how synthetic windows differ from real ones.
 
@@ -151,16 +153,15 @@ def compare_protocols(
         raise ValueError(
             f"protocols={protocols!r} must be one or more of {', '.join(map(repr, PROTOCOLS))}."
         )
-    synthesizer = estimator.get_params(deep=True)[path].synthesizer
-    made_by = synthesizer_or_default(synthesizer)
+    synthesizers = synthesizers_of(estimator, path)
     return compare_variants(
         estimator,
         X,
         y,
         path,
         [Variant(name, estimator) for name in protocols],
-        synthesizers_of(estimator, path),
-        {"synthesizer": repr(made_by), "declared": declared({type(made_by).__name__: made_by})},
+        synthesizers,
+        _made_by([synthesizer_or_default(synthesizer) for synthesizer in synthesizers]),
         cv=cv,
         groups=groups,
         scoring=scoring,
@@ -173,3 +174,12 @@ def compare_protocols(
         progress=progress,
         allow_shared_subjects=allow_shared_subjects,
     )
+
+
+def _made_by(synthesizers: Sequence[Any]) -> dict[str, Any]:
+    """Return the details on the synthesizer: the augmenter's own comes first, then those of a search."""
+    first, *searched = synthesizers
+    if searched:
+        among = ", ".join(map(repr, searched))
+        return {"synthesizer": f"chosen by the search in every fold, among {among}"}
+    return {"synthesizer": repr(first), "declared": declared({type(first).__name__: first})}
