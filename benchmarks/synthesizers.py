@@ -61,10 +61,12 @@ from skaug.synthesis import (
     RateSynthesizer,
     SurrogateSynthesizer,
     Synthesizer,
+    TransformSynthesizer,
 )
+from skaug.synthesis.transforms import Drift, Jitter, MagnitudeWarp, Mask, Scale
 
 MODELS = ("trees", "boosting", "lightgbm", "mlp", "ridge")
-SYNTHESIZERS = ("rate", "surrogate", "mixup", "choice")
+SYNTHESIZERS = ("rate", "surrogate", "transform", "mixup", "choice")
 LONGEST_GAP = 0.5  # seconds, within which samples are interpolated
 COLUMNS = {
     "n": 3,
@@ -235,6 +237,10 @@ def synthesizers_of(options: argparse.Namespace) -> dict[str, Synthesizer]:
     every: dict[str, Synthesizer] = {
         "rate": rate,
         "surrogate": SurrogateSynthesizer(),
+        # All of those that keep the rate of a single channel.
+        "transform": TransformSynthesizer(
+            [Jitter(), Scale(), Drift(), MagnitudeWarp(), Mask()], p=0.5
+        ),
         "mixup": MixupSynthesizer(),
         "choice": ChoiceSynthesizer([("rate", rate), ("surrogate", SurrogateSynthesizer())]),
     }
