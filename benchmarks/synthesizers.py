@@ -59,6 +59,7 @@ from skaug.synthesis import (
     ChoiceSynthesizer,
     MixupSynthesizer,
     RateSynthesizer,
+    SpectralSynthesizer,
     SurrogateSynthesizer,
     Synthesizer,
     TransformSynthesizer,
@@ -66,7 +67,7 @@ from skaug.synthesis import (
 from skaug.synthesis.transforms import Drift, Jitter, MagnitudeWarp, Mask, Scale
 
 MODELS = ("trees", "boosting", "lightgbm", "mlp", "ridge")
-SYNTHESIZERS = ("rate", "surrogate", "transform", "mixup", "choice")
+SYNTHESIZERS = ("rate", "surrogate", "transform", "mixup", "spectral", "choice")
 LONGEST_GAP = 0.5  # seconds, within which samples are interpolated
 COLUMNS = {
     "n": 3,
@@ -232,8 +233,9 @@ def model_of(name: str) -> Any:
 
 def synthesizers_of(options: argparse.Namespace) -> dict[str, Synthesizer]:
     """Return the chosen synthesizers by name."""
-    rhythm = {"channels": options.rate_channel, "unit": options.unit}
-    rate = RateSynthesizer(options.sampling_rate, **rhythm)
+    rate_channels, unit = options.rate_channel, options.unit
+    rate = RateSynthesizer(options.sampling_rate, channels=rate_channels, unit=unit)
+    spectral = SpectralSynthesizer(options.sampling_rate, rate_channels=rate_channels, unit=unit)
     every: dict[str, Synthesizer] = {
         "rate": rate,
         "surrogate": SurrogateSynthesizer(),
@@ -242,6 +244,7 @@ def synthesizers_of(options: argparse.Namespace) -> dict[str, Synthesizer]:
             [Jitter(), Scale(), Drift(), MagnitudeWarp(), Mask()], p=0.5
         ),
         "mixup": MixupSynthesizer(),
+        "spectral": spectral,
         "choice": ChoiceSynthesizer([("rate", rate), ("surrogate", SurrogateSynthesizer())]),
     }
     return {name: every[name] for name in options.synthesizers}
