@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsRegressor
@@ -306,8 +307,9 @@ def test_synthetic_windows_that_move_labels_pay_with_few_subjects(
     summary = over_subjects.summary().loc[MAE]
     row = summary.loc[(2, "TRSTR, moved")]
     assert row["difference"] > 10
-    assert row[["p_value", "p_holm", "p_repeated", "p_naive"]].max() < 0.05
+    assert row[["p_value", "p_holm", "p_repeated", "p_baselines"]].max() < 0.05
     first = over_subjects.verdict().split(". ")[0]
+    assert first.endswith(", not shown with all 8") or " and all 8 training subjects" in first
     change = f"MAE \N{MINUS SIGN}{row['difference']:.3g} with 2"
     assert first.startswith("Adding synthetic windows of 'moved' pays with 2")
     assert change in first
@@ -330,7 +332,8 @@ def test_p_values_are_over_subjects_after_draws_are_averaged(over_subjects: Lear
             assert_allclose(row["p_value"], sign_flip_p(gain))
             # One subject in n + 1 is tested.
             assert_allclose(row["p_corrected"], corrected_t(gain, 1 / (n + 1)).p_value)
-            assert_allclose(row["p_naive"], sign_flip_p(means[n, label] - means[n, "naive"]))
+            assert_allclose(row["p_left_out"], corrected_t(gain, 1 / 9).p_value)
+            assert_allclose(row["p_baselines"], sign_flip_p(means[n, label] - means[n, "naive"]))
             if label != "TRRTR":
                 ahead = means[n, label] - means[n, "TRRTR"]
                 assert_allclose(row["p_repeated"], sign_flip_p(ahead))
@@ -439,7 +442,41 @@ def test_the_page_has_the_verdict_and_the_p_values_of_the_curve(
     assert '<th scope="row">all 8</th>' in page
 
 
-@pytest.mark.parametrize("wrong", [{"n_draws": 2}, {"n_draws": 0, "n_subjects": (2,)}])
-def test_wrong_draws_are_refused(windows: Windows, wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="n_draws="):
+class Level(RegressorMixin, BaseEstimator):
+    """Reads the label off the samples, without training."""
+
+    def fit(self, X: Windows, y: Any = None) -> Level:
+        return self
+
+    def predict(self, X: Windows) -> np.ndarray:
+        return X.to_numpy().mean(axis=(1, 2))
+
+
+def test_nothing_pays_that_a_baseline_of_the_user_beats() -> None:
+    curve = learning_curve(
+        neighbor(Moved()),
+        level_windows(),
+        n_subjects=(2,),
+        baselines={"level": Level()},
+        progress=False,
+    )
+    summary = curve.summary().loc[MAE]
+    mean = -summary.loc[(2, "level"), "mean"]
+    assert summary.loc[(2, "TRSTR"), ["p_holm", "p_repeated"]].max() < 0.05
+    assert curve.verdict().startswith(
+        "With 2 training subjects the baseline 'level' is better than the model trained on real windows "
+        f"(MAE {mean:.3g}). Adding synthetic windows is not shown to pay with 2 training subjects (MAE"
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"n_draws": 2}, {"n_draws": 0, "n_subjects": (2,)}, {"baselines": {"level": Level()}}],
+)
+def test_what_belongs_to_numbers_of_subjects_is_refused_elsewhere(
+    windows: Windows, wrong: dict[str, Any]
+) -> None:
+    with pytest.raises(
+        ValueError, match=r"n_draws=0 must be|(n_draws=2|baselines=\['level'\]) belongs"
+    ):
         learning_curve(pipeline(), windows, progress=False, **wrong)

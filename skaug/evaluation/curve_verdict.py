@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from skaug.evaluation.baselines import NAIVE
 from skaug.evaluation.displays.learning_curve import AMOUNT_LABELS, amount_in_words
 from skaug.evaluation.displays.metric_names import ReadableMetric, number, signed
 from skaug.evaluation.paired_tests import ALPHA
@@ -83,7 +82,7 @@ def where_it_pays(
     n_tests = int(shown.loc[shown["protocol"].isin(judged), "p_value"].notna().sum())
     # With this many tests even the most extreme outcome could be chance.
     is_hopeless = n_tests == 0 or 2 / 2.0**n_subjects * n_tests >= ALPHA
-    sentences = []
+    sentences = _better_baselines(shown, metric, names)
     for label in judged:
         points = shown[shown["protocol"] == label]
         synthesizer = protocol_of(label)[1]
@@ -115,13 +114,12 @@ def _points(
             f"{what} pays with {_subjects(points.loc[pays, _N], names)} "
             f"({_with_changes(points[pays], metric, names)}){others}."
         )
-        confirmed = points.loc[pays & (points["p_corrected"] < ALPHA), _N]
+        confirmed = points.loc[pays & (points["p_left_out"] < ALPHA), _N]
+        stricter = "The corrected t, which allows for other training sets,"
         if not len(confirmed):
-            sentences.append("The stricter corrected t does not confirm it.")
+            sentences.append(f"{stricter} does not confirm it.")
         elif len(confirmed) < pays.sum():
-            sentences.append(
-                f"The stricter corrected t confirms it only with {_numbers(confirmed, names)}."
-            )
+            sentences.append(f"{stricter} confirms it only with {_numbers(confirmed, names)}.")
     else:
         sentences.append(
             f"{what} is not shown to pay with {_subjects(points[_N], names, 'or')} "
@@ -144,14 +142,38 @@ def _judged(shown: pd.DataFrame) -> list[str]:
 
 
 def _pays(points: pd.DataFrame, shown: pd.DataFrame, metric: ReadableMetric) -> pd.Series:
-    """Return at which points synthetic windows beat real ones alone, repeated ones and the baseline."""
+    """Return at which points synthetic windows beat real ones alone, repeated ones and the baselines."""
     pays = (points["p_holm"] < ALPHA) & (_gain(points["difference"], metric) > 0)
-    for name, p_value in (("TRRTR", "p_repeated"), (NAIVE, "p_naive")):
-        other = shown[shown["protocol"] == name].set_index(_N)["mean"]
-        if len(other):
-            ahead = points["mean"] - points[_N].map(other)
-            pays &= (points[p_value] < ALPHA) & (_gain(ahead, metric) > 0)
+    for name in dict.fromkeys(shown["protocol"]):
+        if name == "TRRTR" or not is_protocol(name):
+            ahead = points["mean"] - points[_N].map(_means(shown, name))
+            p_value = points["p_repeated" if name == "TRRTR" else "p_baselines"]
+            pays &= (p_value < ALPHA) & (_gain(ahead, metric) > 0)
     return pays
+
+
+def _better_baselines(
+    shown: pd.DataFrame, metric: ReadableMetric, names: Mapping[float, str] | None
+) -> list[str]:
+    """Say with how many training subjects a baseline is better than the model trained on real windows."""
+    sentences = []
+    of_model = _means(shown, "TRTR")
+    for name in dict.fromkeys(shown["protocol"]):
+        if is_protocol(name):
+            continue
+        means = _means(shown, name)
+        better = means[_gain(means - of_model, metric) > 0]
+        if len(better):
+            scores = ", ".join(number(score) for score in dict.fromkeys(better))
+            sentences.append(
+                f"With {_subjects(better.index, names)} the baseline {name!r} is better than the model "
+                f"trained on real windows ({metric.label} {scores})."
+            )
+    return sentences
+
+
+def _means(shown: pd.DataFrame, label: str) -> pd.Series:
+    return shown[shown["protocol"] == label].set_index(_N)["mean"]
 
 
 def _gain(differences: pd.Series, metric: ReadableMetric) -> pd.Series:

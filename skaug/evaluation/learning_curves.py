@@ -19,7 +19,7 @@ from skaug._checks import (
 )
 from skaug._warnings import collected, warn, without_repeats
 from skaug.augmenter import SynthefyAugmenter
-from skaug.evaluation.baselines import NAIVE, choose_naive
+from skaug.evaluation.baselines import NAIVE, check_baselines, choose_naive
 from skaug.evaluation.cross_validation import Trial, run_trials
 from skaug.evaluation.folds import Samples
 from skaug.evaluation.learning_curve_scores import LearningCurve
@@ -44,6 +44,7 @@ def learning_curve(
     cv: Any = None,
     groups: ArrayLike | None = None,
     scoring: Scoring | None = None,
+    baselines: Mapping[str, Any] | None = None,
     n_jobs: int | None = None,
     random_state: int = 0,
     progress: bool | None = None,
@@ -67,7 +68,7 @@ def learning_curve(
         Numbers of real training subjects, chosen at random in each fold; None stands for all of them. Each
         number is scored with real windows alone (TRTR), with repeated real windows (the control TRRTR) and
         with the synthetic windows that the pipeline's augmenter adds to them (TRSTR), beside the naive
-        baseline.
+        baseline and the `baselines`.
     n_draws : int, default=1
         How many times training subjects are drawn for each fold. Scores are averaged over the draws
         before they are tested.
@@ -76,6 +77,8 @@ def learning_curve(
         synthesizer of the augmenter.
     cv, groups, scoring, n_jobs, progress
         As for `compare_protocols`.
+    baselines : dict of str to estimator, optional
+        As for `compare_protocols`, for a curve over `n_subjects`.
     random_state : int, default=0
         Seed of the choice of training subjects, with the fold and the draw, and of the random sign flips.
 
@@ -87,8 +90,8 @@ def learning_curve(
     ------
     ValueError
         If the augmenter has `n_synthetic`, a ratio is negative, a fold has fewer training subjects than
-        `n_subjects` requires, `n_draws` comes without `n_subjects`, or as `compare_protocols` and
-        `compare_synthesizers` do.
+        `n_subjects` requires, `n_draws` or `baselines` come without `n_subjects`, or as `compare_protocols`
+        and `compare_synthesizers` do.
 
     Warns
     -----
@@ -123,10 +126,11 @@ def learning_curve(
     scorers = named_scorers(scoring, estimator)
     require_random_state(random_state)
     require_whole_number("n_draws", n_draws, 1)
-    if n_subjects is None and n_draws > 1:
+    baselines = check_baselines(baselines)
+    if n_subjects is None and (n_draws > 1 or baselines):
+        unused = f"n_draws={n_draws}" if n_draws > 1 else f"baselines={list(baselines)!r}"
         raise ValueError(
-            f"n_draws={n_draws} draws training subjects, but a curve over ratios trains on all of them: "
-            "pass n_subjects too."
+            f"{unused} belongs to a curve over numbers of training subjects: pass n_subjects too."
         )
     variants = [Variant(label, estimator) for label in ("TRTR", "TRRTR", "TRSTR")]
     if synthesizers is not None:
@@ -142,7 +146,9 @@ def learning_curve(
         present = [np.unique(samples.codes[train]) for train, _ in folds]
         amounts, names = _amounts(n_subjects, [len(codes) for codes in present])
         trials = list(
-            _by_subjects(variants, path, amounts, folds, present, samples, n_draws, random_state)
+            _by_subjects(
+                variants, path, amounts, folds, present, samples, baselines, n_draws, random_state
+            )
         )
     outcome = run_trials(
         trials, samples, scorers, n_jobs=n_jobs, progress=progress, label="learning curve"
@@ -156,7 +162,7 @@ def learning_curve(
         "random_state": int(random_state),
         "amount_names": names,
     }
-    order = [*(variant.label for variant in variants), NAIVE]
+    order = [*(variant.label for variant in variants), NAIVE, *baselines]
     return LearningCurve(_sorted(outcome.scores, order), details)
 
 
@@ -220,6 +226,7 @@ def _by_subjects(
     folds: list[tuple[NDArray, NDArray]],
     present: Sequence[NDArray],
     samples: Samples,
+    baselines: Mapping[str, Any],
     n_draws: int,
     random_state: int,
 ) -> Iterator[Trial]:
@@ -242,7 +249,7 @@ def _by_subjects(
                         under_protocol(estimator, path, protocol),
                         chosen,
                         test,
-                        baselines={} if label == "TRTR" else None,
+                        baselines=baselines if label == "TRTR" else None,
                     )
 
 

@@ -33,8 +33,9 @@ _P_OF_CURVE = {
     "p_value": "p against TRTR",
     "p_holm": "p against TRTR, Holm",
     "p_repeated": "p against TRRTR",
-    "p_naive": "p against naive",
-    "p_corrected": "p, corrected t",
+    "p_baselines": "p against baselines",
+    "p_corrected": "p, corrected t, share 1 / (n + 1)",
+    "p_left_out": "p, corrected t, share 1 / subjects",
 }
 
 
