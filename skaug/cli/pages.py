@@ -14,6 +14,7 @@ from skaug import Pipeline, Windows
 from skaug.cli.messages import plain_line, say
 from skaug.cli.outputs import check_output
 from skaug.evaluation import ProtocolComparison, learning_curve, synthetic_quality
+from skaug.synthesis.surrogate import synthesizer_or_default
 
 
 def add_report(parser: Any) -> None:
@@ -61,6 +62,7 @@ def write_report(
             holdout=held_out,
             sampling_rate=sampling_rate,
             rate_channel=rate,
+            synthesizer=synthesizer_or_default(augmenter.synthesizer),
             progress=True,
         )
     except ValueError as error:  # for example, too few windows

@@ -18,6 +18,9 @@ from skaug.windows.values import are_classes
 # The spectral peak is sought this far beyond the labels of the training windows.
 _MARGIN = 1.25
 
+#: How the name of the measure of `rate_adherence` begins.
+RATE_MEASURE = "spectral peak against label"
+
 
 def adherence(
     real: Sample, synthetic: Sample, target_agg: Any, seed: int
@@ -119,7 +122,7 @@ def rate_adherence(
     return [
         Measure(
             "adherence",
-            f"spectral peak against label: {channel}",
+            f"{RATE_MEASURE}: {channel}",
             value=float(np.abs(peak_synthetic - y_synthetic).mean()),
             floor=_error_if_shuffled(peak_synthetic, y_synthetic, is_class=False),
             ceiling=float(np.abs(peak_real - y_real).mean()),

@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from skaug._checks import is_finite_number, require_random_state
 from skaug.evaluation.quality.adherence import adherence, rate_adherence
+from skaug.evaluation.quality.claims import contradictions
 from skaug.evaluation.quality.comparison import Comparison
 from skaug.evaluation.quality.diversity import diversity
 from skaug.evaluation.quality.draw_keys import drawn, in_key_order
@@ -23,6 +24,7 @@ from skaug.evaluation.quality.memorization import memorization
 from skaug.evaluation.quality.report import QualityReport
 from skaug.evaluation.quality.sample import Sample
 from skaug.windows.container import Windows, as_windows
+from skaug.windows.values import are_classes
 
 #: Larger sets are cut to this many windows.
 MOST_WINDOWS = 2000
@@ -38,6 +40,7 @@ def synthetic_quality(
     sampling_rate: float = 1.0,
     embedding: Any = SPECTRUM_ACF,
     rate_channel: str | None = None,
+    synthesizer: Any = None,
     random_state: int = 0,
     progress: bool | None = None,
 ) -> QualityReport:
@@ -68,6 +71,9 @@ def synthetic_quality(
     rate_channel : str, optional
         If the label is a rate per minute (heartbeats, breaths), the channel with a spectral peak at
         that rate.
+    synthesizer : Synthesizer, optional
+        The synthesizer that made the windows. The ``notes`` then say where they contradict what it declares
+        to keep or move: the rate, if there is a `rate_channel`, and the class, if labels are classes.
     random_state : int, default=0
         The seed for the choice of windows, the noise, folds and forests.
     progress : bool, optional
@@ -182,6 +188,13 @@ def synthetic_quality(
     is_silent = None if progress is None else not progress
     results = [step() for step in tqdm(steps, desc="quality", unit="part", disable=is_silent)]
     measures = [measure for group, _ in results for measure in group]
+    claims = []
+    if synthesizer is not None:
+        labels = parts["real"].y
+        is_class = labels is not None and (
+            target_agg == "mode" or are_classes(labels[~pd.isna(labels)])
+        )
+        claims = contradictions(synthesizer, measures, is_class)
     left_out = [reason for _, reasons in results for reason in reasons]
     return QualityReport(
         measures=tuple(measures),
@@ -190,7 +203,7 @@ def synthetic_quality(
         n_subsets=comparison.n_subsets,
         windows={part: _describe(windows) for part, windows in parts.items()},
         ceiling=comparison.ceiling,
-        notes=(*left_out, *_cautions(measures, comparison, parts, embedding_name)),
+        notes=(*claims, *left_out, *_cautions(measures, comparison, parts, embedding_name)),
     )
 
 

@@ -44,7 +44,7 @@ class QualityReport:
     ceiling : str
         What the ceiling of fidelity and diversity compares.
     notes : tuple of str
-        What was left out and why, and cautions.
+        Where the windows contradict what their synthesizer declares, what was left out and why, and cautions.
 
     Notes
     -----
