@@ -74,7 +74,6 @@ def test_a_rate_that_is_not_declared_to_hold_is_pointed_out() -> None:
         (Noise(), "Noise declares that it keeps the rate, but the rate of its windows differs"),
         (MixupSynthesizer(), "The label is a rate, and MixupSynthesizer does not declare that"),
         (None, None),
-        (None, None),
     ],
 )
 def test_notes_say_what_contradicts_the_synthesizer(
