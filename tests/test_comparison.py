@@ -171,8 +171,8 @@ def test_a_subject_without_a_score_is_left_out_under_all_protocols(
 @pytest.mark.parametrize(
     ("difference", "rope", "verdict", "sentence"),
     [
-        (1.0, None, "helped", "Adding synthetic windows helped: MAE \N{MINUS SIGN}1 on average"),
-        (-1.0, None, "harmed", "Adding synthetic windows harmed: MAE +1 on average"),
+        (1.0, None, "helped", "Adding synthetic windows helped: MAE \N{MINUS SIGN}1.00 on average"),
+        (-1.0, None, "harmed", "Adding synthetic windows harmed: MAE +1.00 on average"),
         (
             0.0,
             None,
@@ -361,8 +361,8 @@ def test_undefined_scores_of_classifiers_name_metrics_that_are_defined(real: np.
 def test_the_verdict_on_a_score_that_should_be_large(real: np.ndarray) -> None:
     comparison = comparison_of({"TRTR": real, "TSTR": real + 1}, metric="r2")
     assert comparison.verdict().startswith(
-        "Training on synthetic windows alone helped: R² +1 on average (95 % interval +1 to +1), better "
-        "8, worse 0 of 8 subjects"
+        "Training on synthetic windows alone helped: R² +1.00 on average (95 % interval +1.00 to +1.00), "
+        "better 8, worse 0 of 8 subjects"
     )
 
 

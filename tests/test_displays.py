@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from skaug.evaluation import LearningCurve, LearningCurveDisplay, ProtocolComparisonDisplay
-from skaug.evaluation.displays.metric_names import ReadableMetric, signed
+from skaug.evaluation.displays.metric_names import ReadableMetric, number, signed
 
 pyplot = pytest.importorskip("matplotlib.pyplot")
 
@@ -38,8 +38,16 @@ def test_errors_are_shown_as_positive_numbers_with_the_ends_of_intervals_in_orde
     shown = ReadableMetric(MAE).shown_summary(summary).iloc[0]
     expected = {"mean": 4, "sd": 1, "difference": -0.5, "ci_low": -2, "ci_high": 0}
     assert shown.to_dict() == expected
-    assert signed(shown["ci_high"]) == "+0"  # not minus zero
+    assert signed(shown["ci_high"]) == "+0.00"  # not minus zero
     pd.testing.assert_frame_equal(ReadableMetric("r2").shown_summary(summary), summary)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(12, "12.0"), (9.996, "10.0"), (250, "250"), (0.5, "0.500")]
+)
+def test_numbers_have_three_digits_also_where_they_end_in_zeros(value: float, written: str) -> None:
+    assert number(value) == written
+    assert (signed(value), signed(-value)) == (f"+{written}", f"\N{MINUS SIGN}{written}")
 
 
 def test_the_scores_of_a_subject_are_joined_and_errors_are_positive() -> None:

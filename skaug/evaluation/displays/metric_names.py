@@ -106,9 +106,9 @@ class ReadableMetric:
 
 def number(value: float) -> str:
     """Write a number with three significant digits."""
-    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:#.3g}".removesuffix(".").replace("-", "\N{MINUS SIGN}")
 
 
 def signed(value: float) -> str:
     """Write a difference with three significant digits and its sign."""
-    return f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:+#.3g}".removesuffix(".").replace("-", "\N{MINUS SIGN}")
