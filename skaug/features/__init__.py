@@ -1,0 +1,7 @@
+"""Steps that make one row of features per window."""
+
+from skaug.features.base import WindowFeatureExtractor
+from skaug.features.spectrum import WindowSpectrum
+from skaug.features.statistics import WindowFlattener, WindowStatistics
+
+__all__ = ["WindowFeatureExtractor", "WindowFlattener", "WindowSpectrum", "WindowStatistics"]
