@@ -245,6 +245,44 @@ def test_what_the_samples_cannot_represent_does_not_return_as_another_frequency(
     assert power.max() < 0.05 * table["motion"].std()
 
 
+def slow_recordings(fastest: float) -> pd.DataFrame:
+    """Return a pulse of up to `fastest` per minute, at 4 Hz."""
+    n = 1200
+    parts = []
+    for subject, (low, high) in {"A": (45, 60), "B": (70, fastest)}.items():
+        rate = np.linspace(low, high, n)
+        pulse = np.sin(2 * np.pi * np.cumsum(rate) / 60 / 4)
+        parts.append(pd.DataFrame({"subject": subject, "pulse": pulse, "rate": rate}))
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.mark.parametrize("method", ["stretch", "shift", "both"])
+def test_no_label_is_a_rate_that_the_samples_cannot_have(method: str) -> None:
+    """At 4 Hz a rate is below 2 Hz, and with the bandwidth of the demodulation, 0.25 Hz, below 1.75 Hz."""
+    table = slow_recordings(100)
+    table.loc[len(table) - 5 :, "rate"] = 130  # a glitch of the label, beyond Nyquist
+    windows = windows_of(table, window_size=128, features=["pulse"])
+    synthesizer = RateSynthesizer(4, method=method, labels="flat")
+    made = SynthefyAugmenter(synthesizer, ratio=8).fit(windows).synthetic_windows_
+    assert made.y.max() < {"stretch": 115, "shift": 105 + 1e-9, "both": 115}[method]
+    assert made.y.max() > 101
+    found = peak_per_minute(made.to_numpy()[:, :, 0], low=0.3 * FS / 4, high=1.99 * FS / 4) * 4 / FS
+    assert np.median(np.abs(found - made.y)) < 1
+
+
+def test_rates_above_those_that_can_be_changed_are_refused() -> None:
+    windows = windows_of(slow_recordings(110), window_size=128, features=["pulse"])
+    with pytest.raises(
+        ValueError, match=r"label of 106.* is 1.77 Hz at unit=60.0, above the 1.75 Hz"
+    ):
+        RateSynthesizer(4).fit(windows)
+    with pytest.raises(ValueError, match="or use method='stretch'"):
+        RateSynthesizer(4, method="shift").fit(windows)
+    fastest = windows_of(slow_recordings(117), window_size=128, features=["pulse"])
+    with pytest.raises(ValueError, match=r"above the 1.8 Hz .* leave out these windows\."):
+        RateSynthesizer(4, method="stretch").fit(fastest)
+
+
 # Edits
 
 
@@ -282,6 +320,16 @@ def test_edits_out_of_reach_name_the_window_and_the_remedy(windows: Windows) -> 
     )
     with pytest.raises(ValueError, match=r"subject '.' at row .* max_factor=2.0, or raise that"):
         far.fit(windows)
+    below_zero = SynthefyAugmenter(
+        RateSynthesizer(FS, channels=["pulse"]), variations=[{"rate": ("subtract", 200)}]
+    )
+    with pytest.raises(ValueError, match=r"edited label -.* is not a rate, .* positive number"):
+        below_zero.fit(windows)
+    beyond_nyquist = SynthefyAugmenter(
+        RateSynthesizer(FS, channels=["pulse"], max_factor=20), variations=[{"rate": 900.0}]
+    )
+    with pytest.raises(ValueError, match="is above 864, the highest rate"):  # 0.9 of 16 Hz
+        beyond_nyquist.fit(windows)
     alone = Windows.concatenate([windows[windows.groups != "A"], windows[:1]])
     near = SynthefyAugmenter(
         RateSynthesizer(FS, channels=["pulse"], method="stretch"),
@@ -355,6 +403,28 @@ def test_transformed_labels_are_refused(table: pd.DataFrame) -> None:
 def test_passed_labels_are_refused_in_place_of_the_windows_own(windows: Windows) -> None:
     with pytest.raises(ValueError, match="a y was passed to fit"):
         SynthefyAugmenter(RateSynthesizer(FS)).fit(windows, windows.y[::-1])
+
+
+@pytest.mark.parametrize("change", [np.log, lambda y: (y - y.mean()) / y.std()])
+def test_replaced_labels_of_arrays_are_refused_as_such(windows: Windows, change) -> None:
+    alone = Windows.from_arrays(windows.to_numpy(), windows.y)
+    with pytest.raises(ValueError, match="are not their own: a y was passed"):
+        SynthefyAugmenter(RateSynthesizer(FS)).fit(alone, change(windows.y))
+
+
+def test_logarithms_of_rates_are_refused_where_nothing_tells_that_they_were_transformed(
+    windows: Windows,
+) -> None:
+    """The logarithms differ by less than 22 %, which the check of the rhythm cannot tell apart."""
+    with pytest.raises(
+        ValueError, match=r"No window holds one period.* up to 0.0781 Hz .* 8 s long"
+    ):
+        RateSynthesizer(FS).fit(Windows.from_arrays(windows.to_numpy(), np.log(windows.y)))
+
+
+def test_windows_to_fit_are_needed(windows: Windows) -> None:
+    with pytest.raises(ValueError, match="There are no windows to fit"):
+        RateSynthesizer(FS).fit(windows[:0])
 
 
 @pytest.mark.parametrize(

@@ -131,8 +131,9 @@ class Rhythm:
         rhythm = np.zeros((*kept.shape, len(self.channels)), dtype=np.float32)
         harmonic = turn.copy()
         for k in range(_N_HARMONICS):
-            is_heard = fastest * self.sampling_rate * (k + 1) < _highest(self.sampling_rate)
-            harmonic *= is_heard[:, None]
+            if k > 0:
+                is_heard = fastest * self.sampling_rate * (k + 1) < highest_rate(self.sampling_rate)
+                harmonic *= is_heard[:, None]
             amplitude = self._changes[k].take(kept, axis=0)
             amplitude *= weight
             amplitude += self.amplitudes[k].take(kept, axis=0)
@@ -141,6 +142,11 @@ class Rhythm:
             harmonic *= turn
         rhythm *= 2
         return rhythm
+
+
+def highest_rate(sampling_rate: float) -> float:
+    """Return the highest rate of a rhythm, or of a harmonic, that can be taken out, in Hz."""
+    return sampling_rate / 2 - 2 * _HALF_WIDTH
 
 
 def take_apart(
@@ -221,7 +227,7 @@ def _demodulated(
     bins = np.round(scipy.fft.fftfreq(n_coarse) * n_coarse).astype(np.intp)
 
     rate = np.diff(turns, axis=1) * sampling_rate
-    is_heard = (rate.max(axis=1) * k < _highest(sampling_rate))[:, None, None]
+    is_heard = (k == 1) | (rate.max(axis=1) * k < highest_rate(sampling_rate))[:, None, None]
     # Below a fast rhythm lies motion, and above it noise.
     side = np.where((k == 1) & (rate.mean(axis=1) > 1), -1, 1)
     away = side * round(_NEIGHBOR * n_fft / sampling_rate)
@@ -256,8 +262,3 @@ def _weight_inside(
     return (
         total[np.minimum(half, n_rows - 1 - rows) + half + 1] - total[half - np.minimum(half, rows)]
     )
-
-
-def _highest(sampling_rate: float) -> float:
-    """Return the highest rate of a harmonic, in Hz."""
-    return sampling_rate / 2 - 2 * _HALF_WIDTH

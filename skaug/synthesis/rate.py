@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skaug._checks import (
     is_finite_number,
@@ -16,7 +17,7 @@ from skaug._checks import (
 from skaug._warnings import warn
 from skaug.synthesis.base import Synthesizer
 from skaug.synthesis.conditions import require_finite_samples
-from skaug.synthesis.lock_in import take_apart
+from skaug.synthesis.lock_in import highest_rate, take_apart
 from skaug.synthesis.rate_labels import (
     channel_positions,
     rates_of,
@@ -29,6 +30,9 @@ from skaug.windows.container import Windows
 
 _METHODS = ("stretch", "shift", "both")
 _LABELS = ("local", "flat", "mix")
+
+# The highest rate, relative to half of the sampling rate: above it, the filter of `read` weakens the rhythm.
+_OF_NYQUIST = 0.9
 
 
 class RateSynthesizer(Synthesizer):
@@ -70,7 +74,7 @@ class RateSynthesizer(Synthesizer):
 
         - ``"local"``: the label of the condition times :math:`e^u`, :math:`u \sim U(-local, local)`;
         - ``"flat"``: evenly spread over the training labels, widened by `margin`, within a factor of
-          `max_factor` of the condition's label;
+          `max_factor` of the condition's label, and below 90 % of half the sampling rate;
         - ``"mix"``: half of the windows each.
     max_factor : float, default=2.0
         The largest factor between the rate of a condition and that of its synthetic window.
@@ -199,6 +203,8 @@ class RateSynthesizer(Synthesizer):
             If the rhythm cannot be tested; if most windows have no rows beside them, which stretching needs.
         """
         self._check_parameters()
+        if len(windows) == 0:
+            raise ValueError("There are no windows to fit: check the split that made them.")
         channels = channel_positions(windows, self.channels)
         labels = rates_of(windows, type(self).__name__)
         if windows.window_size < 8:
@@ -209,6 +215,7 @@ class RateSynthesizer(Synthesizer):
             require_finite_samples(block.to_numpy(), windows, which.start)
         self.check_ = None
         require_below_nyquist(labels, self.unit, self.sampling_rate)
+        highest = self._highest_label(labels)
         if self.check:
             self.check_ = require_rhythm(windows, channels, labels, self.unit, self.sampling_rate)
         self._stretches = stretches = windows.recordings()
@@ -220,14 +227,17 @@ class RateSynthesizer(Synthesizer):
             max_factor=self.max_factor,
             local=self.local,
             margin=self.margin,
+            highest=highest,
         )
         first, last = stretches.limits()
         is_alone = last - first + 1 == windows.window_size
         if self.method == "stretch" and is_alone.mean() > 0.5:
             warn(
-                f"{int(is_alone.sum())} of {len(windows)} training windows have no rows beside them in the "
-                "same recording, so that RateSynthesizer(method='stretch') can only lower their rate: cut "
-                "windows from a table, without a step that replaces samples, or use method='shift'."
+                f"{int(is_alone.sum())} of {len(windows)} training windows have no rows of their recording "
+                "beside them, because they come from an array, or a step replaced their samples, or their "
+                "neighbors are not among the training windows: RateSynthesizer(method='stretch') can only "
+                "lower their rate. Cut them from a table, with a stride up to the window size, or use "
+                "method='shift'."
             )
         self._rhythm = None
         if self.method != "stretch":
@@ -269,6 +279,21 @@ class RateSynthesizer(Synthesizer):
                 hertz = plan.labels[which] / self.unit
                 self._rhythm.add(samples, which, reading, hertz, plan.phase[which])
         return conditions.synthesized(samples, plan.labels)
+
+    def _highest_label(self, labels: NDArray[np.float64]) -> float:
+        """Return the highest label that samples can have, or raise if a training window is above it."""
+        hertz = _OF_NYQUIST * self.sampling_rate / 2
+        if self.method != "stretch":
+            hertz = min(hertz, highest_rate(self.sampling_rate))
+        if labels.max() / self.unit > hertz:
+            other = "" if self.method == "stretch" else ", or use method='stretch'"
+            raise ValueError(
+                f"A label of {labels.max():g} is {labels.max() / self.unit:.3g} Hz at unit={self.unit!r}, "
+                f"above the {max(hertz, 0):.3g} Hz up to which RateSynthesizer(method={self.method!r}) can "
+                f"change rates at sampling_rate={self.sampling_rate!r}: check both, leave out these "
+                f"windows{other}."
+            )
+        return hertz * self.unit
 
     def _check_parameters(self) -> None:
         require_choice("method", self.method, _METHODS)

@@ -67,19 +67,20 @@ def rates_of(windows: Windows, name: str) -> NDArray[np.float64]:
             f"{name} needs one number per window as the label, a rate; got {y.dtype} of the "
             f"shape {y.shape}. Use another synthesizer for other labels."
         )
+    column = windows.provenance.target
+    if labels_are_replaced(windows, y, column):
+        own = "their own" if column is None else f"those of the column {column!r}"
+        raise ValueError(
+            f"The labels of these windows are not {own}: a y was passed to fit, or a meta-estimator such as "
+            "TransformedTargetRegressor transformed it. A factor of the rate would not be a factor of these "
+            "labels: leave y out."
+        )
     is_wrong = ~(np.isfinite(y) & (y > 0))
     if is_wrong.any():
         window = int(np.flatnonzero(is_wrong)[0])
         raise ValueError(
             f"The label of the window {window_in_words(windows, window)} is {y[window]}, and a rate is a "
-            "positive number: check the target column, or cut windows with missing='drop'."
-        )
-    column = windows.provenance.target
-    if labels_are_replaced(windows, y, column):
-        raise ValueError(
-            f"The labels of these windows are not those of the column {column!r}: a y was passed to fit, "
-            "or a meta-estimator such as TransformedTargetRegressor transformed it. A factor of the "
-            "rate would not be a factor of these labels: leave y out."
+            "positive number: check the labels, or cut windows with missing='drop'."
         )
     return y.astype(np.float64)
 
@@ -111,8 +112,16 @@ def require_rhythm(
     Raises
     ------
     ValueError
-        Holds the shares of power at the labels and at permuted labels.
+        If no window holds a period; or with the shares of power at the labels and at permuted labels.
     """
+    seconds = windows.window_size / sampling_rate
+    if labels.max() / unit * seconds < 1:
+        raise ValueError(
+            f"No window holds one period: the labels are up to {labels.max() / unit:.3g} Hz at "
+            f"unit={unit!r}, and windows of {windows.window_size} samples are {seconds:.3g} s long. Check "
+            "unit, sampling_rate and the labels (their logarithm is not a rate), or cut longer windows. "
+            "check=False overrides this."
+        )
     check = check_rhythm(windows, channels, labels / unit, sampling_rate)
     names = ", ".join(windows.feature_names[channel] for channel in channels)
     if check is None:

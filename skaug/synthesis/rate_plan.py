@@ -51,6 +51,8 @@ class RatePlanner:
         Their recordings.
     method, labels, max_factor, local, margin
         As in `RateSynthesizer`.
+    highest : float
+        The highest label that samples can have.
 
     Attributes
     ----------
@@ -68,6 +70,7 @@ class RatePlanner:
         max_factor: float,
         local: float,
         margin: float,
+        highest: float,
     ) -> None:
         assert windows.y is not None
         assert stretches.labels is not None
@@ -75,6 +78,7 @@ class RatePlanner:
         self.labels = labels
         self.max_factor = max_factor
         self.local = local
+        self.highest = highest
         self.cumulative = np.concatenate([[0.0], np.cumsum(stretches.labels)])
         self._range = (windows.y.min() * (1 - margin), windows.y.max() * (1 + margin))
         self._starts = stretches.starts
@@ -108,7 +112,8 @@ class RatePlanner:
         }[self.method]
         widest = np.minimum(self.max_factor, (last - first) / (size - 1))
         known = self._mean_labels(middle, np.ones(n), size)
-        factor = self._factors(known, np.where(is_shifted, self.max_factor, widest), u)
+        largest = np.minimum(np.where(is_shifted, self.max_factor, widest), self.highest / known)
+        factor = self._factors(known, largest, u)
         is_edited = conditions.provenance.is_edited
         edited = np.flatnonzero(np.zeros(n, dtype=bool) if is_edited is None else is_edited)
         if len(edited):
@@ -139,13 +144,13 @@ class RatePlanner:
         return RatePlan(Reading(center, spacing, first, last, size), is_shifted, labels, u[:, 5])
 
     def _factors(
-        self, known: NDArray[np.float64], widest: NDArray[np.float64], u: NDArray[np.float64]
+        self, known: NDArray[np.float64], largest: NDArray[np.float64], u: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return what the rate of each window is multiplied by, at most `widest`."""
-        local = _between(-self.local, self.local, widest, u[:, 1])
+        """Return what the rate of each window is multiplied by, at most `largest`."""
+        local = _between(-self.local, self.local, largest, u[:, 1])
         lowest, highest = self._range
         low = np.maximum(lowest / known, 1 / self.max_factor)
-        high = np.maximum(np.minimum(highest / known, widest), low)
+        high = np.maximum(np.minimum(highest / known, largest), low)
         flat = low + u[:, 1] * (high - low)
         if self.labels == "mix":
             return np.where(u[:, 2] < 0.5, local, flat)
@@ -182,10 +187,19 @@ class RatePlanner:
         """Raise if the rate of an edited condition is not positive, too far away, or needs further rows."""
         for window in edited:
             most = self.max_factor * (1 + 1e-9)
-            if 1 / most <= factor[window] <= min(most, widest[window]):
-                continue
             label = conditions.y[window]  # type: ignore[index]
             what = f"The edited label {label:g} of the window {window_in_words(conditions, window)}"
+            if label <= 0:
+                raise ValueError(
+                    f"{what} is not a rate, which is a positive number: edit it by less."
+                )
+            if label > self.highest:
+                raise ValueError(
+                    f"{what} is above {self.highest:g}, the highest rate that samples can have at this "
+                    "sampling_rate and unit: edit it by less."
+                )
+            if 1 / most <= factor[window] <= min(most, widest[window]):
+                continue
             if not 1 / most <= factor[window] <= most:
                 raise ValueError(
                     f"{what} is {factor[window]:.3g} times its recorded one: edit it by a factor of at most "
