@@ -128,7 +128,7 @@ def test_the_verdict_has_a_sentence_for_each_synthesizer_and_names_no_winner(
     summary = comparison.summary().droplevel("metric")
     change = -summary.loc["TRSTR, wrong, by 40", "difference"]
     assert change > 1
-    assert f"'wrong, by 40'{_outcome(summary)}: MAE {change:+.3g} on average" in verdict
+    assert f"'wrong, by 40'{_outcome(summary)}: MAE {change:+#.3g} on average" in verdict
 
 
 def _outcome(summary: pd.DataFrame) -> str:

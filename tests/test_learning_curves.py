@@ -115,7 +115,7 @@ def test_a_curve_prints_as_a_table_and_a_sentence(windows: Windows) -> None:
     best = errors.idxmin()
     assert lines[-1].startswith(
         f"MAE is best at {best:g} synthetic windows per real one "
-        f"({'TRSTR' if best else 'TRTR'}): {errors.min():.3g}"
+        f"({'TRSTR' if best else 'TRTR'}): {errors.min():#.3g}"
     )
     assert lines[-1] in curve._repr_html_()
 
@@ -310,7 +310,7 @@ def test_synthetic_windows_that_move_labels_pay_with_few_subjects(
     assert row[["p_value", "p_holm", "p_repeated", "p_baselines"]].max() < 0.05
     first = over_subjects.verdict().split(". ")[0]
     assert first.endswith(", not shown with all 8") or " and all 8 training subjects" in first
-    change = f"MAE \N{MINUS SIGN}{row['difference']:.3g} with 2"
+    change = f"MAE \N{MINUS SIGN}{row['difference']:#.3g} with 2"
     assert first.startswith("Adding synthetic windows of 'moved' pays with 2")
     assert change in first
     assert "synthetic windows of 'noise' is not shown to pay with 2 or all 8" in (
@@ -465,7 +465,7 @@ def test_nothing_pays_that_a_baseline_of_the_user_beats() -> None:
     assert summary.loc[(2, "TRSTR"), ["p_holm", "p_repeated"]].max() < 0.05
     assert curve.verdict().startswith(
         "With 2 training subjects the baseline 'level' is better than the model trained on real windows "
-        f"(MAE {mean:.3g}). Adding synthetic windows is not shown to pay with 2 training subjects (MAE"
+        f"(MAE {mean:#.3g}). Adding synthetic windows is not shown to pay with 2 training subjects (MAE"
     )
 
 

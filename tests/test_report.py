@@ -105,7 +105,7 @@ def test_the_verdict_comes_first_and_numbers_are_those_of_the_summary(
     text = Outline(page.read_text()).text
     assert text.index(comparison.verdict()) < text.index("protocol")
     for _, row in comparison.summary().xs(MAE, level="metric").iterrows():
-        assert f"{-row['mean']:.3g} ± {row['sd']:.2g}" in text
+        assert f"{-row['mean']:#.3g} ± {row['sd']:.2g}" in text
         assert row["verdict"] in text
         if not np.isnan(row["p_corrected"]) and row["p_corrected"] >= 0.001:
             assert f"{row['p_corrected']:.3f}" in text
@@ -215,7 +215,7 @@ def test_the_page_compares_parts_of_the_windows(page: Path, comparison: Protocol
     limits = page_bins(comparison.predictions["y_true"])
     assert limits is not None
     row = comparison.by("y_true", bins=limits).loc["TSTR"].iloc[0]
-    assert f"up to {limits[0]:g} TSTR {row['verdict']} {-row['mean']:.3g}" in said
+    assert f"up to {limits[0]:g} TSTR {row['verdict']} {-row['mean']:#.3g}" in said
 
 
 def test_a_metric_that_needs_probabilities_has_no_parts(
