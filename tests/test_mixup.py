@@ -110,6 +110,13 @@ def test_the_windows_of_a_bootstrap_sample_count_once_and_are_not_their_own_part
     assert_array_equal(shares[:4] > 0, np.tile(shares[0] > 0, (4, 1)))
 
 
+def test_the_windows_of_a_bootstrap_sample_count_once_for_the_default_bandwidth() -> None:
+    windows = identified(np.arange(12) + 0.5)
+    sample = windows[np.r_[np.arange(12), np.zeros(20, dtype=int)]]
+    alone, repeated = (MixupSynthesizer().fit(each).bandwidth_ for each in (windows, sample))
+    assert alone == repeated
+
+
 def test_partners_are_training_windows_only() -> None:
     windows = identified(np.linspace(60, 90, 20), groups=np.repeat(list("ABCD"), 5))
     training = windows[np.isin(windows.groups, ["A", "C"])]

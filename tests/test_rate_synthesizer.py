@@ -405,6 +405,13 @@ def test_passed_labels_are_refused_in_place_of_the_windows_own(windows: Windows)
         SynthefyAugmenter(RateSynthesizer(FS)).fit(windows, windows.y[::-1])
 
 
+def test_passed_labels_may_be_the_windows_own_in_single_precision(windows: Windows) -> None:
+    synthesizer = RateSynthesizer(FS, channels=["pulse"])
+    made = SynthefyAugmenter(synthesizer).fit(windows, windows.y.astype(np.float32))
+    own = SynthefyAugmenter(synthesizer).fit(windows).synthetic_windows_
+    np.testing.assert_allclose(made.synthetic_windows_.y, own.y, rtol=1e-6)
+
+
 @pytest.mark.parametrize("change", [np.log, lambda y: (y - y.mean()) / y.std()])
 def test_replaced_labels_of_arrays_are_refused_as_such(windows: Windows, change) -> None:
     alone = Windows.from_arrays(windows.to_numpy(), windows.y)

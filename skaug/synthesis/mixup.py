@@ -152,7 +152,8 @@ class MixupSynthesizer(Synthesizer):
             )
         self._classes: pd.Index | None = None
         self.bandwidth_: float | None = None
-        labels = labels[~pd.isna(labels)]
+        labels = known.y
+        assert labels is not None
         if is_class or (self.bandwidth is None and are_classes(labels)):
             self._classes = pd.Index(labels).unique()
         else:

@@ -302,12 +302,15 @@ class Provenance:
 def same_labels(labels: NDArray, expected: NDArray) -> bool:
     """Whether labels are equal, up to rounding if they are numbers.
 
-    Numbers may differ by 1e-9 of the largest expected one. A missing label equals a missing label.
+    Numbers may differ by 1e-9 of the largest expected one, or by the rounding of their data types. A missing
+    label equals a missing label.
     """
     if labels.shape != expected.shape:
         return False
     if labels.dtype.kind in "fiub" and expected.dtype.kind in "fiub":
-        rounding = 1e-9 * np.abs(expected[np.isfinite(expected)]).max(initial=0)
+        dtypes = [values.dtype for values in (labels, expected) if values.dtype.kind == "f"]
+        relative = max([1e-9, *(np.finfo(dtype).eps for dtype in dtypes)])
+        rounding = relative * np.abs(expected[np.isfinite(expected)]).max(initial=0)
         return bool(np.allclose(labels, expected, rtol=0, atol=rounding, equal_nan=True))
     return bool(((labels == expected) | (pd.isna(labels) & pd.isna(expected))).all())
 
