@@ -239,6 +239,18 @@ def test_permuted_labels_are_a_control_of_each_synthesizer(windows: Windows) -> 
     assert set(comparison.summary().droplevel("metric").loc[permuted, "verdict"]) == {"control"}
 
 
+def test_a_control_that_does_as_well_is_said_of_its_synthesizer(
+    comparison: ProtocolComparison,
+) -> None:
+    gain = {"TRTR": 0.0, "TRSTR, a": 1.0, "TRSTR, b": 1.0, "TRPTR, a": 2.0, "TRPTR, b": 0.5}
+    first = comparison.scores.query("protocol == 'TRTR'")
+    scores = [first.assign(protocol=label, score=first["score"] + x) for label, x in gain.items()]
+    scores = pd.concat(scores).assign(n_synthetic=1)
+    verdict = ProtocolComparison(scores, comparison.predictions, comparison.details).verdict()
+    assert verdict.count("does as well") == 1
+    assert "labels) does as well as 'TRSTR, a': the effect is regularization" in verdict
+
+
 def test_the_synthesizer_of_the_augmenter_is_replaced(windows: Windows) -> None:
     class Broken(Synthesizer):
         def synthesize(self, conditions: Windows) -> Windows:

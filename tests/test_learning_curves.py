@@ -464,8 +464,8 @@ def test_nothing_pays_that_a_baseline_of_the_user_beats() -> None:
     mean = -summary.loc[(2, "level"), "mean"]
     assert summary.loc[(2, "TRSTR"), ["p_holm", "p_repeated"]].max() < 0.05
     assert curve.verdict().startswith(
-        "With 2 training subjects the baseline 'level' is better than the model trained on real windows "
-        f"(MAE {mean:#.3g}). Adding synthetic windows is not shown to pay with 2 training subjects (MAE"
+        "With 2 training subjects the baseline 'level' is better on average than the model trained on real "
+        f"windows (MAE {mean:#.3g}). Adding synthetic windows is not shown to pay with 2 training subjects ("
     )
 
 

@@ -166,8 +166,8 @@ def _better_baselines(
         if len(better):
             scores = ", ".join(number(score) for score in dict.fromkeys(better))
             sentences.append(
-                f"With {_subjects(better.index, names)} the baseline {name!r} is better than the model "
-                f"trained on real windows ({metric.label} {scores})."
+                f"With {_subjects(better.index, names)} the baseline {name!r} is better on average than the "
+                f"model trained on real windows ({metric.label} {scores})."
             )
     return sentences
 

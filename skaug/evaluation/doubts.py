@@ -39,6 +39,7 @@ def of_controls(protocol: str, scores: pd.DataFrame, random_state: int) -> list[
         return []
     sentences = []
     synthesizer = protocol_of(protocol)[1]
+    judged = protocol if synthesizer is None else repr(protocol)
     for name, what in CONTROLS.items():
         control = name
         if synthesizer is not None and label_of(name, synthesizer) in scores:
@@ -47,10 +48,11 @@ def of_controls(protocol: str, scores: pd.DataFrame, random_state: int) -> list[
             continue
         ahead = score_differences(scores, [protocol], control)[protocol]
         if ahead.mean() <= 0:
-            sentences.append(f"The control {control} ({what}) does as well: {_MEANINGS[name]}.")
+            than = "" if synthesizer is None else f" as {judged}"
+            sentences.append(f"The control {name} ({what}) does as well{than}: {_MEANINGS[name]}.")
         elif len(ahead) >= FEWEST_SUBJECTS and sign_flip_p(ahead, random_state) >= ALPHA:
             sentences.append(
-                f"{protocol} is not shown to beat the control {control} ({what}): perhaps "
+                f"{judged} is not shown to beat the control {name} ({what}): perhaps "
                 f"{_MEANINGS[name]}."
             )
     return sentences

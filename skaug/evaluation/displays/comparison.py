@@ -12,6 +12,7 @@ import pandas as pd
 from skaug.evaluation.displays.drawn_text import drawn_text
 from skaug.evaluation.displays.metric_names import ReadableMetric
 from skaug.evaluation.displays.pyplot import (
+    BASELINE_LINES,
     protocol_colors,
     set_protocol_ticks,
     side_by_side,
@@ -21,9 +22,6 @@ from skaug.evaluation.paired_tests import t_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-
-_LINES = ("--", ":", "-.")
 
 
 class ProtocolComparisonDisplay:
@@ -126,7 +124,7 @@ class ProtocolComparisonDisplay:
         set_protocol_ticks(ax, shown)
         ax.set_xlim(-0.5, len(places) - 0.5)
         for (name, score), style in zip(
-            (self.baselines or {}).items(), cycle(_LINES), strict=False
+            (self.baselines or {}).items(), cycle(BASELINE_LINES), strict=False
         ):
             label = drawn_text(name)
             ax.axhline(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 from skaug.evaluation.displays.drawn_text import drawn_text
 from skaug.evaluation.displays.metric_names import ReadableMetric
 from skaug.evaluation.displays.pyplot import (
+    BASELINE_LINES,
     protocol_colors,
     side_by_side,
     write_numbers_in_full,
@@ -120,9 +122,10 @@ class LearningCurveDisplay:
         # Over ratios, the first point of every curve is without synthetic windows.
         is_start = (shown["protocol"] == "TRTR") & (self.amount == "ratio")
         drawn = [label for label in labels if label != "TRTR" or self.amount != "ratio"]
+        lines = cycle(BASELINE_LINES)
         for label in drawn or ["TRTR"]:
             part = shown[is_start | (shown["protocol"] == label)]
-            style = "o-" if is_protocol(label) else "--"
+            style = "o-" if is_protocol(label) else next(lines)
             ax.plot(
                 part["place"], part["mean"], style, color=colors[label], label=drawn_text(label)
             )

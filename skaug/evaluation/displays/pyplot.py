@@ -27,6 +27,9 @@ _MOST_UPRIGHT = 36
 
 _OF_BASELINES = "#5c6570"
 
+#: How the lines of baselines are drawn, one after the other.
+BASELINE_LINES = ("--", ":", "-.")
+
 # Of TRSTR with each of several synthesizers.
 _SYNTHESIZER_COLORS = ("#2f8fdd", "#e0812b", "#b05fc4", "#98a02e", "#d6604d", "#3aa6a6")
 
