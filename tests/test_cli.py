@@ -61,9 +61,10 @@ def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[s
 
 def rows_of(output: str) -> dict[str, list[float]]:
     """Read the printed table: protocol to the numbers behind it."""
-    lines = [line for line in output.splitlines() if re.match(r"T[RS]\w+ ", line)]
+    lines = [line for line in output.splitlines() if re.match(r"T[RS]\w+,? ", line)]
     return {
-        line.split()[0]: [float(x) for x in re.findall(r"[-+]?\d+\.?\d*", line)] for line in lines
+        re.split(" {2,}", line)[0]: [float(x) for x in re.findall(r"[-+]?\d+\.?\d*", line)]
+        for line in lines
     }
 
 
@@ -82,6 +83,8 @@ def test_a_page_is_written_with_the_verdict(
     out = capsys.readouterr().out
     assert f"The page is {page}." in out
     (verdict,) = [line for line in out.splitlines() if "on average" in line]
+    assert ("TRSTR, rate" in page.read_text()) == (command == "demo")
+    assert ("real subjects trained on" in page.read_text()) == (command == "demo")
     assert verdict in html.unescape(page.read_text())
     assert ("By activity" in page.read_text()) == (command == "compare")
 
@@ -204,16 +207,19 @@ def test_a_warning_is_one_line_that_names_an_option() -> None:
     assert len(errors.splitlines()) == 1
 
 
-def test_the_demo_compares_three_protocols_and_shows_progress(tmp_path: Path) -> None:
+def test_the_demo_compares_two_synthesizers_and_shows_progress(tmp_path: Path) -> None:
     pytest.importorskip("jinja2")
     done = run("demo", "--subjects", "3", "--minutes", "1", "--report", tmp_path / "page.html")
     assert done.returncode == 0, done.stderr
     for label in ("protocols", "learning curve", "quality"):
         assert f"{label}: 100%" in done.stderr
     rows = rows_of(done.stdout.partition("The page is")[0])
-    assert list(rows) == ["TRTR", "TRSTR", "TSTR", "TRRTR", "TRPTR"]
+    assert list(rows) == [
+        *("TRTR", "TRRTR", "TRSTR, surrogate", "TRSTR, rate"),
+        *("TRPTR, surrogate", "TRPTR, rate"),
+    ]
     n_real, error, _ = rows["TRTR"]
-    both = rows["TRSTR"]
+    both = rows["TRSTR, rate"]
     assert both[:2] == [n_real, n_real]
     assert both[4] == pytest.approx(both[2] - error, abs=0.011)
 

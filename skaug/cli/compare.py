@@ -19,19 +19,23 @@ from skaug.cli.columns import choose_columns, without_labels
 from skaug.cli.comparisons import (
     DEFAULT_PROTOCOLS,
     SPECTRAL_PEAK,
+    compare,
+    drawn,
     print_comparison,
+    print_curve,
     print_windows,
 )
+from skaug.cli.curves import CURVES, curve_of
 from skaug.cli.cutting import add_cutting, windower_of
 from skaug.cli.messages import one_line, printable, say
 from skaug.cli.models import MODELS, REGRESSORS, LogPowerBands, model_of, pipeline_of
 from skaug.cli.option_types import metric_name, n_jobs, number, number_of_windows, whole_number
 from skaug.cli.outputs import check_output, write_csv
 from skaug.cli.pages import add_report, check_report, write_report
+from skaug.cli.synthesizers import add_synthesizers, synthesizers_of
 from skaug.cli.tables import read_table
-from skaug.evaluation import ProtocolComparison, compare_protocols
+from skaug.evaluation import ProtocolComparison
 from skaug.evaluation.protocol_variants import CONTROLS, PROTOCOLS
-from skaug.synthesis import SurrogateSynthesizer
 from skaug.tables.aggregation import AGGREGATIONS
 from skaug.tables.columns import is_text
 from skaug.windower import ALIGNMENTS
@@ -42,8 +46,8 @@ SUMMARY = "compare the protocols on a table of recordings"
 DESCRIPTION = (
     "Compare training on real windows (TRTR), on real and synthetic windows (TRSTR) and on synthetic "
     "windows (TSTR) on recordings of several subjects. Each subject is left out in turn; tests use real "
-    "windows of subjects that were left out. Synthetic windows are phase-randomized surrogates, made on "
-    "this machine."
+    "windows of subjects that were left out. Synthetic windows are made on this machine: phase-randomized "
+    "surrogates, unless --synthesizer names others."
 )
 
 
@@ -126,6 +130,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="scikit-learn's name of the score (default: neg_mean_absolute_error for numbers; accuracy, "
         "with balanced_accuracy beside it, for classes)",
     )
+    add_synthesizers(comparison)
     amount = comparison.add_mutually_exclusive_group()
     amount.add_argument(
         "--ratio",
@@ -146,6 +151,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="COLUMN",
         help="a column, such as the activity: the page of --report compares the protocols for each of its "
         "values; repeat for more. It is not a channel by default",
+    )
+    comparison.add_argument(
+        "--curve",
+        choices=CURVES,
+        help="also print a learning curve, which the page of --report then shows: over the number of "
+        "synthetic windows per real one (ratio), or over 2, 4, 8 and all training subjects (subjects)",
     )
     comparison.add_argument(
         "--repeats",
@@ -183,7 +194,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
-    protocols = [*(options.protocol or DEFAULT_PROTOCOLS), *(CONTROLS if options.control else ())]
+    synthesizers = synthesizers_of(
+        options.synthesizer,
+        sampling_rate=options.sampling_rate,
+        rate_channel=options.rate_channel,
+        seed=options.seed,
+    )
+    protocols = _protocols(options, n_synthesizers=len(synthesizers))
     _check_missing(options, protocols)
     _check_rate(options)
     check_output(options.output, options.table)
@@ -194,42 +211,68 @@ def run(options: argparse.Namespace) -> None:
     has_classes = _has_classes(recordings, options)
     n_training_subjects = len(set(windows.groups)) - 1  # type: ignore[arg-type]
     pipeline = pipeline_of(
-        SurrogateSynthesizer(random_state=options.seed),
+        next(iter(synthesizers.values())),
         _representation(options),
         model_of(options.model, n_training_subjects, classes=has_classes),
         ratio=options.ratio,
         n_synthetic=options.n_synthetic,
         seed=options.seed,
     )
-    comparison = compare_protocols(
+    baselines = _baselines(options, windows, has_classes=has_classes)
+    comparison = compare(
         pipeline,
         windows,
+        synthesizers,
         protocols=protocols,
         scoring=options.metric,
         n_repeats=options.repeats,
         n_jobs=options.jobs,
         rope=_rope(options, has_classes=has_classes),
-        baselines=_baselines(options, windows, has_classes=has_classes),
+        baselines=baselines,
         strata=options.stratum,
-        progress=True,
     )
     print_comparison(comparison, options.target)
     if options.output is not None:
         _write_scores(comparison, options.output)
+    if options.curve is None and options.report is None:
+        return
+    curve = curve_of(
+        options.curve or "ratio",
+        pipeline,
+        windows,
+        synthesizers,
+        baselines=baselines,
+        scoring=options.metric,
+        n_jobs=options.jobs,
+    )
+    if options.curve is not None:
+        print_curve(curve, options.target)
     if options.report is not None:
         write_report(
             options.report,
             comparison,
+            curve,
             pipeline,
             windows,
             sampling_rate=options.sampling_rate or 1.0,
             rate=options.rate_channel,
-            n_jobs=options.jobs,
             about={
                 "file": printable(one_line(options.table)),
                 "boundaries": printable(one_line(", ".join(options.boundary))) or "none",
+                **drawn(synthesizers),
             },
         )
+
+
+def _protocols(options: argparse.Namespace, *, n_synthesizers: int) -> list[str]:
+    if n_synthesizers == 1:
+        return [*(options.protocol or DEFAULT_PROTOCOLS), *(CONTROLS if options.control else ())]
+    if options.protocol is not None:
+        raise ValueError(
+            "--protocol is for one synthesizer, but several are compared, under TRSTR: leave --protocol "
+            "out, or pass --synthesizer once."
+        )
+    return ["TRTR", "TRSTR", *(CONTROLS if options.control else ("TRRTR",))]
 
 
 def _check_missing(options: argparse.Namespace, protocols: Any) -> None:

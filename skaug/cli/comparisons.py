@@ -1,15 +1,50 @@
-"""What the commands print about windows and comparisons."""
+"""Comparisons of the commands, and what they print about them."""
 
 from __future__ import annotations
 
-from skaug import Windows
-from skaug.cli.messages import say
-from skaug.evaluation import ProtocolComparison
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from skaug import Pipeline, Windows
+from skaug.cli.messages import printable, say
+from skaug.evaluation import (
+    LearningCurve,
+    ProtocolComparison,
+    compare_protocols,
+    compare_synthesizers,
+)
+from skaug.evaluation.protocol_variants import CONTROLS
+from skaug.synthesis import Synthesizer
 
 DEFAULT_PROTOCOLS = ("TRTR", "TRSTR", "TSTR")
 
 #: The name of `skaug.SpectralPeakRegressor` among the baselines.
 SPECTRAL_PEAK = "spectral peak"
+
+
+def compare(
+    pipeline: Pipeline,
+    windows: Windows,
+    synthesizers: Mapping[str, Synthesizer],
+    *,
+    protocols: Sequence[str],
+    **parameters: Any,
+) -> ProtocolComparison:
+    """Compare protocols with the pipeline's synthesizer or, if there are several, the synthesizers."""
+    if len(synthesizers) == 1:
+        return compare_protocols(
+            pipeline, windows, protocols=protocols, progress=True, **parameters
+        )
+    controls = [name for name in protocols if name in CONTROLS]
+    return compare_synthesizers(
+        pipeline, windows, synthesizers, controls=controls, progress=True, **parameters
+    )
+
+
+def drawn(synthesizers: Mapping[str, Synthesizer]) -> dict[str, str]:
+    """Return, for the page, whose windows are drawn, if there are several synthesizers."""
+    first, *others = synthesizers
+    return {"synthetic windows drawn and measured": printable(first)} if others else {}
 
 
 def print_windows(windows: Windows) -> None:
@@ -29,3 +64,9 @@ def print_comparison(comparison: ProtocolComparison, target: str) -> None:
         say(comparison.table(name))
     if "TRTR" in comparison.protocols and len(comparison.protocols) > 1:
         say(comparison.verdict())
+
+
+def print_curve(curve: LearningCurve, target: str) -> None:
+    """Print the scores at each amount, and what they say."""
+    say(f"\nLearning curve for {target}:\n")
+    say(repr(curve))

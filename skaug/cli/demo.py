@@ -1,4 +1,4 @@
-"""``skaug demo``: the protocols compared on simulated recordings."""
+"""``skaug demo``: synthesizers compared on simulated recordings."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ from collections.abc import Iterator
 
 from skaug import SpectralPeakRegressor, SubjectWindower, WindowSpectrum
 from skaug.cli.comparisons import (
-    DEFAULT_PROTOCOLS,
     SPECTRAL_PEAK,
+    compare,
+    drawn,
     print_comparison,
     print_windows,
 )
+from skaug.cli.curves import curve_of
 from skaug.cli.messages import say
 from skaug.cli.models import model_of, pipeline_of
 from skaug.cli.option_types import number, whole_number
 from skaug.cli.pages import add_report, check_report, write_report
 from skaug.cli.serve import import_server
 from skaug.datasets import simulate_ppg
-from skaug.evaluation import compare_protocols
 from skaug.evaluation.protocol_variants import CONTROLS
-from skaug.synthesis import SynthefyAPI, Synthesizer
+from skaug.synthesis import RateSynthesizer, SurrogateSynthesizer, SynthefyAPI, Synthesizer
 
-SUMMARY = "compare the protocols on simulated recordings"
+SUMMARY = "compare synthesizers on simulated recordings"
 DESCRIPTION = (
-    "Simulate PPG and ECG recordings and compare training on real windows (TRTR), on real and synthetic "
-    "windows (TRSTR) and on synthetic windows (TSTR). Each subject is left out and tested in turn."
+    "Simulate PPG and ECG recordings and compare training on real windows (TRTR) with adding synthetic "
+    "windows (TRSTR) of two synthesizers: surrogates, which keep the heart rate, and windows with another "
+    "rate. Each subject is left out and tested in turn."
 )
 
 
@@ -49,8 +51,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--service",
         action="store_true",
-        help="get the synthetic windows over HTTP from a service on this machine that answers like the "
-        "Synthefy service",
+        help="get windows over HTTP from a service on this machine that answers like the Synthefy service, "
+        "in place of surrogates",
     )
     add_report(parser)
 
@@ -64,29 +66,38 @@ def run(options: argparse.Namespace) -> None:
     say(f"Simulated {options.subjects} subjects, {options.minutes:g} minutes each, at 64 Hz.")
     print_windows(windows)
     representation = WindowSpectrum(low=0.5, high=4.0, sampling_rate=64)
-    with _local_service() if options.service else contextlib.nullcontext() as synthesizer:
+    with _local_service() if options.service else contextlib.nullcontext() as service:
+        synthesizers: dict[str, Synthesizer] = (
+            {"surrogate": SurrogateSynthesizer()} if service is None else {"service": service}
+        )
+        # Both channels contain the heart rate, which very short recordings do not suffice to test.
+        synthesizers["rate"] = RateSynthesizer(64, check=False)
         model = model_of("ridge", options.subjects - 1, classes=False)
-        pipeline = pipeline_of(synthesizer, representation, model)
-        controls = CONTROLS if options.report is not None else ()
-        comparison = compare_protocols(
+        pipeline = pipeline_of(next(iter(synthesizers.values())), representation, model)
+        picker = SpectralPeakRegressor(0.5, 4.0, sampling_rate=64, channel="BVP")
+        baselines = {SPECTRAL_PEAK: picker}
+        comparison = compare(
             pipeline,
             windows,
-            protocols=[*DEFAULT_PROTOCOLS, *controls],
-            baselines={
-                SPECTRAL_PEAK: SpectralPeakRegressor(0.5, 4.0, sampling_rate=64, channel="BVP")
-            },
-            progress=True,
+            synthesizers,
+            protocols=["TRTR", "TRSTR", *(CONTROLS if options.report is not None else ("TRRTR",))],
+            baselines=baselines,
         )
         print_comparison(comparison, "heart_rate")
         if options.report is not None:
             write_report(
                 options.report,
                 comparison,
+                curve_of("subjects", pipeline, windows, synthesizers, baselines=baselines),
                 pipeline,
                 windows,
                 sampling_rate=64.0,
                 rate="BVP",
-                about={"data": "simulated PPG and ECG at 64 Hz", "boundaries": "none"},
+                about={
+                    "data": "simulated PPG and ECG at 64 Hz",
+                    "boundaries": "none",
+                    **drawn(synthesizers),
+                },
             )
 
 

@@ -31,6 +31,7 @@ _OPTIONS = {
     "rope": "--rope",
     "scoring": "--metric",
     "strata": "--stratum",
+    "synthesizers": "--synthesizer",
     "n_jobs": "--jobs",
     "n_subjects": "--subjects",
     "minutes": "--minutes",

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from skaug import Pipeline, Windows
 from skaug.cli.messages import plain_line, say
 from skaug.cli.outputs import check_output
-from skaug.evaluation import ProtocolComparison, learning_curve, synthetic_quality
+from skaug.evaluation import LearningCurve, ProtocolComparison, synthetic_quality
 from skaug.synthesis.surrogate import synthesizer_or_default
 
 
@@ -40,18 +40,16 @@ def check_report(path: Path | None, *inputs: Path) -> None:
 def write_report(
     path: Path,
     comparison: ProtocolComparison,
+    curve: LearningCurve,
     pipeline: Pipeline,
     windows: Windows,
     *,
     sampling_rate: float,
     rate: str | None = None,
-    n_jobs: int = 1,
     about: Mapping[str, str] | None = None,
 ) -> None:
-    """Write the page, with a learning curve and the quality of the synthetic windows."""
-    (name, augmenter), *_ = pipeline.steps
-    by_ratio = clone(pipeline).set_params(**{f"{name}__n_synthetic": None})
-    curve = learning_curve(by_ratio, windows, n_jobs=n_jobs, progress=True)
+    """Write the page, with the quality of the windows of the pipeline's synthesizer."""
+    (_, augmenter), *_ = pipeline.steps
     held_out, rest = _divide(windows)
     synthetic = clone(augmenter).fit(rest).synthetic_windows_
     parts: dict[str, Any] = {"learning_curve": curve, "sampling_rate": sampling_rate}

@@ -222,14 +222,16 @@ def _weak_model_of(judged: Judged, metric: ReadableMetric) -> str:
     losses = [baseline for baseline in judged.baselines if baseline.beats_reference]
     if not losses or not judged.has_synthetic:
         return ""
-    first = losses[0]
-    ours, theirs = (number(metric.shown(mean)) for mean in (first.reference_mean, first.mean))
-    if ours == theirs:
-        words = f"The model trained on real windows does no better than {first.words} ({metric.label} {ours})"
-        if first.is_naive:
+    ours = number(metric.shown(losses[0].reference_mean))
+    theirs = [number(metric.shown(baseline.mean)) for baseline in losses]
+    if theirs == [ours]:
+        lost = losses[0]
+        words = f"The model trained on real windows does no better than {lost.words} ({metric.label} {ours})"
+        if lost.is_naive:
             return f"{words}: it has learned nothing that carries over to other subjects."
     else:
-        words = f"{_worse_than(losses, 'TRTR')} ({metric.label} {ours} against {theirs})"
+        words = _worse_than(losses, "TRTR")
+        words += f" ({metric.label} {ours} against {' and '.join(theirs)})"
     return f"{words[0].upper()}{words[1:]}{_remedy(losses)}."
 
 
@@ -245,8 +247,9 @@ def _worse_than(losses: Sequence[Baseline], reference: str) -> str:
 
 def _remedy(losses: Sequence[Baseline]) -> str:
     """Return what follows for the model from the baselines that are better."""
-    if any(baseline.is_naive for baseline in losses):
-        return "; compare again with a regularized model"
+    remedies = []
     if not all(baseline.is_trained for baseline in losses):
-        return "; perhaps no training is needed"
-    return ""
+        remedies.append("perhaps no training is needed")
+    if any(baseline.is_naive for baseline in losses):
+        remedies.append("compare again with a regularized model")
+    return f"; {', or else '.join(remedies)}" if remedies else ""
