@@ -4,7 +4,12 @@ from skaug._versions import __version__
 from skaug._warnings import DataWarning
 from skaug.augmenter import SynthefyAugmenter
 from skaug.estimators import WindowClassifier, WindowRegressor
-from skaug.features import WindowFlattener, WindowSpectrum, WindowStatistics
+from skaug.features import (
+    WindowAutocorrelation,
+    WindowFlattener,
+    WindowSpectrum,
+    WindowStatistics,
+)
 from skaug.pipeline import Pipeline, make_pipeline
 from skaug.predictions import predict_rows
 from skaug.sampler import SynthefySampler
@@ -22,6 +27,7 @@ __all__ = [
     "SubjectWindower",
     "SynthefyAugmenter",
     "SynthefySampler",
+    "WindowAutocorrelation",
     "WindowClassifier",
     "WindowFeatures",
     "WindowFlattener",

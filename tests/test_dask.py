@@ -22,6 +22,7 @@ from sklearn.preprocessing import FunctionTransformer
 from skaug import (
     SubjectWindower,
     SynthefyAugmenter,
+    WindowAutocorrelation,
     WindowFlattener,
     Windows,
     WindowSpectrum,
@@ -288,7 +289,15 @@ def test_subjects_may_be_categories(table: pd.DataFrame, known: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "step", [None, WindowStatistics(), WindowSpectrum(0.5, 4, sampling_rate=10)], ids=repr
+    "step",
+    [
+        None,
+        WindowStatistics(),
+        WindowSpectrum(0.5, 4, sampling_rate=10),
+        WindowSpectrum(sampling_rate=10, bands={"pulse": (0.5, 4)}),
+        WindowAutocorrelation(n_lags=5),
+    ],
+    ids=repr,
 )
 def test_features_are_a_dask_array_of_known_chunks(table: pd.DataFrame, step: Any) -> None:
     expected = (step or WindowFlattener()).fit_transform(windower_of().fit_transform(table))

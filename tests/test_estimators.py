@@ -21,6 +21,7 @@ from skaug import (
     SubjectWindower,
     SynthefyAugmenter,
     SynthefySampler,
+    WindowAutocorrelation,
     WindowClassifier,
     WindowFlattener,
     WindowRegressor,
@@ -49,24 +50,27 @@ from skaug.synthesis import (
 )
 
 
-def windows_of_rows(X: Any) -> Any:
-    """Turn each row of a 2-D array into a window of one sample."""
+def windows_of_rows(X: Any, shape: Any = 1) -> Any:
+    """Turn each value of a 2-D array into the amplitude of a channel; by default it is its only sample."""
     X = np.asarray(X)
-    return X[:, None] if X.ndim == 2 else X
+    return X[:, None] * np.reshape(shape, (-1, 1)) if X.ndim == 2 else X
 
 
-def on_rows(step: type) -> type:
+SINE = np.sin(1 + np.arange(64) / 4)
+
+
+def on_rows(step: type, shape: Any = 1) -> type:
     """Derive a step that takes 2-D arrays, because scikit-learn's checks feed nothing else."""
 
     class OnRows(step):  # type: ignore[misc, valid-type]
         def fit(self, X: Any, y: Any = None) -> Any:
-            return super().fit(windows_of_rows(X), None if y is None else np.asarray(y))
+            return super().fit(windows_of_rows(X, shape), None if y is None else np.asarray(y))
 
         def fit_transform(self, X: Any, y: Any = None) -> Any:
             return self.fit(X, y).transform(X)
 
         def transform(self, X: Any) -> Any:
-            values = np.asarray(super().transform(windows_of_rows(X)))
+            values = np.asarray(super().transform(windows_of_rows(X, shape)))
             return values.reshape(len(values), -1)
 
         def __sklearn_tags__(self) -> Tags:
@@ -107,20 +111,14 @@ def test_scikit_learn_checks_hold(estimator: Any, check: Any) -> None:
 class PickerOnRows(SpectralPeakRegressor):
     """Takes 2-D arrays: each value is the amplitude of a sine in a channel of its own."""
 
-    def _windows(self, X: Any) -> Any:
-        X = np.asarray(X)
-        if X.ndim != 2:
-            return X
-        return X[:, None] * np.sin(1 + np.arange(64) / 4)[None, :, None]
-
     def fit(self, X: Any, y: Any = None) -> Any:
-        return super().fit(self._windows(X), None if y is None else np.asarray(y))
+        return super().fit(windows_of_rows(X, SINE), None if y is None else np.asarray(y))
 
     def predict(self, X: Any) -> Any:
-        return super().predict(self._windows(X))
+        return super().predict(windows_of_rows(X, SINE))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        return super().score(self._windows(X), y, sample_weight)
+        return super().score(windows_of_rows(X, SINE), y, sample_weight)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -147,6 +145,7 @@ def test_scikit_learn_checks_hold_for_the_spectral_peak(estimator: Any, check: A
         on_rows(WindowFlattener)(),
         on_rows(WindowStatistics)(),
         on_rows(WindowSpectrum)(low=0),
+        on_rows(WindowAutocorrelation, SINE)(n_lags=3),
     ],
     expected_failed_checks=lambda estimator: OTHER_WORDS,
 )
@@ -177,6 +176,7 @@ def test_scikit_learn_checks_hold_for_steps_of_windows(estimator: Any, check: An
         WindowFlattener(),
         WindowStatistics(),
         WindowSpectrum(),
+        WindowAutocorrelation(),
         SurrogateSynthesizer(),
         RateSynthesizer(64),
         MixupSynthesizer(),

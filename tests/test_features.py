@@ -21,6 +21,7 @@ from sklearn.exceptions import NotFittedError
 
 from skaug import (
     SynthefyAugmenter,
+    WindowAutocorrelation,
     WindowFeatures,
     WindowFlattener,
     Windows,
@@ -29,10 +30,20 @@ from skaug import (
 )
 from skaug.windows.feature_arrays import FeatureFrame, attach_provenance, plain_xy, provenance_of
 
-STEPS = [WindowFlattener(), WindowStatistics(), WindowSpectrum(low=0.1, high=0.4)]
+STEPS = [
+    WindowFlattener(),
+    WindowStatistics(),
+    WindowSpectrum(low=0.1, high=0.4),
+    WindowSpectrum(bands={"slow": (0.1, 0.2), "fast": (0.2, 0.5)}),
+    WindowAutocorrelation(),
+]
 
 
-@pytest.fixture(params=STEPS, ids=lambda step: type(step).__name__)
+def name_of(step: Any) -> str:
+    return f"{type(step).__name__}{' in bands' if getattr(step, 'bands', None) else ''}"
+
+
+@pytest.fixture(params=STEPS, ids=name_of)
 def step(request: pytest.FixtureRequest) -> Any:
     return clone(request.param)
 
@@ -149,16 +160,122 @@ def test_power_adds_up_to_the_variance_of_noise() -> None:
     assert power.mean() == pytest.approx(9.0, rel=0.06)
 
 
+@pytest.mark.parametrize("window_size", [9, 64, 256])
+def test_the_power_of_a_band_is_the_mean_periodogram_of_scipy(window_size: int) -> None:
+    X = np.random.default_rng(6).normal(size=(5, window_size, 2)) + 7.0
+    frequencies, power = scipy.signal.periodogram(
+        X, 32.0, window="hann", detrend="constant", axis=1
+    )
+    bands = {"all": (0, 16), "high": (8, 16), "low": (3.5, 10)}
+    spectrum = WindowSpectrum(sampling_rate=32.0, bands=bands)
+    frame = spectrum.fit_transform(Windows.from_arrays(X)).to_frame()
+    assert frame.columns.tolist() == [f"x{i}_{name}" for i in range(2) for name in bands]
+    for name, (low, high) in bands.items():
+        inside = (frequencies >= low) & (frequencies <= high) & (frequencies > 0)
+        expected = np.log(power[:, inside].mean(axis=1))
+        assert_allclose(frame[[f"x0_{name}", f"x1_{name}"]], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_bands_include_both_ends_and_never_the_frequency_zero() -> None:
+    """Frequencies are 0.1 apart, and three times 0.1 is 0.30000000000000004."""
+    X = np.random.default_rng(7).normal(size=(1, 10, 1))
+    each = WindowSpectrum().fit_transform(X)[0]
+    bands = {"a": (0, 0.3), "b": (0.3, 0.5), "c": (0.3, 0.3)}
+    expected = np.log([np.exp(each[:3]).mean(), np.exp(each[2:]).mean(), np.exp(each[2])])
+    assert_allclose(WindowSpectrum(bands=bands).fit_transform(X)[0], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"bands": {}}, "bands={} must name at least one band"),
+        ({"bands": [(0.1, 0.2)]}, "must name at least one band, such as"),
+        ({"bands": {"LF": 0.1}}, "'LF' is 0.1, but must be two frequencies"),
+        ({"bands": {"LF": (0.1,)}}, r"'LF' is \(0.1,\), but must be two"),
+        ({"bands": {"LF": (0.2, 0.1)}}, "'LF' is .*low first"),
+        ({"bands": {"LF": (np.nan, 0.1)}}, "'LF' is .*low first"),
+        ({"bands": {"LF": ("0.1", 0.2)}}, "'LF' is .*two frequencies"),
+        ({"bands": {"LF": (0.1, 4)}}, r"end of 'LF',=4 is above 0\.5.*sampling rate"),
+        ({"bands": {"LF": (0.07, 0.1)}}, "lies in the band 'LF', between 0.07 and 0.1.*0.0625"),
+        ({"bands": {"DC": (0, 0.01)}}, "lies in the band 'DC'"),
+        ({"bands": {"LF": (0.1, 0.2)}, "low": 0.1}, "either bands, or low and high"),
+    ],
+)
+def test_bands_that_cannot_be_are_refused(parameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        WindowSpectrum(**parameters).fit(np.zeros((2, 16, 1)))
+
+
+@pytest.mark.parametrize("window_size", [2, 3, 16, 63])
+def test_autocorrelations_are_the_correlations_of_numpy(window_size: int) -> None:
+    X = np.random.default_rng(8).normal(size=(5, window_size, 2)) + 7.0
+    step = WindowAutocorrelation(max_lag=window_size - 1)
+    frame = step.fit_transform(Windows.from_arrays(X)).to_frame()
+    assert frame.shape == (5, 2 * (window_size - 1))
+    centered = X - X.mean(axis=1, keepdims=True)
+    for i, window in enumerate(centered):
+        for channel in range(2):
+            x = window[:, channel]
+            expected = np.correlate(x, x, mode="full")[window_size:] / (x @ x)
+            names = [f"x{channel}_lag{lag}" for lag in range(1, window_size)]
+            assert_allclose(frame.loc[i, names], expected, atol=1e-12)
+
+
+def test_autocorrelations_reach_half_a_window_by_default() -> None:
+    X = np.random.default_rng(9).normal(size=(3, 65, 1))
+    values = WindowAutocorrelation().fit_transform(X)
+    assert values.shape == (3, 32)
+    every = WindowAutocorrelation(max_lag=64).fit_transform(X)
+    assert_allclose(values, every[:, :32], atol=1e-12)
+
+
+def test_lags_can_be_few_and_evenly_spaced_on_a_logarithmic_scale() -> None:
+    """Powers of two are; at short lags some coincide."""
+    X = np.random.default_rng(10).normal(size=(3, 65, 1))
+    names = WindowAutocorrelation(n_lags=6).fit(X).get_feature_names_out()
+    assert names.tolist() == [f"x0_lag{lag}" for lag in (1, 2, 4, 8, 16, 32)]
+    crowded = WindowAutocorrelation(max_lag=3, n_lags=30)
+    assert_array_equal(crowded.fit_transform(X), WindowAutocorrelation(max_lag=3).fit_transform(X))
+
+
+def test_the_autocorrelation_depends_on_neither_level_nor_gain() -> None:
+    X = np.random.default_rng(11).normal(size=(4, 50, 2))
+    expected = WindowAutocorrelation().fit_transform(X)
+    assert_allclose(WindowAutocorrelation().fit_transform(3 - 2 * X), expected, atol=1e-12)
+
+
+def test_a_flat_channel_has_no_autocorrelation() -> None:
+    """Of 33 times 0.1 the mean is not exactly 0.1."""
+    assert_array_equal(WindowAutocorrelation().fit_transform(np.full((2, 33, 1), 0.1)), 0)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "window_size", "message"),
+    [
+        ({"max_lag": 16}, 16, "16 samples has lags up to 15, none up to max_lag=16"),
+        ({"max_lag": 0}, 16, "max_lag=0 must be a whole number, 1 or more"),
+        ({"max_lag": 2.5}, 16, "max_lag=2.5 must be"),
+        ({"n_lags": 0}, 16, "n_lags=0 must be"),
+        ({}, 1, "use longer windows"),
+    ],
+)
+def test_lags_that_a_window_does_not_have_are_refused(
+    parameters: dict[str, Any], window_size: int, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        WindowAutocorrelation(**parameters).fit(np.zeros((2, window_size, 1)))
+
+
 def test_a_flat_channel_has_a_finite_spectrum() -> None:
     features = WindowSpectrum(low=0).fit_transform(np.full((2, 8, 1), 5.0))
     assert_allclose(features, np.log(1e-30))
 
 
-def test_spectra_keep_single_precision() -> None:
+def test_features_keep_single_precision(step: Any) -> None:
     X = np.random.default_rng(4).normal(size=(3, 64, 2))
-    features = WindowSpectrum().fit_transform(X.astype(np.float32))
+    features = step.fit_transform(X.astype(np.float32))
     assert features.dtype == np.float32
-    assert_allclose(features, WindowSpectrum().fit_transform(X), atol=1e-3)
+    assert_allclose(features, step.fit_transform(X), atol=1e-3)
 
 
 def test_neighboring_frequencies_have_distinct_names() -> None:

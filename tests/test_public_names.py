@@ -18,6 +18,7 @@ PUBLIC = {
         "SubjectWindower",
         "SynthefyAugmenter",
         "SynthefySampler",
+        "WindowAutocorrelation",
         "WindowClassifier",
         "WindowFeatures",
         "WindowFlattener",

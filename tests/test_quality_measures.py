@@ -26,7 +26,6 @@ from skaug.evaluation.quality.diversity import near_duplicates, prdc
 from skaug.evaluation.quality.embedding import (
     SpectrumAutocorrelation,
     WaveformStatistics,
-    autocorrelation,
     fitted_embedding,
 )
 from skaug.evaluation.quality.fidelity import (
@@ -49,6 +48,7 @@ from skaug.evaluation.quality.memorization import (
 )
 from skaug.evaluation.quality.sample import Sample
 from skaug.evaluation.quality.swap_test import swap_p
+from skaug.features.autocorrelation import autocorrelation
 from skaug.spectral_peak import peak_frequencies
 from skaug.windows.values import are_classes
 
@@ -155,8 +155,8 @@ def test_the_autocorrelation_equals_its_definition() -> None:
     x = np.random.default_rng(0).normal(size=33)
     centered = x - x.mean()
     expected = np.correlate(centered, centered, mode="full")[32 : 32 + 17] / (centered**2).sum()
-    assert_allclose(autocorrelation(x[None, :, None])[0, :, 0], expected, atol=1e-12)
-    assert_allclose(autocorrelation(np.full((1, 33, 1), 0.1))[0, :, 0], [1, *[0] * 16])
+    assert_allclose(autocorrelation(x[None, :, None], len(x) // 2)[0, :, 0], expected, atol=1e-12)
+    assert_allclose(autocorrelation(np.full((1, 33, 1), 0.1), 16)[0, :, 0], [1, *[0] * 16])
 
 
 def test_the_correlation_is_within_windows_and_skips_flat_ones() -> None:

@@ -13,7 +13,7 @@ from sklearn.model_selection import KFold
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
 
-from skaug import Pipeline, SynthefyAugmenter, Windows, WindowSpectrum, make_pipeline
+from skaug import Pipeline, SynthefyAugmenter, WindowSpectrum, make_pipeline
 from skaug.model_selection import SubjectKFold
 from skaug.synthesis import Synthesizer
 
@@ -88,23 +88,16 @@ class LogPowerBands(WindowSpectrum):
         As in `WindowSpectrum`.
     """
 
-    def _first_bins(self, window_size: int) -> NDArray[np.intp]:
-        """Return the index of the first frequency of each band."""
-        n_bins = len(self._bins(window_size))
-        n_bands = min(n_bins, _MOST_BANDS)
-        return np.arange(n_bands) * n_bins // n_bands
+    def _bands(self, window_size: int) -> list[tuple[int, int]]:
+        bins = self._bins(window_size)
+        n_bands = min(len(bins), _MOST_BANDS)
+        first = bins[np.arange(n_bands) * len(bins) // n_bands]
+        return list(zip(first, [*first[1:], bins[-1] + 1], strict=True))
 
     def _names(self, channels: Sequence[str], window_size: int) -> list[str]:
         names = np.array(super()._names(channels, window_size)).reshape(len(channels), -1)
-        return names[:, self._first_bins(window_size)].ravel().tolist()
-
-    def _compute(self, windows: Windows) -> NDArray:
-        n_channels = windows.shape[2]
-        power = np.exp(super()._compute(windows)).reshape(len(windows), n_channels, -1)
-        first = self._first_bins(windows.window_size)
-        sizes = np.diff(first, append=power.shape[2])
-        means = np.add.reduceat(power, first, axis=2) / sizes.astype(power.dtype)
-        return np.log(means).reshape(len(windows), -1)
+        starts = [start for start, _ in self._bands(window_size)]
+        return names[:, starts - self._bins(window_size)[0]].ravel().tolist()
 
 
 class InnerFolds(SubjectKFold):

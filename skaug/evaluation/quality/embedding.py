@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
-import scipy.fft
-import scipy.signal
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skaug.features import WindowFeatureExtractor
+from skaug.features.autocorrelation import autocorrelation, center, spread
+from skaug.features.spectrum import mean_in_bands, power_density
 from skaug.windows.container import Windows, as_windows
 
 #: The name of the default embedding.
@@ -96,18 +97,18 @@ class SpectrumAutocorrelation(WindowFeatureExtractor):
     def _of_block(self, values: NDArray) -> NDArray:
         size = values.shape[1]
         edges, lags = self._edges(size), self._lags(size)
-        widths = np.diff(edges)[:, None]
-        bands = np.add.reduceat(_power(values), edges[:-1] - 1, axis=1) / widths
-        logs = np.log(np.maximum(bands, self.least_power_))
-        both = np.concatenate([logs, autocorrelation(values)[:, lags]], axis=1)
-        return np.moveaxis(both, 2, 1).reshape(len(values), -1)
+        ends = list(pairwise(edges))
+        bands = mean_in_bands(_power(values), ends, 1)
+        logs = np.log(np.maximum(bands, self.least_power_[:, None]))
+        shape = np.moveaxis(autocorrelation(values, size // 2)[:, lags], 1, 2)
+        return np.concatenate([logs, shape], axis=2).reshape(len(values), -1)
 
     def _edges(self, window_size: int) -> NDArray[np.intp]:
         """Return the first frequency of each band in cycles per window, and the end of the last band."""
-        return _spread(1, window_size // 2 + 1, self.n_bands + 1)
+        return spread(1, window_size // 2 + 1, self.n_bands + 1)
 
     def _lags(self, window_size: int) -> NDArray[np.intp]:
-        return _spread(1, window_size // 2, self.n_lags)
+        return spread(1, window_size // 2, self.n_lags)
 
 
 class WaveformStatistics(WindowFeatureExtractor):
@@ -219,44 +220,9 @@ def embed(embedding: Any, windows: Windows) -> NDArray:
     return points
 
 
-def autocorrelation(values: NDArray) -> NDArray:
-    """Compute the autocorrelation of windows at lags from 0 to half their length.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_windows, window_size, n_channels)
-        The samples.
-
-    Returns
-    -------
-    ndarray of shape (n_windows, window_size // 2 + 1, n_channels)
-        1 at lag 0. Where a window is flat, 0 at every other lag.
-    """
-    size = values.shape[1]
-    centered = center(values)
-    n_padded = scipy.fft.next_fast_len(size + size // 2, real=True)
-    spectrum = scipy.fft.rfft(centered, n=n_padded, axis=1)
-    products = scipy.fft.irfft(np.abs(spectrum) ** 2, n=n_padded, axis=1)[:, : size // 2 + 1]
-    energy = (centered**2).sum(axis=1, keepdims=True)
-    shape = np.zeros_like(products)
-    shape[:, 0] = 1
-    return np.divide(products, energy, out=shape, where=energy > 0)
-
-
-def center(values: NDArray) -> NDArray:
-    """Remove the mean of each window and channel; flat ones become exactly 0."""
-    is_flat = values.max(axis=1, keepdims=True) == values.min(axis=1, keepdims=True)
-    return np.where(is_flat, 0.0, values - values.mean(axis=1, keepdims=True))
-
-
 def _power(values: NDArray) -> NDArray:
     """Return the periodogram without frequency zero, (n_windows, n_frequencies, n_channels)."""
-    _, power = scipy.signal.periodogram(center(values), window="hann", detrend=False, axis=1)
-    return power[:, 1:]
-
-
-def _spread(first: int, last: int, n: int) -> NDArray[np.intp]:
-    return np.unique(np.round(np.geomspace(first, last, n)).astype(np.intp))
+    return power_density(center(values), 1, values.shape[1] // 2 + 1)
 
 
 def _moments(values: NDArray) -> tuple[NDArray, NDArray, NDArray]:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skaug.evaluation.quality.draw_keys import drawn
-from skaug.evaluation.quality.embedding import WaveformStatistics, autocorrelation, center, embed
+from skaug.evaluation.quality.embedding import WaveformStatistics, embed
 from skaug.features import WindowSpectrum
+from skaug.features.autocorrelation import autocorrelation, center
 from skaug.windows.container import Windows
 
 #: The size of the smallest sample: some measures look for 5 neighbors of each window in its own set.
@@ -151,7 +152,7 @@ class Sample:
     @_per_window
     def autocorrelation(self) -> NDArray:
         """Return the autocorrelation up to half a window, of shape (n_windows, n_lags, n_channels)."""
-        return autocorrelation(self.values)[:, 1:]
+        return autocorrelation(self.values, self.windows.window_size // 2)[:, 1:]
 
     @_per_window
     def correlation(self) -> NDArray:
