@@ -386,6 +386,7 @@ class Cutting:
             draw=np.full(len(starts), REAL),
             is_synthetic=np.zeros(len(starts), dtype=bool),
             recording=recordings.numbers(starts),
+            size=self.window_size,
             rows=FrameRows(starts, self.window_size, len(table), recordings.order),
             subject=self._subject_in(table),
             target=self.target,

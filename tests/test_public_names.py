@@ -46,8 +46,12 @@ PUBLIC = {
         "synthetic_quality",
     ],
     "skaug.model_selection": [
+        "CalibrationSplit",
         "LeaveOneSubjectOut",
+        "RepeatedSubjectKFold",
+        "StratifiedSubjectKFold",
         "SubjectKFold",
+        "SubjectShuffleSplit",
         "row_scorer",
         "split_by_column",
         "window_scorer",

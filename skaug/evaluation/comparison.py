@@ -51,7 +51,8 @@ class ProtocolComparison(ProtocolScores):
         recording), ``is_synthetic``, ``y_true``, ``y_pred``, and the columns of `strata`.
     details : dict
         How the comparison was made: parameters, versions, a fingerprint of the data, and the numbers of
-        synthetic windows requested and paid for. `compare_synthesizers` adds ``synthesizers``, the
+        synthetic windows requested and paid for. ``shared_by_design`` says what `CalibrationSplit` trains on
+        of the test subjects; None for other splits. `compare_synthesizers` adds ``synthesizers``, the
         parameters of each. For each metric, ``signs`` holds -1 if its scores are
         negative errors, and ``naive`` what the naive baseline predicts: the mean, the median or the prior
         of the training labels; None if the metric has no such baseline. ``untrained_baselines`` names the
@@ -353,7 +354,13 @@ class ProtocolComparison(ProtocolScores):
             sentences.append(
                 f"There is no naive baseline, because {metric.label} needs the samples themselves."
             )
-        if self.details["shared_subjects"]:
+        by_design = self.details.get("shared_by_design")
+        if by_design is not None:
+            sentences.append(
+                f"By design, the training sets also contain {by_design}: this is about people the model is "
+                "calibrated to, not about new subjects."
+            )
+        elif self.details["shared_subjects"]:
             sentences.append(
                 "But subjects are on both sides of the folds, so this says little about new subjects."
             )

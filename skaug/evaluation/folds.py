@@ -12,7 +12,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import check_cv
 
-from skaug.model_selection.splitters import LeaveOneSubjectOut, SubjectKFold, subjects_of
+from skaug.model_selection.calibration import CalibrationSplit
+from skaug.model_selection.splitters import (
+    LeaveOneSubjectOut,
+    SubjectKFold,
+    SubjectSplitter,
+    subjects_of,
+)
 from skaug.windows.container import Windows
 from skaug.windows.rows import take_rows
 
@@ -107,12 +113,14 @@ class Samples:
         if cv is None:
             is_few = len(self.subjects) <= _MOST_LEFT_OUT_IN_TURN
             cv = LeaveOneSubjectOut() if is_few else SubjectKFold(10)
+        # Others, such as scikit-learn's, need subjects that can be sorted. These name them in errors.
+        groups = self.subjects[self.codes] if isinstance(cv, SubjectSplitter) else self.codes
         with warnings.catch_warnings():
             # From splitters that ignore groups. Whether they divide subjects is checked below.
             warnings.filterwarnings("ignore", message="The groups parameter is ignored by")
             folds = [
                 (_positions(train), _positions(test))
-                for train, test in check_cv(cv).split(self.X, self.y, groups=self.codes)
+                for train, test in check_cv(cv).split(self.X, self.y, groups=groups)
             ]
         if not folds:
             raise ValueError("cv holds no split: pass a splitter, or a list of (train, test).")
@@ -133,6 +141,11 @@ class Samples:
                     "scores would say little about new subjects: split with SubjectKFold or "
                     "LeaveOneSubjectOut."
                 )
+
+
+def shared_by_design(cv: Any) -> str | None:
+    """Return what a splitter trains on of the test subjects, in words; None if it keeps subjects apart."""
+    return cv.shared_by_design if isinstance(cv, CalibrationSplit) else None
 
 
 def _positions(index: Any) -> NDArray[np.intp]:

@@ -96,7 +96,8 @@ def compare_protocols(
         Whether to show a progress bar; by default in a terminal only.
     allow_shared_subjects : bool, default=False
         Whether a subject may be in both the training and the test set of a fold. Scores then say little
-        about new subjects.
+        about new subjects. `skaug.model_selection.CalibrationSplit` needs no permission: the verdict says
+        that it shares subjects by design.
 
     Returns
     -------

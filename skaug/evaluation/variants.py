@@ -16,7 +16,7 @@ from skaug.evaluation.baselines import NAIVE, check_baselines, choose_naive, unt
 from skaug.evaluation.comparison import ProtocolComparison
 from skaug.evaluation.cross_validation import Trial, run_trials
 from skaug.evaluation.details import described, fingerprint, n_stored, now
-from skaug.evaluation.folds import Samples
+from skaug.evaluation.folds import Samples, shared_by_design
 from skaug.evaluation.paired_tests import check_rope
 from skaug.evaluation.protocol_variants import TESTED_ON_SYNTHETIC, protocol_of, under_protocol
 from skaug.evaluation.scores import Scoring, described_scorer, named_scorers
@@ -101,7 +101,9 @@ def compare_variants(
     with collected() as messages:
         samples = Samples.of(estimator, X, y, groups)
     strata = check_strata(strata, samples.X)
-    folds = samples.folds(cv, may_share=allow_shared_subjects)
+    by_design = shared_by_design(cv)
+    may_share = allow_shared_subjects or by_design is not None
+    folds = samples.folds(cv, may_share=may_share)
     beside = "TRTR" if "TRTR" in labels else labels[0]
     trials = [
         Trial(
@@ -125,7 +127,7 @@ def compare_variants(
         scorers,
         n_jobs=n_jobs,
         progress=progress,
-        may_share=allow_shared_subjects,
+        may_share=may_share,
         strata=strata,
         label="protocols",
     )
@@ -155,6 +157,7 @@ def compare_variants(
         "n_folds": len(folds),
         "test_share": float(np.mean([len(b) / (len(a) + len(b)) for a, b in folds])),
         "shared_subjects": any(len(samples.shared_subjects(*fold)) for fold in folds),
+        "shared_by_design": by_design,
         "n_repeats": int(n_repeats),
         "random_state": int(random_state),
         "rope": _plain_rope(rope),

@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from skaug._checks import is_whole_number
 from skaug._warnings import warn
+from skaug.windows.feature_arrays import WindowFeatures
 from skaug.windows.provenance import Provenance
 
 Folds = list[tuple[NDArray[np.intp], NDArray[np.intp]]]
@@ -112,8 +113,9 @@ def _folds(name: str, owner: Any, provenance: Provenance, y: Any) -> Folds:
             f"{name}={owner.cv!r} splits by subject, but these windows have no subjects: cut them with a "
             "subject column, or pass groups to Windows.from_arrays."
         )
-    values = np.zeros((len(provenance), 1))
-    folds = list(owner.cv.split(values, y, groups=provenance.groups))
+    # Not bare zeros: CalibrationSplit orders windows by their origins.
+    features = WindowFeatures(np.zeros((len(provenance), 1)), provenance, ["x0"])
+    folds = list(owner.cv.split(features, y, groups=provenance.groups))
     if provenance.is_synthetic.all() or _predicts_each_window(owner):
         return folds
     return [(train, test[~provenance.is_synthetic[test]]) for train, test in folds]

@@ -13,8 +13,8 @@ from sklearn.model_selection import BaseCrossValidator, GroupKFold, LeaveOneGrou
 
 from skaug.model_selection.scorers import row_scorer, window_scorer
 from skaug.tables.columns import encode, require_column
-from skaug.windows.base import WindowArray
 from skaug.windows.container import Windows
+from skaug.windows.feature_arrays import provenance_of
 
 __all__ = [
     "LeaveOneSubjectOut",
@@ -25,10 +25,13 @@ __all__ = [
 ]
 
 
-class _SubjectSplitter(BaseCrossValidator):
+class SubjectSplitter(BaseCrossValidator):
     """A splitter by groups, which are the subjects."""
 
     subject: str
+
+    # Splitters of scikit-learn that divide groups request them like this.
+    __metadata_request__split = {"groups": True}
 
     def split(
         self, X: Any, y: Any = None, groups: ArrayLike | None = None
@@ -39,7 +42,8 @@ class _SubjectSplitter(BaseCrossValidator):
         ----------
         X : Windows, DataFrame or array-like
             What to split.
-        y : ignored
+        y : array-like of shape (n_samples,), optional
+            The labels, for splitters that balance them. Others ignore it.
         groups : array-like of shape (n_samples,), optional
             The subject of each sample; by default that of the `Windows`, or the `subject` column.
 
@@ -54,7 +58,13 @@ class _SubjectSplitter(BaseCrossValidator):
         """
         codes, names = subjects_of(X, groups, self.subject)
         self._check(len(names))
-        yield from super().split(np.zeros(len(codes)), None, codes)
+        yield from self._folds(codes, names, X, y)
+
+    def _folds(
+        self, codes: NDArray[np.intp], names: NDArray, X: Any, y: Any
+    ) -> Iterator[tuple[NDArray, NDArray]]:
+        """Yield the folds of samples of known subjects."""
+        return super().split(np.zeros(len(codes)), None, codes)
 
     def _check(self, n_subjects: int) -> None:
         """Raise if so many subjects cannot be split."""
@@ -64,7 +74,7 @@ class _SubjectSplitter(BaseCrossValidator):
             )
 
 
-class SubjectKFold(_SubjectSplitter, GroupKFold):
+class SubjectKFold(SubjectSplitter, GroupKFold):
     """K folds, each subject in the test set of exactly one.
 
     Parameters
@@ -103,14 +113,10 @@ class SubjectKFold(_SubjectSplitter, GroupKFold):
 
     def _check(self, n_subjects: int) -> None:
         super()._check(n_subjects)
-        if n_subjects < self.n_splits:
-            raise ValueError(
-                f"There are {n_subjects} subjects for {self.n_splits} folds: pass "
-                f"n_splits={n_subjects} or fewer."
-            )
+        require_subjects(n_subjects, self.n_splits)
 
 
-class LeaveOneSubjectOut(_SubjectSplitter, LeaveOneGroupOut):
+class LeaveOneSubjectOut(SubjectSplitter, LeaveOneGroupOut):
     """One fold for each subject, tested on that subject alone (LOSO).
 
     Parameters
@@ -147,6 +153,20 @@ class LeaveOneSubjectOut(_SubjectSplitter, LeaveOneGroupOut):
         return len(subjects_of(X, groups, self.subject)[1])
 
 
+def require_subjects(n_subjects: int, n_splits: int) -> None:
+    """Raise if there are fewer subjects than folds.
+
+    Raises
+    ------
+    ValueError
+        Says how many folds there may be.
+    """
+    if n_subjects < n_splits:
+        raise ValueError(
+            f"There are {n_subjects} subjects for {n_splits} folds: pass n_splits={n_subjects} or fewer."
+        )
+
+
 def subjects_of(
     X: Any, groups: ArrayLike | None = None, subject: str = "subject"
 ) -> tuple[NDArray[np.intp], NDArray]:
@@ -175,13 +195,13 @@ def subjects_of(
     """
     if groups is not None:
         column = pd.Series(np.asarray(groups))
-    elif isinstance(X, WindowArray):
-        if X.groups is None:
+    elif (provenance := provenance_of(X)) is not None:
+        if provenance.groups is None:
             raise ValueError(
                 "These windows have no subjects to split by: cut them with a subject column, or pass "
                 "groups."
             )
-        column = pd.Series(X.groups)
+        column = pd.Series(provenance.groups)
     elif nw.dependencies.is_dask_dataframe(X):
         raise TypeError(
             "A dask frame cannot be split by subject: cut it with SubjectWindower, and split the windows "

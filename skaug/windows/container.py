@@ -185,6 +185,7 @@ class Windows(WindowArray):
                 draw=np.full(n_windows, REAL),
                 is_synthetic=np.zeros(n_windows, dtype=bool),
                 recording=np.full(n_windows, NO_RECORDING),
+                size=window_size,
                 y=labels,
             ),
             feature_names,

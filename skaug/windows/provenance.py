@@ -143,6 +143,8 @@ class Provenance:
     recording : ndarray of shape (n_windows,)
         The uninterrupted recording that each window was cut from, counted among those of its subject;
         `NO_RECORDING` if its samples are not rows of a recording.
+    size : int
+        How many rows of its subject each window covers, from `first_row` on.
     y : ndarray of shape (n_windows,), or None
         The label of each window.
     rows : FrameRows or None
@@ -169,6 +171,7 @@ class Provenance:
     draw: NDArray[np.int64]
     is_synthetic: NDArray[np.bool_]
     recording: NDArray[np.int64]
+    size: int
     y: NDArray | None = None
     rows: FrameRows | None = None
     subject: str | None = None

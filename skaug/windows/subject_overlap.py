@@ -35,6 +35,7 @@ class SubjectOverlapWarning(UserWarning):
     --------
     skaug.DataWarning : The data is probably not what the caller thinks.
     skaug.model_selection.SubjectKFold : Folds that keep each subject on one side.
+    skaug.model_selection.CalibrationSplit : Folds that share the beginning of recordings, by design.
     """
 
 
