@@ -106,8 +106,9 @@ class RateSynthesizer(Synthesizer):
     no rows beside it: it can be shifted to any rate, but stretched to lower rates only.
 
     `check` compares the power within 10 % of label / unit, relative to the power in the range of all
-    labels, with the same at labels permuted among the windows (one-sided, 499 permutations). Training
-    labels that differ by less than 22 % cannot be tested; this is warned of.
+    labels, with the same at permuted labels (one-sided, 499 permutations): those of other subjects with 5 or
+    more subjects, whose windows are not independent, otherwise those of other windows. Training labels that
+    differ by less than 22 % cannot be tested; this is warned of.
 
     Edits of the target column (``variations=[{"heart_rate": ("add", 10)}]``) set the rate exactly.
     The demodulation is that of a lock-in amplifier whose reference is the label track.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,9 @@ _N_PERMUTATIONS = 499
 _LEAST_SPREAD = (1 + _AROUND) / (1 - _AROUND)
 _FEWEST_WINDOWS = 5
 
+# Fewer can be exchanged in too few ways.
+_FEWEST_SUBJECTS = 5
+
 
 class RhythmCheck(NamedTuple):
     """The share of power around the rate, and what to compare it with.
@@ -29,7 +33,7 @@ class RhythmCheck(NamedTuple):
         Power within 10 % of the label's frequency, relative to the power in the range of all labels: the
         mean over windows.
     permuted : float
-        The same with labels permuted among the windows: the mean over permutations.
+        The same with permuted labels: the mean over permutations.
     p_value : float
         One-sided: how often the share is as large with permuted labels.
     """
@@ -59,6 +63,13 @@ def check_rhythm(
     -------
     RhythmCheck or None
         None where it cannot be tested: with fewer than 5 windows, or rates that are nearly the same.
+
+    Notes
+    -----
+    With 5 or more subjects, each window gets the label of a window of another subject, otherwise that of any
+    window. Windows of a subject have similar spectra, and often similar labels: if they counted as
+    independent, an unrelated label that is constant in each subject, such as an age, would pass in a quarter
+    of the tables.
     """
     chosen = np.unique(np.linspace(0, len(windows) - 1, _MOST_WINDOWS).round().astype(np.intp))
     hertz = hertz[chosen]
@@ -94,6 +105,33 @@ def check_rhythm(
 
     rng = np.random.default_rng(0)
     found = share(hertz)
-    permuted = np.array([share(rng.permutation(hertz)) for _ in range(_N_PERMUTATIONS)])
+    permuted = np.array([share(hertz[order]) for order in _permutations(windows, chosen, rng)])
     p_value = (1 + np.sum(permuted >= found - 1e-12)) / (1 + _N_PERMUTATIONS)
     return RhythmCheck(found, float(permuted.mean()), float(p_value))
+
+
+def _permutations(
+    windows: Windows, chosen: NDArray[np.intp], rng: np.random.Generator
+) -> Iterator[NDArray[np.intp]]:
+    """Yield permutations: for each of the chosen windows, the one to take the label from.
+
+    With enough subjects, they are exchanged as a whole. Their windows keep their order in time, except for a
+    random shift in a circle: where all subjects follow one protocol, the label of another one at the same
+    time would be right.
+    """
+    codes, first_row = windows.provenance.codes[chosen], windows.provenance.first_row[chosen]
+    in_time = np.lexsort((first_row, codes))
+    _, firsts, subject, sizes = np.unique(
+        codes[in_time], return_index=True, return_inverse=True, return_counts=True
+    )
+    nth = np.arange(len(chosen)) - firsts[subject]
+    taken = np.empty(len(chosen), dtype=np.intp)
+    for _ in range(_N_PERMUTATIONS):
+        if len(sizes) < _FEWEST_SUBJECTS:
+            yield rng.permutation(len(chosen))
+            continue
+        other = rng.permutation(len(sizes))[subject]
+        shift = (rng.random(len(sizes))[subject] * sizes[other]).astype(np.intp)
+        at = (nth * sizes[other] // sizes[subject] + shift) % sizes[other]
+        taken[in_time] = in_time[firsts[other] + at]
+        yield taken
