@@ -113,7 +113,7 @@ def test_the_verdict_comes_first_and_numbers_are_those_of_the_summary(
         assert subject in text
     for key in ("data_sha256", "synthesizer", "created", "cv"):
         assert str(comparison.details[key]) in text
-    for part in ("Where synthetic data pays", "Real and synthetic windows", "Subject by subject"):
+    for part in ("Learning curve", "Real and synthetic windows", "Subject by subject"):
         assert part in text
 
 

@@ -1,4 +1,4 @@
-"""Where synthetic data pays off: scores at several ratios, or numbers of real training subjects."""
+"""Learning curves: scores at several ratios, or numbers of real training subjects."""
 
 from __future__ import annotations
 
