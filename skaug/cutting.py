@@ -49,7 +49,7 @@ class Cutting:
         The columns in which a change of value ends a recording.
     max_gap : float, str, timedelta or None
         The longest step in `time` within a window.
-    target_agg, alignment, missing, dtype
+    target_agg, alignment, missing, last, dtype
         As in `SubjectWindower`.
 
     See Also
@@ -82,6 +82,7 @@ class Cutting:
     target_agg: Aggregation
     alignment: str
     missing: str
+    last: str
     dtype: np.dtype
 
     def cut(self, X: Any, y: ArrayLike | None = None) -> Windows:
@@ -399,8 +400,12 @@ class Cutting:
         return provenance if y is None or target is not None else provenance.relabel(y)
 
     def _grid(self, recordings: Recordings) -> NDArray[np.intp]:
-        from_first_row = self.alignment == "subject"
-        starts = recordings.starts(self.window_size, self.stride, from_first_row=from_first_row)
+        starts = recordings.starts(
+            self.window_size,
+            self.stride,
+            from_first_row=self.alignment == "subject",
+            to_last_row=self.last == "align",
+        )
         return starts.astype(np.intp)
 
     def _without(

@@ -20,6 +20,7 @@ from skaug.tables.table import Table, resolve
 from skaug.windows.container import Windows
 
 ALIGNMENTS = ("subject", "table")
+LAST = ("drop", "align")
 MISSING = ("raise", "keep", "drop", "ffill")
 
 
@@ -63,6 +64,11 @@ class SubjectWindower(WindowStep):
         What to do about missing values of features and target. "raise": raise an error that names them.
         "keep": keep them, in labels too. "drop": leave out windows that contain one. "ffill": repeat the
         last value of the same recording, and leave out windows that still contain a missing value.
+    last : {"drop", "align"}, default="drop"
+        What to do about rows at the end of a recording that do not fill another window. "drop": leave them
+        out. "align": cut one more window, which ends at the last row of the recording. It overlaps the
+        window before by more rows than the others do, and predictions of rows are averaged over both. Not
+        with ``alignment="table"``.
     dtype : {"float64", "float32"}, default="float64"
         Data type of the samples.
 
@@ -109,6 +115,7 @@ class SubjectWindower(WindowStep):
         target_agg: Aggregation = "mean",
         alignment: str = "subject",
         missing: str = "raise",
+        last: str = "drop",
         dtype: DTypeLike = "float64",
     ) -> None:
         self.window_size = window_size
@@ -122,6 +129,7 @@ class SubjectWindower(WindowStep):
         self.target_agg = target_agg
         self.alignment = alignment
         self.missing = missing
+        self.last = last
         self.dtype = dtype
 
     def fit(self, X: Any, y: ArrayLike | None = None) -> Self:
@@ -264,6 +272,12 @@ class SubjectWindower(WindowStep):
             require_whole_number("stride", self.stride, 1)
         require_choice("alignment", self.alignment, ALIGNMENTS)
         require_choice("missing", self.missing, MISSING)
+        require_choice("last", self.last, LAST)
+        if self.last == "align" and self.alignment == "table":
+            raise ValueError(
+                "last='align' cuts a window that ends with its recording, off the grid of "
+                "alignment='table': use alignment='subject', or last='drop'."
+            )
         if np.dtype(self.dtype) not in (np.float64, np.float32):
             raise ValueError(f"dtype={self.dtype!r} must be 'float64' or 'float32'.")
         if self.max_gap is not None and self.time is None:
@@ -302,6 +316,7 @@ class SubjectWindower(WindowStep):
             target_agg=self.target_agg,
             alignment=self.alignment,
             missing=self.missing,
+            last=self.last,
             dtype=np.dtype(self.dtype),
         )
 

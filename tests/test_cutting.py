@@ -57,7 +57,7 @@ def cutting_for(table: pd.DataFrame, window_size: int = 3, **parameters: Any) ->
     gaps=st.lists(st.tuples(st.integers(0, 29), st.sampled_from([*SIGNALS, "heart_rate"]))),
     size=st.integers(1, 4),
     stride=st.integers(1, 5),
-    alignment=st.sampled_from(["subject", "table"]),
+    grid=st.sampled_from([("subject", "drop"), ("subject", "align"), ("table", "drop")]),
     missing=st.sampled_from(["keep", "drop", "ffill"]),
 )
 def test_labels_and_counts_are_those_of_the_windows_that_would_be_cut(
@@ -65,14 +65,17 @@ def test_labels_and_counts_are_those_of_the_windows_that_would_be_cut(
     gaps: list[tuple[int, str]],
     size: int,
     stride: int,
-    alignment: str,
+    grid: tuple[str, str],
     missing: str,
 ) -> None:
     table = table_of(subjects)
     for row, column in gaps:
         if row < len(table):
             table.loc[row, column] = np.nan
-    cutting = cutting_for(table, size, stride=stride, alignment=alignment, missing=missing)
+    alignment, last = grid
+    cutting = cutting_for(
+        table, size, stride=stride, alignment=alignment, missing=missing, last=last
+    )
     if not cutting.count(table)["n_windows"].any():
         with pytest.raises(NoWindowsError) as when_cut:
             cutting.cut(table)

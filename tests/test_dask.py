@@ -115,6 +115,7 @@ def assert_same(given: Windows, expected: Windows) -> None:
     [
         {},
         {"stride": 3},
+        {"last": "align", "boundaries": "part"},
         {"boundaries": "part"},
         {"time": "time", "max_gap": 1.0},
         {"target": None},

@@ -119,6 +119,7 @@ def written_at(folder: Path) -> dict[str, int]:
         {"features": None},
         {"missing": "drop"},
         {"missing": "keep"},
+        {"last": "align"},
     ],
     ids=str,
 )

@@ -14,16 +14,24 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from pandas.testing import assert_frame_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skaug import DataWarning, SubjectWindower, Windows
+from skaug import (
+    DataWarning,
+    SubjectWindower,
+    WindowFlattener,
+    Windows,
+    make_pipeline,
+    predict_rows,
+)
 
 # What is left out, and gaps, are announced; tests of that are in test_data_warnings.py.
 pytestmark = pytest.mark.filterwarnings(
@@ -225,6 +233,61 @@ def test_the_tables_grid_counts_strides_from_the_tables_first_row(table: pd.Data
     windows = cut(table, alignment="table")
     assert rows_of(windows) == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]  # 9 to 11 are of B and C
     assert windows.origins["first_row"].tolist() == [0, 3, 0]
+
+
+@given(
+    lengths=st.lists(st.integers(1, 30), min_size=1, max_size=6),
+    size=st.integers(1, 9),
+    stride=st.integers(1, 12),
+)
+def test_the_last_window_of_each_recording_may_end_at_its_last_row(
+    lengths: list[int], size: int, stride: int
+) -> None:
+    assume(max(lengths) >= size)
+    session = np.repeat(np.arange(len(lengths)), lengths)
+    recordings = pd.DataFrame({"BVP": np.arange(len(session)), "session": session, "subject": "A"})
+    parameters = {"features": ["BVP"], "boundaries": "session"}
+    ends = np.cumsum(lengths)
+    expected = [
+        start
+        for first, end in zip(ends - lengths, ends, strict=True)
+        if end - first >= size
+        for start in sorted({*range(first, end - size + 1, stride), end - size})
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        aligned = SubjectWindower(size, stride, last="align", **parameters).fit_transform(
+            recordings
+        )
+    assert aligned.provenance.first_row.tolist() == expected
+    assert aligned.to_numpy()[:, 0, 0].tolist() == expected
+
+
+def test_a_gap_in_time_ends_the_recording_that_the_last_window_is_aligned_with() -> None:
+    time = np.r_[np.arange(5.0), 100 + np.arange(4.0)]
+    recordings = pd.DataFrame({"BVP": time, "time": time})
+    windower = SubjectWindower(3, subject=None, time="time", max_gap=2, last="align")
+    assert windower.fit_transform(recordings).provenance.first_row.tolist() == [0, 2, 5, 6]
+
+
+def test_rows_that_the_last_window_adds_are_predicted_and_averaged_with_the_window_before() -> None:
+    values = np.array([1.0, 2, 3, 4, 9])
+    recordings = pd.DataFrame({"BVP": values, "heart_rate": values})
+    windower = SubjectWindower(3, target="heart_rate", subject=None, last="align")
+    pipe = make_pipeline(windower, WindowFlattener(), LinearRegression()).fit(recordings)
+    first, last = pipe.predict(recordings)
+    expected = [first, first, (first + last) / 2, last, last]
+    assert_allclose(predict_rows(pipe, recordings), expected)
+
+
+def test_aligned_windows_are_stitched_to_the_whole_recording() -> None:
+    values = np.arange(11.0)
+    recordings = pd.DataFrame({"BVP": values, "heart_rate": values})
+    windower = SubjectWindower(4, target="heart_rate", subject=None, last="align")
+    stretches = windower.fit_transform(recordings).recordings()
+    assert stretches.signals[:, 0].tolist() == values.tolist()
+    assert stretches.labels.tolist() == values.tolist()
+    assert stretches.starts.tolist() == [0, 4, 7]
 
 
 def test_the_tables_grid_leaves_out_windows_that_hold_two_recordings_of_one_subject() -> None:
@@ -921,6 +984,11 @@ def test_a_warning_about_a_sample_is_heeded_wherever_it_is_made(large_table: pd.
         ({"stride": "1"}, "stride='1' must be a whole number"),
         ({"alignment": "rows"}, "alignment='rows' is unknown: use one of 'subject', 'table'"),
         ({"missing": "fill"}, "missing='fill' is unknown: use one of 'raise', 'keep', 'drop'"),
+        ({"last": "keep"}, "last='keep' is unknown: use one of 'drop', 'align'"),
+        (
+            {"last": "align", "alignment": "table"},
+            "off the grid of alignment='table': use alignment='subject', or last='drop'",
+        ),
         ({"target_agg": "min"}, "target_agg='min' is unknown: use one of 'mean', 'median'"),
         ({"dtype": "int64"}, "dtype='int64' must be 'float64' or 'float32'"),
         ({"max_gap": 1.0}, "max_gap=1.0 needs the column of times"),
@@ -1100,6 +1168,7 @@ def test_parameters_survive_cloning_and_pickling(table: pd.DataFrame) -> None:
         "target_agg": "median",
         "alignment": "table",
         "missing": "drop",
+        "last": "drop",
         "dtype": "float32",
     }
     windower = SubjectWindower(**parameters)

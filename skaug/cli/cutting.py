@@ -7,7 +7,7 @@ from typing import Any
 
 from skaug import SubjectWindower
 from skaug.cli.option_types import gap, whole_number
-from skaug.windower import MISSING
+from skaug.windower import LAST, MISSING
 
 
 def add_cutting(parser: argparse.ArgumentParser, target: str, *, needs_target: bool) -> Any:
@@ -63,6 +63,13 @@ def add_cutting(parser: argparse.ArgumentParser, target: str, *, needs_target: b
         help="where values are missing: stop with an error (raise), leave windows out (drop), repeat "
         "the value before (ffill), or leave NaN in the windows (keep) (default: raise)",
     )
+    windows.add_argument(
+        "--last",
+        choices=LAST,
+        default="drop",
+        help="rows at the end of a recording that do not fill a window: leave them out (drop), or cut "
+        "one more window that ends at the last row (align) (default: drop)",
+    )
     return windows
 
 
@@ -80,5 +87,6 @@ def windower_of(options: argparse.Namespace, **parameters: Any) -> SubjectWindow
         time=options.time,
         max_gap=options.max_gap,
         missing=options.missing,
+        last=options.last,
         **parameters,
     )

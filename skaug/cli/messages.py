@@ -16,6 +16,7 @@ _OPTIONS = {
     "window_size": "--window-size",
     "stride": "--stride",
     "missing": "--missing",
+    "last": "--last",
     "alignment": "--alignment",
     "target_agg": "--target-agg",
     "dtype": "--dtype",

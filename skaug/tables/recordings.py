@@ -195,7 +195,9 @@ class Recordings:
         of_stretch = owners.groupby(owners).cumcount().to_numpy()
         return of_stretch[np.searchsorted(self.firsts, starts, side="right") - 1].astype(np.int64)
 
-    def starts(self, size: int, stride: int, *, from_first_row: bool) -> NDArray[np.intp]:
+    def starts(
+        self, size: int, stride: int, *, from_first_row: bool, to_last_row: bool = False
+    ) -> NDArray[np.intp]:
         """Return the first rows of the windows that lie within one stretch.
 
         Parameters
@@ -204,16 +206,23 @@ class Recordings:
             Rows in a window, and from one to the next.
         from_first_row : bool
             Whether strides are counted from the first row of each stretch, or of the table.
+        to_last_row : bool, default=False
+            Whether a stretch has one more window, up to its last row, if the others do not reach it. Only
+            where strides are counted from the first row of each stretch.
         """
         if not from_first_row:
             every = np.arange(0, self.firsts[-1] - size + 1, stride)
             within = np.searchsorted(self.firsts, every, side="right")
             return every[every + size <= self.firsts[within]]
-        counts = np.maximum((np.diff(self.firsts) - size) // stride + 1, 0)
+        room = np.diff(self.firsts) - size  # rows that the first window leaves over
+        counts = np.maximum(room // stride + 1, 0)
+        if to_last_row:
+            counts += (room > 0) & (room % stride > 0)
         before = np.cumsum(counts) - counts
-        return (
-            np.repeat(self.firsts[:-1] - before * stride, counts) + np.arange(counts.sum()) * stride
-        )
+        steps = (np.arange(counts.sum()) - np.repeat(before, counts)) * stride
+        if to_last_row:
+            steps = np.minimum(steps, np.repeat(room, counts))
+        return np.repeat(self.firsts[:-1], counts) + steps
 
     def filled_forward(self, values: NDArray, is_missing: NDArray, most: int) -> NDArray:
         """Replace missing values of sorted rows by the last one before them in the same stretch.
