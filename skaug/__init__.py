@@ -14,6 +14,7 @@ from skaug.pipeline import Pipeline, make_pipeline
 from skaug.predictions import predict_rows
 from skaug.sampler import SynthefySampler
 from skaug.spectral_peak import SpectralPeakRegressor
+from skaug.transformer import WindowTransformer
 from skaug.windower import SubjectWindower
 from skaug.windows.container import Windows
 from skaug.windows.feature_arrays import WindowFeatures
@@ -34,6 +35,7 @@ __all__ = [
     "WindowRegressor",
     "WindowSpectrum",
     "WindowStatistics",
+    "WindowTransformer",
     "Windows",
     "__version__",
     "make_pipeline",

@@ -28,6 +28,7 @@ from skaug import (
     Windows,
     WindowSpectrum,
     WindowStatistics,
+    WindowTransformer,
 )
 from skaug.synthesis import (
     AgentArchive,
@@ -81,6 +82,10 @@ def on_rows(step: type, shape: Any = 1) -> type:
     OnRows.__name__ = OnRows.__qualname__ = f"{step.__name__}OnRows"
     globals()[OnRows.__name__] = OnRows  # where pickle looks for it
     return OnRows
+
+
+def flattened(X: Any) -> Any:
+    return X.reshape(len(X), -1)
 
 
 # Checks that cannot hold for windows, and why.
@@ -146,6 +151,7 @@ def test_scikit_learn_checks_hold_for_the_spectral_peak(estimator: Any, check: A
         on_rows(WindowStatistics)(),
         on_rows(WindowSpectrum)(low=0),
         on_rows(WindowAutocorrelation, SINE)(n_lags=3),
+        on_rows(WindowTransformer)(flattened),
     ],
     expected_failed_checks=lambda estimator: OTHER_WORDS,
 )
@@ -177,6 +183,7 @@ def test_scikit_learn_checks_hold_for_steps_of_windows(estimator: Any, check: An
         WindowStatistics(),
         WindowSpectrum(),
         WindowAutocorrelation(),
+        WindowTransformer(flattened),
         SurrogateSynthesizer(),
         RateSynthesizer(64),
         MixupSynthesizer(),

@@ -25,6 +25,7 @@ PUBLIC = {
         "WindowRegressor",
         "WindowSpectrum",
         "WindowStatistics",
+        "WindowTransformer",
         "Windows",
         "__version__",
         "make_pipeline",

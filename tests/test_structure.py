@@ -26,6 +26,7 @@ FLOORS = [
         "pipeline",
         "spectral_peak",
         "synthesis",
+        "transformer",
     },
     {"augmenter", "predictions", "sampler", "server", "windower"},
     {"model_selection", "out_of_core"},

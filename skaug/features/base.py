@@ -1,4 +1,4 @@
-"""What steps that make one row of features per window have in common."""
+"""What steps that return features have in common."""
 
 from __future__ import annotations
 
@@ -18,7 +18,92 @@ from skaug.windows.container import Windows, as_windows, plain_values, require_a
 from skaug.windows.feature_arrays import FeatureFrame, WindowFeatures, frame_with_provenance
 
 
-class WindowFeatureExtractor(WindowStep):
+class ShapedStep(WindowStep):
+    """Base class of steps on windows of the length and the channels that they were fitted on."""
+
+    def _learn_shape(self, X: Windows | ArrayLike) -> Windows:
+        """Return the training windows, and remember their length and channels."""
+        if not isinstance(X, WindowArray):
+            X = Windows.from_arrays(plain_values(X))
+        if not isinstance(X, Windows):
+            raise ValueError(
+                f"{type(self).__name__} works on windows, got features of shape {X.shape}: use one such "
+                "step per pipeline, or join several in a FeatureUnion."
+            )
+        self.n_features_in_ = X.shape[2]
+        self.window_size_ = X.window_size
+        self._channels = X.feature_names
+        return X
+
+    def _alike(self, X: Windows | ArrayLike) -> Windows:
+        """Return windows to transform, or raise if they are not like those of `fit`."""
+        check_is_fitted(self)
+        windows = as_windows(X)
+        require_alike(windows, self.window_size_, self._channels, type(self).__name__)
+        return windows
+
+    def _named_channels(self, input_features: ArrayLike | None) -> list[str]:
+        """Return the channels, or other names for them, or raise if those are too many or too few."""
+        check_is_fitted(self)
+        channels = self._channels if input_features is None else list(np.asarray(input_features))
+        if len(channels) != self.n_features_in_:
+            raise ValueError(
+                f"input_features must name {self.n_features_in_} channels, got {len(channels)}."
+            )
+        return channels
+
+
+class FeatureStep(ShapedStep):
+    """Base class of steps that return features, in the container that `set_output` chooses."""
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Choose the container that `transform` returns.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas"} or None
+            "default": `WindowFeatures` for `Windows`, an array for an array. "pandas": a data frame,
+            unless some windows are synthetic, because a frame would lose their labels. None changes
+            nothing.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If `transform` is anything else.
+        """
+        if transform not in (None, "default", "pandas"):
+            raise ValueError(f"transform={transform!r} is unknown: use 'default' or 'pandas'.")
+        if transform is not None:
+            self._chosen_output = transform
+        return self
+
+    def _output(self) -> str:
+        return getattr(self, "_chosen_output", None) or get_config()["transform_output"]
+
+    def __sklearn_clone__(self) -> Self:
+        copy = super().__sklearn_clone__()
+        if hasattr(self, "_chosen_output"):
+            copy._chosen_output = self._chosen_output
+        return copy
+
+    def _as_features(
+        self, values: NDArray, names: list[str], X: Windows | ArrayLike
+    ) -> WindowFeatures | FeatureFrame | NDArray:
+        """Return features of windows in the chosen container, with the labels of `Windows`."""
+        is_frame = self._output() == "pandas"
+        if not isinstance(X, Windows):
+            return pd.DataFrame(values, columns=names) if is_frame else values
+        features = WindowFeatures(values, X.provenance, names, plain_is_frame=is_frame)
+        if not is_frame or X.provenance.holds_synthetic:
+            return features
+        return frame_with_provenance(values, X.provenance, names)
+
+
+class WindowFeatureExtractor(FeatureStep):
     """Base class of steps that make one row of features per window.
 
     A subclass names the features (`_names`) and computes them (`_compute`).
@@ -53,17 +138,7 @@ class WindowFeatureExtractor(WindowStep):
         ValueError
             If `X` is not 3-D, or a parameter does not suit the windows.
         """
-        if not isinstance(X, WindowArray):
-            X = Windows.from_arrays(plain_values(X))
-        if not isinstance(X, Windows):
-            raise ValueError(
-                f"{type(self).__name__} works on windows, got features of shape {X.shape}: use one such "
-                "step per pipeline, or join several in a FeatureUnion."
-            )
-        self._check_parameters(X.window_size)
-        self.n_features_in_ = X.shape[2]
-        self.window_size_ = X.window_size
-        self._channels = X.feature_names
+        self._check_parameters(self._learn_shape(X).window_size)
         return self
 
     def fit_transform(
@@ -105,20 +180,12 @@ class WindowFeatureExtractor(WindowStep):
         ValueError
             If the windows have another shape, or other channels.
         """
-        check_is_fitted(self)
-        windows = as_windows(X)
-        require_alike(windows, self.window_size_, self._channels, type(self).__name__)
+        windows = self._alike(X)
         names = self._names(self._channels, self.window_size_)
         values = (
             self._compute(windows) if len(windows) else np.empty((0, len(names)), windows.dtype)
         )
-        is_frame = self._output() == "pandas"
-        if not isinstance(X, Windows):
-            return pd.DataFrame(values, columns=names) if is_frame else values
-        features = WindowFeatures(values, windows.provenance, names, plain_is_frame=is_frame)
-        if not is_frame or windows.provenance.holds_synthetic:
-            return features
-        return frame_with_provenance(values, windows.provenance, names)
+        return self._as_features(values, names, X)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
         """Return the names of the features.
@@ -137,44 +204,5 @@ class WindowFeatureExtractor(WindowStep):
         ValueError
             If `input_features` has the wrong length.
         """
-        check_is_fitted(self)
-        channels = self._channels if input_features is None else list(np.asarray(input_features))
-        if len(channels) != self.n_features_in_:
-            raise ValueError(
-                f"input_features must name {self.n_features_in_} channels, got {len(channels)}."
-            )
+        channels = self._named_channels(input_features)
         return np.asarray(self._names(channels, self.window_size_), dtype=object)
-
-    def set_output(self, *, transform: str | None = None) -> Self:
-        """Choose the container that `transform` returns.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas"} or None
-            "default": `WindowFeatures` for `Windows`, an array for an array. "pandas": a data frame,
-            unless some windows are synthetic, because a frame would lose their labels. None changes
-            nothing.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If `transform` is anything else.
-        """
-        if transform not in (None, "default", "pandas"):
-            raise ValueError(f"transform={transform!r} is unknown: use 'default' or 'pandas'.")
-        if transform is not None:
-            self._chosen_output = transform
-        return self
-
-    def _output(self) -> str:
-        return getattr(self, "_chosen_output", None) or get_config()["transform_output"]
-
-    def __sklearn_clone__(self) -> Self:
-        copy = super().__sklearn_clone__()
-        if hasattr(self, "_chosen_output"):
-            copy._chosen_output = self._chosen_output
-        return copy

@@ -467,13 +467,15 @@ class Windows(WindowArray):
             provenance = replace(provenance, y=one_per_window(y, len(self), "y"))
         return self._with(provenance=provenance).with_samples(X)
 
-    def with_samples(self, X: ArrayLike) -> Windows:
+    def with_samples(self, X: ArrayLike, feature_names: Sequence[str] | None = None) -> Windows:
         """Return the windows with other samples; labels, origins and context stay.
 
         Parameters
         ----------
         X : array-like of shape (n_windows, new_window_size, n_features)
             The samples. If their length differs, the context, which has one row per sample, is dropped.
+        feature_names : sequence of str, optional
+            The channels; by default those of these windows.
 
         Returns
         -------
@@ -482,13 +484,15 @@ class Windows(WindowArray):
         Raises
         ------
         ValueError
-            If the number of windows or of features differs.
+            If the number of windows differs, or the number of features that of their names.
         """
         values = plain_values(X.to_numpy() if isinstance(X, Windows) else X)
         n_windows, window_size, n_features = values.shape
-        if (n_windows, n_features) != (self.shape[0], self.shape[2]):
+        names = self.feature_names if feature_names is None else feature_names
+        if (n_windows, n_features) != (len(self), len(names)):
+            unnamed = "" if n_features == len(names) else f" Name {n_features} in feature_names."
             raise ValueError(
-                f"X has the shape {values.shape}, but these windows have {self.shape}."
+                f"X has the shape {values.shape}, but these windows have {self.shape}.{unnamed}"
             )
         starts = np.arange(n_windows, dtype=np.intp) * window_size
         context, context_starts = self._context, self._context_starts
@@ -499,7 +503,7 @@ class Windows(WindowArray):
             starts,
             window_size,
             replace(self.provenance, recording=np.full(n_windows, NO_RECORDING)),
-            self.feature_names,
+            names,
             context,
             context_starts,
         )
