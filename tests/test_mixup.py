@@ -154,7 +154,9 @@ def test_origin_subject_and_context_are_those_of_the_condition(windows: Windows)
     synthetic = MixupSynthesizer().fit(windows).synthesize(conditions)
     assert synthetic.is_synthetic.all()
     assert synthetic.origins.equals(conditions.origins)
-    assert synthetic.context.equals(conditions.context)
+    others = conditions.context.columns.drop("heart_rate")
+    assert synthetic.context[others].equals(conditions.context[others])
+    assert_allclose(synthetic.context["heart_rate"], np.repeat(synthetic.y, synthetic.window_size))
 
 
 def test_the_default_bandwidth_is_that_of_silverman() -> None:

@@ -283,6 +283,20 @@ def test_rates_above_those_that_can_be_changed_are_refused() -> None:
         RateSynthesizer(4, method="stretch").fit(fastest)
 
 
+@pytest.mark.parametrize("how", ["mean", "median", "last"])
+def test_a_table_of_synthetic_windows_has_their_labels(table: pd.DataFrame, how: str) -> None:
+    windows = windows_of(table, target_agg=how)
+    synthesizer = RateSynthesizer(FS, channels=["pulse"], check=False)
+    augmented = SynthefyAugmenter(synthesizer).fit_transform(windows)
+    saved = augmented.to_frame().reset_index(drop=True)
+    again = SubjectWindower(
+        SIZE, features=["pulse", "motion"], target="rate", target_agg=how, subject=None
+    ).fit_transform(saved)
+    np.testing.assert_allclose(again.y, augmented.y)
+    np.testing.assert_array_equal(again.to_numpy(), augmented.to_numpy())
+    pd.testing.assert_frame_equal(augmented.context.loc[: len(windows) - 1], windows.context)
+
+
 # Edits
 
 

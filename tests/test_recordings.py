@@ -153,3 +153,12 @@ def test_synthetic_windows_belong_to_no_recording() -> None:
     with pytest.raises(ValueError, match=r"3 of the windows are synthetic .*of windows\[~windows"):
         augmented.recordings()
     assert len(augmented[~augmented.is_synthetic].recordings()) == 1
+
+
+def test_no_windows_have_no_stretches() -> None:
+    windows = Windows.from_arrays(np.ones((2, 4, 3)), y=[60.0, 70.0], channels_first=False)[:0]
+    stretches = windows.recordings()
+    assert len(stretches) == 0
+    assert stretches.signals.shape == (0, 3)
+    assert stretches.labels is not None
+    assert len(stretches.labels) == 0

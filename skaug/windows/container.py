@@ -20,6 +20,7 @@ from skaug.windows.pickling import pack_frame, unpack_frame
 from skaug.windows.provenance import NO_RECORDING, REAL, Provenance, concatenate_provenance
 from skaug.windows.sessions import count_sessions_on
 from skaug.windows.stretches import Stretches, stitched
+from skaug.windows.synthetic_context import with_own_labels
 from skaug.windows.values import default_names, one_per_window, plain_values
 
 # Bytes of samples to work on at a time: few enough that results stay in the cache, and lie in memory that was
@@ -269,12 +270,18 @@ class Windows(WindowArray):
 
         Subject, target and every other column that is not a channel: the conditions that a synthesizer
         gets. The index has the levels ``window`` (position) and ``sample``. Text is categorical.
+
+        The rows of a synthetic window are those of its condition, except for the target: if the synthesizer
+        moved the label, it is that label in all of its rows.
         """
         rows = (self.first_context_rows[:, None] + np.arange(self.window_size)).ravel()
         index = pd.MultiIndex.from_product(
             [range(len(self)), range(self.window_size)], names=["window", "sample"]
         )
-        return self.context_rows.take(rows).set_axis(index)
+        context = self.context_rows.take(rows).set_axis(index)
+        if self.provenance.holds_synthetic:
+            context = with_own_labels(context, self.window_size, self.provenance)
+        return context
 
     @property
     def context_rows(self) -> pd.DataFrame:

@@ -127,6 +127,8 @@ def _interpolated(
     y: NDArray, starts: NDArray[np.intp], firsts: NDArray[np.intp], size: int
 ) -> NDArray[np.float64]:
     """Interpolate labels between the centers of windows; before the first and after the last, keep them."""
+    if len(starts) == 0:
+        return np.empty(0)
     order = np.argsort(starts, kind="stable")
     centers = starts[order] + (size - 1) / 2
     of_stretch = np.searchsorted(starts[order], firsts)
