@@ -319,3 +319,16 @@ def test_too_few_windows_and_missing_values_are_refused(pulses: Windows) -> None
 def test_it_moves_the_rate_only_with_rate_channels() -> None:
     assert SpectralSynthesizer(RATE).moves == {"level"}
     assert SpectralSynthesizer(RATE, rate_channels=["BVP"]).moves == {"level", "rate"}
+
+
+def test_windows_of_one_sample_are_refused() -> None:
+    with pytest.raises(ValueError, match="Windows of 1 sample have no spectrum"):
+        SpectralSynthesizer(64).fit(Windows.from_arrays(np.ones((20, 1, 1)), y=np.arange(20.0)))
+
+
+def test_constant_windows_stay_constant() -> None:
+    windows = Windows.from_arrays(np.full((20, 16, 1), 3.0), y=np.linspace(60, 90, 20))
+    synthesizer = SpectralSynthesizer(64).fit(windows)
+    made = synthesizer.synthesize(windows._drawn(np.zeros(20)))
+    assert synthesizer.explained_variance_ratio_ == 0
+    np.testing.assert_allclose(made.to_numpy(), 3.0)

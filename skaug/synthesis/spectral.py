@@ -189,6 +189,8 @@ class SpectralSynthesizer(Synthesizer):
             raise ValueError(
                 f"These windows have {windows.y.shape[1]} labels each: SpectralSynthesizer follows one."
             )
+        if windows.window_size < 2:
+            raise ValueError("Windows of 1 sample have no spectrum: use longer windows.")
         chosen = np.unique(np.linspace(0, len(windows) - 1, _MOST_WINDOWS).round().astype(np.intp))
         windows = windows[chosen]
         for which, block in windows.blocks():
@@ -211,7 +213,10 @@ class SpectralSynthesizer(Synthesizer):
         self._regression = Ridge().fit(design, features)
         residuals = features - self._regression.predict(design)
         n_components = min(self.n_components, *np.subtract(residuals.shape, 1))
-        self._components = PCA(n_components, random_state=0).fit(residuals)
+        with np.errstate(
+            invalid="ignore"
+        ):  # windows that are all constant have no variance to share
+            self._components = PCA(n_components, random_state=0).fit(residuals)
         scores = self._components.transform(residuals)
         self._score_range = scores.min(axis=0), scores.max(axis=0)
         rest = residuals - self._components.inverse_transform(scores)
@@ -219,7 +224,8 @@ class SpectralSynthesizer(Synthesizer):
         self._constant = self._regression.intercept_ + self._components.mean_
         self._constant += self._smearing(residuals)
         self.n_components_ = n_components
-        self.explained_variance_ratio_ = float(self._components.explained_variance_ratio_.sum())
+        shares = np.nan_to_num(self._components.explained_variance_ratio_)
+        self.explained_variance_ratio_ = float(shares.sum())
         return self
 
     def synthesize(self, conditions: Windows) -> Windows:
