@@ -122,7 +122,7 @@ class SpectralPeakRegressor(RegressorMixin, BaseEstimator):
         Warns
         -----
         DataWarning
-            If no label lies in the band: `unit` is probably that of other labels.
+            If no label lies in the band: `unit` probably does not match the labels.
         """
         windows = as_windows(X).relabel(y)
         channel = self._checked_channel(windows)
@@ -254,7 +254,7 @@ class SpectralPeakRegressor(RegressorMixin, BaseEstimator):
         if y.dtype.kind not in "iuf":
             raise ValueError(
                 f"The labels must be rates, which are numbers, got labels of dtype {y.dtype}: "
-                "SpectralPeakRegressor predicts no classes."
+                "SpectralPeakRegressor does not predict classes."
             )
         y = column_or_1d(y, warn=True)
         assert_all_finite(y, input_name="y")

@@ -249,7 +249,7 @@ def test_labels_in_another_unit_are_announced() -> None:
     with pytest.warns(DataWarning, match="No label lies between 30 and 240.* from 1 to 1.16667"):
         picker().fit(X, [1, 70 / 60])
     picker(unit=1.0).fit(X, [1, 70 / 60])
-    with pytest.raises(ValueError, match="predicts no classes"):
+    with pytest.raises(ValueError, match="does not predict classes"):
         picker().fit(X, ["slow", "fast"])
     with pytest.raises(ValueError, match="y contains NaN"):
         picker().fit(X, [60, np.nan])

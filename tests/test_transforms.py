@@ -417,7 +417,7 @@ def test_windows_that_cannot_be_stitched_are_shifted_in_a_circle_with_a_warning(
     X = np.tile(np.arange(20.0)[:, None] * [1, 2], (400, 1, 1))
     windows = Windows.from_arrays(X, y=np.arange(400.0))
     synthesizer = TransformSynthesizer([TimeShift(3)])
-    with pytest.warns(DataWarning, match="400 of 400 training windows have no .* in a circle"):
+    with pytest.warns(DataWarning, match="400 of 400 training windows have no .* circularly"):
         synthesizer.fit(windows)
     synthetic = synthesizer.synthesize(windows)
     shifts = synthetic.to_numpy()[:, 0, 0].astype(int)

@@ -31,8 +31,8 @@ class WindowAutocorrelation(WindowFeatureExtractor):
     -----
     :math:`\sum_t x_t x_{t+l} / \sum_t x_t^2` at lag :math:`l`, after the mean of the window is removed (Box,
     Jenkins and Reinsel, "Time Series Analysis", 3rd ed. 1994, eq. 2.1.11). The sum of products has
-    :math:`l` terms less than that of squares, so the values of a steady rhythm fall linearly with the lag. A
-    flat channel has 0 at every lag.
+    :math:`l` fewer terms than the sum of squares, so the values of a steady rhythm fall linearly with the
+    lag. A flat channel has 0 at every lag.
 
     See Also
     --------

@@ -22,9 +22,9 @@ _PARAMETERS = ("synthesizers", "weights", "random_state")
 class ChoiceSynthesizer(Synthesizer):
     """Make each synthetic window with one of several synthesizers, drawn at random.
 
-    **Which labels hold.** A kind of label that all synthesizers keep is kept. A kind that some keep and
-    the others move is moved: every window has its right label, and some of these differ from the label of
-    the condition. A kind that any one of them breaks is in neither set.
+    **Which labels it keeps or moves.** It keeps the kinds of labels that all synthesizers keep. It moves the
+    kinds that at least one moves and the others keep or move: every window has the right label, which may
+    differ from the label of its condition. A kind that any one of them breaks is in neither set.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class ChoiceSynthesizer(Synthesizer):
     -----
     All synthesizers are fitted on the same training windows. A window can be a condition only if it can be
     one for each of them, so that the choice does not decide which windows are conditions. Conditions can
-    be edited (``variations``) only if each of them follows the edited columns.
+    be edited (``variations``) only if every synthesizer follows the edited columns.
 
     Examples
     --------

@@ -110,8 +110,8 @@ class ConditionDesign:
             is_class = is_text(column) or pd.api.types.is_bool_dtype(column.dtype)
             if not is_class and column.dtype.kind not in "fiu":
                 raise ValueError(
-                    f"{name!r} holds {column.dtype}, which is neither a number nor a category: leave it out "
-                    "of columns."
+                    f"{name!r} has the type {column.dtype}, which is neither a number nor a category: leave "
+                    "it out of columns."
                 )
             values: Any = (
                 column.astype(str).where(column.notna()) if is_class else plain_array(column)
@@ -123,8 +123,8 @@ class ConditionDesign:
             missing = int(pd.isna(values).sum())
             if missing:
                 raise ValueError(
-                    f"{name!r} is missing in {missing} windows, which have to follow it: fill it in, or cut "
-                    "windows with missing='drop'."
+                    f"{name!r} is missing in {missing} windows, but windows have to follow it: fill it in, "
+                    "or cut windows with missing='drop'."
                 )
         as_text = {name: values.astype(str).astype(object) for name, values in categories.items()}
         return {name: values.astype(np.float64) for name, values in numbers.items()}, as_text

@@ -89,7 +89,7 @@ class Rhythm:
         where : ndarray of shape (n_windows,)
             Which of them get the rhythm.
         reading : Reading
-            The rows whose amplitudes it has.
+            The rows that its amplitudes come from.
         hertz : ndarray of shape (n_windows,)
             The mean rate of each window. Within a window the rate changes as in the recording.
         phase : ndarray of shape (n_windows,)
@@ -222,7 +222,7 @@ def _demodulated(
     taps = firwin(2 * half + 1, _HALF_WIDTH, fs=sampling_rate)
     n_coarse = scipy.fft.next_fast_len(-(-max(n_rows + half + step, 2 * half + 1) // step))
     n_fft = n_coarse * step
-    # With its middle at row 0 the filter has no phase.
+    # Centered at row 0, the filter shifts no phase.
     response = scipy.fft.fft(np.roll(np.pad(taps, (0, n_fft - len(taps))), -half)).real
     bins = np.round(scipy.fft.fftfreq(n_coarse) * n_coarse).astype(np.intp)
 

@@ -22,7 +22,7 @@ from skaug.windows.values import are_classes
 # Bytes of windows to mix at a time: they stay in the cache.
 _BLOCK_BYTES = 1 << 19
 
-# The kernel is cut off at so many bandwidths, where it is 1.5e-8.
+# The kernel is cut off at this many bandwidths, where it is 1.5e-8.
 _REACH = 6.0
 
 # Partners that are proposed before the kernel is computed over all candidates of a window.
@@ -30,25 +30,26 @@ _N_PROPOSALS = 32
 
 
 class MixupSynthesizer(Synthesizer):
-    r"""Mix each window with another training window, and its label likewise (C-Mixup).
+    r"""Mix each window and its label with those of another training window (C-Mixup).
 
-    The partner of a window is drawn from the other windows of the training fold, the more likely the closer
-    its label. If the labels are classes, it is drawn from the windows of the same class, and the label
-    stays.
+    The partner of a window is drawn from the other windows of the training fold; windows with similar labels
+    are more likely. If the labels are classes, it is drawn from the windows of the same class, and the label
+    does not change.
 
-    **Which labels hold.** A class (``keeps = {"class"}``), and a label that is mixed when the samples are
-    mixed (``moves = {"level"}``): a mean exactly; a power or variance roughly, because that of a mixture of
-    two unrelated windows is below the mixture of their powers, by up to half. A rate is broken: a mixture
-    of two rhythms has two spectral peaks and none in between, unless the bandwidth is below what the
-    window can resolve. So are labels read off the shape or the timing of a waveform.
+    **Which labels it keeps or moves.** It keeps a class (``keeps = {"class"}``) and moves a level, which is
+    mixed when the samples are mixed (``moves = {"level"}``): a mean exactly; a power or variance roughly,
+    because a mixture of two unrelated windows has less power than the mixture of their powers, by up to
+    half. It breaks a rate: a mixture of two rhythms has two spectral peaks and none in between, unless the
+    bandwidth is below what the window can resolve. It also breaks labels read off the shape or the timing of
+    a waveform.
 
     Parameters
     ----------
     bandwidth : float, optional
         Standard deviation of the Gaussian kernel, in the unit of the label. By default it is computed from
         the labels of the training windows by Silverman's rule, :math:`0.9 \min(s, r / 1.34) n^{-1/5}`, with
-        their standard deviation :math:`s` and interquartile range :math:`r`. If it is passed, labels that
-        are whole numbers are mixed, however few there are.
+        their standard deviation :math:`s` and interquartile range :math:`r`. If it is passed, whole
+        numbers are mixed as numbers, however few distinct values there are.
     alpha : float, default=2.0
         The share of the condition in the mixture has the distribution Beta(alpha, alpha): near 1/2 for a
         large `alpha`, near 0 or 1 for a small one.
@@ -163,7 +164,7 @@ class MixupSynthesizer(Synthesizer):
         return self
 
     def can_condition(self, windows: Windows) -> NDArray[np.bool_]:
-        """Return which windows have a label, and in their class another window.
+        """Return which windows have a label and, if labels are classes, another window of their class.
 
         Parameters
         ----------

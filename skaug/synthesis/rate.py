@@ -36,11 +36,11 @@ _OF_NYQUIST = 0.9
 
 
 class RateSynthesizer(Synthesizer):
-    r"""Windows with another rate, made from the recording around a training window.
+    r"""Make windows with another rate from the recording around a training window.
 
     For labels that are the rate of a periodic component of the signal: heart rate, breathing rate,
-    cadence. The samples get another rate, and the label moves with them, so that rates that are rare
-    among the training subjects are seen in training.
+    cadence. The samples get another rate and a label to match, so that the model also sees rates
+    that are rare among the training subjects.
 
     **Which labels it moves, and which it breaks.** It moves the rate. Power and variance are roughly
     kept. Everything else that depends on time is not: durations, pulse widths, transit times, the rate
@@ -67,21 +67,21 @@ class RateSynthesizer(Synthesizer):
           of the rows read, times the spacing;
         - ``"shift"``: the rhythm with its harmonics is demodulated along the labels of the recording,
           taken out, and put back at another rate. Motion, noise and other channels stay;
-        - ``"both"``: half of the windows each; what the shifted rhythm is put back into is stretched
-          by a factor of its own (up to `local`).
+        - ``"both"``: one half of the windows by each method. The signal that a shifted rhythm is put back
+          into is also stretched, by a factor of its own (within `local`).
     labels : {"mix", "local", "flat"}, default="mix"
         The rates of the synthetic windows:
 
         - ``"local"``: the label of the condition times :math:`e^u`, :math:`u \sim U(-local, local)`;
-        - ``"flat"``: evenly spread over the training labels, widened by `margin`, within a factor of
+        - ``"flat"``: uniform over the range of the training labels, widened by `margin`, within a factor of
           `max_factor` of the condition's label, and below 90 % of half the sampling rate;
-        - ``"mix"``: half of the windows each.
+        - ``"mix"``: one half of the windows each way.
     max_factor : float, default=2.0
         The largest factor between the rate of a condition and that of its synthetic window.
     local : float, default=0.2
         Width of the local factor, on a logarithmic scale.
     margin : float, default=0.2
-        How far flat labels go beyond the range of the training labels, relative to its ends.
+        How far ``"flat"`` labels go beyond the range of the training labels, relative to its ends.
     check : bool, default=True
         Whether to test that the channels contain the rhythm (see Notes).
     random_state : int, default=0
@@ -106,12 +106,12 @@ class RateSynthesizer(Synthesizer):
     no rows beside it: it can be shifted to any rate, but stretched to lower rates only.
 
     `check` compares the power within 10 % of label / unit, relative to the power in the range of all
-    labels, with the same at permuted labels (one-sided, 499 permutations): those of other subjects with 5 or
-    more subjects, whose windows are not independent, otherwise those of other windows. Training labels that
-    differ by less than 22 % cannot be tested; this is warned of.
+    labels, with the same share at permuted labels (one-sided, 499 permutations). With 5 or more subjects,
+    labels are exchanged between subjects, because the windows of a subject are not independent; otherwise
+    between windows. Labels that differ by less than 22 % cannot be tested, which raises a warning.
 
     Edits of the target column (``variations=[{"heart_rate": ("add", 10)}]``) set the rate exactly.
-    The demodulation is that of a lock-in amplifier whose reference is the label track.
+    The rhythm is demodulated as in a lock-in amplifier, with the label track as the reference.
 
     Examples
     --------
@@ -174,7 +174,7 @@ class RateSynthesizer(Synthesizer):
         others = [name for name in columns if name != target]
         if others:
             raise ValueError(
-                f"RateSynthesizer changes the rate only, so that an edit of {others[0]!r} would change no "
+                f"RateSynthesizer changes the rate only, so an edit of {others[0]!r} would not change any "
                 f"sample: edit {'the target column' if target is None else repr(target)}, or use another "
                 "synthesizer."
             )

@@ -72,7 +72,7 @@ def rates_of(windows: Windows, name: str) -> NDArray[np.float64]:
         own = "their own" if column is None else f"those of the column {column!r}"
         raise ValueError(
             f"The labels of these windows are not {own}: a y was passed to fit, or a meta-estimator such as "
-            "TransformedTargetRegressor transformed it. A factor of the rate would not be a factor of these "
+            "TransformedTargetRegressor transformed it. Multiplying the rate would not multiply these "
             "labels: leave y out."
         )
     is_wrong = ~(np.isfinite(y) & (y > 0))
@@ -112,12 +112,12 @@ def require_rhythm(
     Raises
     ------
     ValueError
-        If no window holds a period; or with the shares of power at the labels and at permuted labels.
+        If no window contains a full period; or with the shares of power at the labels and at permuted labels.
     """
     seconds = windows.window_size / sampling_rate
     if labels.max() / unit * seconds < 1:
         raise ValueError(
-            f"No window holds one period: the labels are up to {labels.max() / unit:.3g} Hz at "
+            f"No window contains a full period: the labels are up to {labels.max() / unit:.3g} Hz at "
             f"unit={unit!r}, and windows of {windows.window_size} samples are {seconds:.3g} s long. Check "
             "unit, sampling_rate and the labels (their logarithm is not a rate), or cut longer windows. "
             "check=False overrides this."
@@ -128,7 +128,7 @@ def require_rhythm(
         warn(
             f"The rates of the training windows differ too little (from {labels.min():.4g} to "
             f"{labels.max():.4g}), or there are too few windows, to test whether {names} contain the "
-            "rhythm of the label. check=False says that they do."
+            "rhythm of the label. If you know that they do, pass check=False."
         )
     elif check.p_value > _ALPHA:
         share, permuted, p_value = check

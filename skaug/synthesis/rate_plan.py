@@ -15,7 +15,8 @@ from skaug.synthesis.resampling import Reading
 from skaug.windows.container import Windows
 from skaug.windows.stretches import Stretches
 
-# Until the spacing at which the labels of the rows read average to an edited label has settled.
+# Fixed-point iterations for the spacing: the labels of the rows that are read must average to an edited
+# label, but the spacing decides which rows these are.
 _ITERATIONS = 20
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from skaug.windows.container import Windows
 
-# Relative half width of the band around the rate, and windows and permutations that are looked at.
+# Relative half width of the band around the rate, and the number of windows and permutations used.
 _AROUND = 0.1
 _MOST_WINDOWS = 1000
 _N_PERMUTATIONS = 499
@@ -20,7 +20,7 @@ _N_PERMUTATIONS = 499
 _LEAST_SPREAD = (1 + _AROUND) / (1 - _AROUND)
 _FEWEST_WINDOWS = 5
 
-# Fewer can be exchanged in too few ways.
+# With fewer subjects, there are too few ways to exchange their labels.
 _FEWEST_SUBJECTS = 5
 
 
@@ -115,8 +115,8 @@ def _permutations(
 ) -> Iterator[NDArray[np.intp]]:
     """Yield permutations: for each of the chosen windows, the one to take the label from.
 
-    With enough subjects, they are exchanged as a whole. Their windows keep their order in time, except for a
-    random shift in a circle: where all subjects follow one protocol, the label of another one at the same
+    With enough subjects, whole subjects are exchanged. Their windows keep their order in time, except for a
+    random circular shift: if all subjects follow the same protocol, the label of another subject at the same
     time would be right.
     """
     codes, first_row = windows.provenance.codes[chosen], windows.provenance.first_row[chosen]

@@ -39,7 +39,7 @@ _BLOCK = 256
 # Powers below this share of their mean at the same frequency are raised to it: -60 dB.
 _FLOOR = np.log(1e-6)
 
-# From this p-value, channels do not seem to contain the rhythm.
+# Above this p-value, channels do not seem to contain the rhythm.
 _ALPHA = 0.05
 
 
@@ -70,20 +70,20 @@ class SpectralSynthesizer(Synthesizer):
         Columns of the context that the windows follow too, such as an age or an activity: the mean over
         the rows of the window, or the mode of text, categories and booleans.
     n_components : int, default=30
-        The most principal components that spectra vary along jointly, over frequencies and channels.
+        The largest number of principal components of the log spectra, over frequencies and channels jointly.
     margin : float, default=0.1
         How far a label or a number in `columns` may be edited beyond the range of the training windows,
         relative to its ends.
     random_state : int, default=0
         Seed. A window depends on it, on the origin of its condition, its draw, its label and `columns`, and
-        on the training windows. Two edits of a condition differ in nothing but what the edits change.
+        on the training windows. Two edits of the same condition differ only in what the edits change.
 
     Attributes
     ----------
     n_components_ : int
         The number of principal components.
     explained_variance_ratio_ : float
-        Their share of the variance of the log spectra that label and columns leave.
+        The share they explain of the variance of the log spectra that label and columns do not explain.
 
     See Also
     --------
@@ -94,7 +94,7 @@ class SpectralSynthesizer(Synthesizer):
     -----
     The logarithms of the power at each frequency and channel, and the mean of each channel, are regressed
     on the standardized label, its square, numbers and one-hot categories (ridge). The residuals are
-    modeled by principal components with Gaussian scores, cut off where those of the training windows end,
+    modeled by principal components with Gaussian scores, limited to the range of the training windows,
     and by independent Gaussian noise (Tipping and Bishop, "Probabilistic principal component analysis", J.
     R. Statist. Soc. B 61, 611, 1999; here with a noise variance per frequency). So that powers have the
     right mean, and not only their logarithms, they are scaled by the mean of the exponentials of the
@@ -309,7 +309,7 @@ class SpectralSynthesizer(Synthesizer):
         rates = labels / self.unit / self.sampling_rate
         if rates.min() * windows.window_size < 2:
             raise ValueError(
-                f"A window of {windows.window_size} samples holds fewer than two periods at the label "
+                f"A window of {windows.window_size} samples contains fewer than two periods at the label "
                 f"{labels.min():g}: cut longer windows, or check sampling_rate and unit."
             )
         names = ", ".join(self.rate_channels)

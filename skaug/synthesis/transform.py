@@ -53,7 +53,7 @@ class TransformSynthesizer(Synthesizer):
     See Also
     --------
     Transform : Base class for a transform of your own.
-    SurrogateSynthesizer : Windows that keep no waveform, only spectra.
+    SurrogateSynthesizer : Keeps the spectrum of a window, not its waveform.
 
     Notes
     -----

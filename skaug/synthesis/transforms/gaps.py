@@ -16,9 +16,9 @@ from skaug.windows.container import Windows
 class Mask(Transform):
     """Replace a random stretch of the window, in all channels, by the mean of the channel in the window.
 
-    **When it keeps the label.** Rates and classes are kept if what is left of the window still shows them:
-    keep `fraction` small where windows span few cycles. Levels are not kept, because power is lost, nor is
-    what is read off the waveform or happens within the stretch.
+    **When it keeps the label.** Rates and classes are kept if the rest of the window still shows them: keep
+    `fraction` small if windows span few cycles. Levels are not kept, because power is lost, nor is anything
+    that is read off the waveform or happens within the stretch.
 
     Parameters
     ----------
@@ -74,8 +74,8 @@ class FrequencyMask(Transform):
     **When it keeps the label.** Classes are kept if they show in more than one band. A rate is not: the band
     may be that of the rate. Neither are levels, because power is lost, nor is what is read off the waveform.
 
-    The power that remains is rounding, whose logarithm is an extreme value. If the features are log spectra,
-    let a `Jitter` follow, with a `sigma` of the noise of the sensor: it fills the band.
+    Only rounding errors remain in the band, and their logarithm is an extreme value. If the features are log
+    spectra, add a `Jitter` after it, with a `sigma` like the noise of the sensor, to fill the band.
 
     Parameters
     ----------

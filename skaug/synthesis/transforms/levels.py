@@ -17,9 +17,9 @@ from skaug.windows.container import Windows
 class Jitter(Transform):
     """Add white noise to every channel.
 
-    **When it keeps the label.** Rates, classes, and what happens when in the window are kept as long as the
-    noise is small compared with the component they are read off. A label that is a power or a variance is
-    not: noise raises the variance of a channel by the factor ``1 + sigma ** 2``.
+    **When it keeps the label.** Rates, classes and the timing of events are kept as long as the noise is
+    small compared with the component that shows them. A power or a variance is not kept: noise raises the
+    variance of a channel by the factor ``1 + sigma ** 2``.
 
     Parameters
     ----------
@@ -29,8 +29,8 @@ class Jitter(Transform):
     Attributes
     ----------
     deviations_ : ndarray of shape (n_features,)
-        The standard deviation of each channel: the root mean square over the training windows of that within
-        the window.
+        The standard deviation of each channel within a window, as the root mean square over the training
+        windows.
 
     See Also
     --------
@@ -75,9 +75,9 @@ class Jitter(Transform):
 class Scale(Transform):
     """Multiply each channel by a random gain, about its mean in the window.
 
-    **When it keeps the label.** Rates, classes, and what happens when are kept. Levels are not: power and
-    variance are multiplied by the square of the gain. Neither are ratios between channels, nor classes that
-    differ by strength alone, such as walking and running if `sigma` is large.
+    **When it keeps the label.** Rates, classes and the timing of events are kept. Levels are not: power and
+    variance are multiplied by the square of the gain. Ratios between channels are not kept either, nor
+    classes that differ in strength only, such as walking and running if `sigma` is large.
 
     Parameters
     ----------
@@ -127,24 +127,24 @@ class Scale(Transform):
 class Drift(Transform):
     """Add a slow random curve to every channel: baseline wander.
 
-    **When it keeps the label.** Rates, classes, and what happens when are kept if the component they are
-    read off is faster than the drift, which has about ``n_points / 2`` cycles per window. Levels are not: the
-    mean of the window changes, and its variance; neither is anything read off the raw waveform.
+    **When it keeps the label.** Rates, classes and the timing of events are kept if the component that shows
+    them is faster than the drift, which has about ``n_points / 2`` cycles per window. Levels are not kept,
+    because the mean and the variance of the window change, nor is anything read off the raw waveform.
 
     Parameters
     ----------
     max_drift : float, default=0.5
-        The largest excursion of the curve, in units of the channel's standard deviation within windows. That
-        of each window and channel is drawn evenly between 0 and this.
+        The largest excursion of the curve, in units of the channel's standard deviation within windows. For
+        each window and channel, the excursion is drawn uniformly between 0 and this.
     n_points : int, default=4
-        Number of random points, evenly spread over the window, that the curve is a natural cubic spline
-        through; 2 or more. More points make a faster drift.
+        Number of random points, evenly spaced over the window, that a natural cubic spline connects; 2 or
+        more. More points make a faster drift.
 
     Attributes
     ----------
     deviations_ : ndarray of shape (n_features,)
-        The standard deviation of each channel: the root mean square over the training windows of that within
-        the window.
+        The standard deviation of each channel within a window, as the root mean square over the training
+        windows.
 
     See Also
     --------
@@ -191,17 +191,17 @@ class Drift(Transform):
 class MagnitudeWarp(Transform):
     """Multiply each channel by a gain that changes slowly within the window, about its mean.
 
-    **When it keeps the label.** Rates, classes, and what happens when are kept if the component they are
-    read off is faster than the gain. Levels are not, nor is what is read off the waveform: amplitudes change
-    from beat to beat.
+    **When it keeps the label.** Rates, classes and the timing of events are kept if the component that shows
+    them is faster than the gain. Levels are not kept, nor is anything read off the waveform: amplitudes
+    change from beat to beat.
 
     Parameters
     ----------
     sigma : float, default=0.2
         Standard deviation of the logarithm of the gain at the knots.
     n_knots : int, default=4
-        Number of knots, evenly spread over the window, that the logarithm of the gain is a natural cubic
-        spline through; 2 or more.
+        Number of knots, evenly spaced over the window, of the natural cubic spline that is the logarithm of
+        the gain; 2 or more.
 
     See Also
     --------
@@ -254,10 +254,10 @@ class Rotate(Transform):
     The window then looks as if the sensor had been worn in another orientation. Every orientation is equally
     likely.
 
-    **When it keeps the label.** What does not depend on the orientation is kept: the rate of a movement, when
-    something happens, an activity, and the magnitude of the vector, sample by sample. The level and the
-    waveform of a single axis are not kept, nor are classes that are orientations themselves, such as lying
-    and standing, which an accelerometer tells apart by the direction of gravity.
+    **When it keeps the label.** Anything that does not depend on the orientation is kept: the rate of a
+    movement, the timing of events, an activity, and the magnitude of the vector, sample by sample. The level
+    and the waveform of a single axis are not kept, nor are classes that are orientations themselves, such as
+    lying and standing, which an accelerometer tells apart by the direction of gravity.
 
     Parameters
     ----------

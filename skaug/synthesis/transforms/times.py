@@ -21,20 +21,20 @@ class TimeWarp(Transform):
 
     The first and the last sample stay where they are.
 
-    **When it keeps the label.** Mean and variance are kept nearly, and classes that do not depend on timing.
-    A rate is not kept exactly: the window holds as many cycles as before, so that their mean rate is the
-    same, but the rate within the window varies, by the factor ``exp(sigma)`` at the knots, and the peak of
-    the spectrum is wider and may lie elsewhere: in simulated pulses of 8 s, the heart rate read off the peak
-    errs by 1.4 per minute before, by 2.3 with ``sigma=0.05``, by 9 with 0.2. What happens when in the window
-    is not kept.
+    **When it keeps the label.** Mean and variance are nearly kept, and so are classes that do not depend on
+    timing. A rate is not kept exactly. The window contains as many cycles as before, so the mean rate is the
+    same, but the rate varies within the window, by a factor of ``exp(sigma)`` at the knots. The peak of the
+    spectrum widens and may move: in simulated pulses of 8 s, the heart rate read off the peak is wrong by 1.4
+    beats per minute without warping, by 2.3 with ``sigma=0.05`` and by 9 with ``sigma=0.2``. The timing of
+    events is not kept.
 
     Parameters
     ----------
     sigma : float, default=0.2
         Standard deviation of the logarithm of the speed at the knots.
     n_knots : int, default=4
-        Number of knots, evenly spread over the window, that the logarithm of the speed is a natural cubic
-        spline through; 2 or more.
+        Number of knots, evenly spaced over the window, of the natural cubic spline that is the logarithm of
+        the speed; 2 or more.
 
     See Also
     --------
@@ -85,21 +85,23 @@ class TimeShift(Transform):
     """Move the window in its recording by a random number of samples.
 
     The samples are read from the recording of the condition, as far as the training windows cover it
-    (`Windows.recordings`), so that a shifted window is a real one between two training windows. Labels that
-    are numbers follow: to the label of the condition is added the difference between the mean of the label
-    track over the rows that are read and over those of the condition. The track is the target
-    column where the labels are its means, otherwise the labels of windows, interpolated between their
-    centers. Labels that are or may be classes stay those of the condition: texts, booleans, integers, and
-    whole numbers that are not means.
+    (`Windows.recordings`), so that a shifted window is a real one between two training windows. Numeric
+    labels follow: the label of the condition changes by as much as the mean of the label track differs
+    between the rows that are read and the rows of the condition. The track is the target column if the
+    labels are its means, otherwise the labels of the windows, interpolated between their centers. Labels
+    that are, or may be, classes do not change: text, booleans, integers, and whole numbers that are not
+    means.
 
-    Windows that no training window overlaps or adjoins, such as those of arrays, have nothing beside them.
-    They are shifted in a circle: what leaves at one end enters at the other, and the label stays.
+    Windows that no training window overlaps or adjoins, such as those of arrays, have no rows beside them.
+    They are shifted circularly: samples that leave at one end enter at the other, and the label does not
+    change.
 
     **When it keeps the label.** Rates and levels follow the recording as described. Classes are kept
-    if they last longer than the shift. What is read off the waveform suffers from the seam if the shift is
-    in a circle. What happens when in the window is not kept.
+    if they last longer than the shift. A circular shift leaves a seam, which damages what is read off the
+    waveform. The timing of events is not kept.
 
-    It is the first transform of a list: it reads what was recorded, not what other transforms made of it.
+    It must be the first transform in a list, because it reads the recording, without the changes that earlier
+    transforms made.
 
     Parameters
     ----------
@@ -110,7 +112,7 @@ class TimeShift(Transform):
     Warns
     -----
     DataWarning
-        In ``fit``, if most training windows can only be shifted in a circle.
+        In ``fit``, if most training windows can only be shifted circularly.
 
     See Also
     --------
@@ -156,7 +158,7 @@ class TimeShift(Transform):
             warn(
                 f"{n_alone} of {len(windows)} training windows have no rows of their recording beside them, "
                 "because they come from an array, or a step replaced their samples, or their neighbors are "
-                "not among the training windows: TimeShift shifts these in a circle. Cut them from a table, "
+                "not among the training windows: TimeShift shifts these circularly. Cut them from a table, "
                 "with a stride up to the window size, and shift before other steps."
             )
         return self
@@ -191,7 +193,7 @@ class TimeShift(Transform):
     def _shifts(
         self, keys: NDArray[np.uint64], conditions: Windows
     ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
-        """Return the training window of each condition, its shift, and whether it is in a circle."""
+        """Return the training window of each condition, its shift, and whether it is circular."""
         which = self._known.find(conditions)
         before = np.minimum(self._before[which], self._reach)
         after = np.minimum(self._after[which], self._reach)
@@ -205,15 +207,15 @@ class Permute(Transform):
     """Cut the window into segments and put them together in random order, in all channels alike.
 
     **When it keeps the label.** Levels are kept exactly: the samples are the same. Classes are kept if they
-    do not depend on the order of events. A rate is not kept exactly: the rate within each segment is, but the
-    seams break the rhythm and widen its peak in the spectrum, the more the fewer cycles a segment holds. What
-    happens when in the window is not kept.
+    do not depend on the order of events. A rate is kept within each segment, but the seams break the
+    rhythm and widen its peak in the spectrum, especially if a segment contains few cycles. The timing of
+    events is not kept.
 
     Parameters
     ----------
     n_segments : int, default=4
-        Number of segments, 2 or more; their lengths differ by one sample at most. One order among
-        ``n_segments!`` is that of the condition, which makes a copy.
+        Number of segments, 2 or more; their lengths differ by one sample at most. One of the
+        ``n_segments!`` orders is the original one, which makes a copy.
 
     Notes
     -----
