@@ -10,6 +10,7 @@ from skaug.features import (
     WindowSpectrum,
     WindowStatistics,
 )
+from skaug.normalizer import WindowNormalizer
 from skaug.pipeline import Pipeline, make_pipeline
 from skaug.predictions import predict_rows
 from skaug.sampler import SynthefySampler
@@ -32,6 +33,7 @@ __all__ = [
     "WindowClassifier",
     "WindowFeatures",
     "WindowFlattener",
+    "WindowNormalizer",
     "WindowRegressor",
     "WindowSpectrum",
     "WindowStatistics",

@@ -54,8 +54,8 @@ class WindowTransformer(MetaEstimatorMixin, FeatureStep):
     that it returns. One that takes float64 only, such as ``Catch22`` of aeon 1.6, needs windows of that type,
     which is the default of `SubjectWindower`.
 
-    Windows that it returns no longer lie in a recording. Put it after `SynthefyAugmenter` if that one reads
-    recordings (`RateSynthesizer`, `TimeShift`).
+    Windows that it returns no longer lie in a recording. Put it after `SynthefyAugmenter`: before it,
+    synthesizers that read the recording beside a window (`RateSynthesizer`, `TimeShift`) find none, and warn.
 
     Examples
     --------

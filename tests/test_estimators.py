@@ -24,6 +24,7 @@ from skaug import (
     WindowAutocorrelation,
     WindowClassifier,
     WindowFlattener,
+    WindowNormalizer,
     WindowRegressor,
     Windows,
     WindowSpectrum,
@@ -152,6 +153,7 @@ def test_scikit_learn_checks_hold_for_the_spectral_peak(estimator: Any, check: A
         on_rows(WindowSpectrum)(low=0),
         on_rows(WindowAutocorrelation, SINE)(n_lags=3),
         on_rows(WindowTransformer)(flattened),
+        on_rows(WindowNormalizer, SINE)(),
     ],
     expected_failed_checks=lambda estimator: OTHER_WORDS,
 )
@@ -184,6 +186,7 @@ def test_scikit_learn_checks_hold_for_steps_of_windows(estimator: Any, check: An
         WindowSpectrum(),
         WindowAutocorrelation(),
         WindowTransformer(flattened),
+        WindowNormalizer(),
         SurrogateSynthesizer(),
         RateSynthesizer(64),
         MixupSynthesizer(),

@@ -22,6 +22,7 @@ PUBLIC = {
         "WindowClassifier",
         "WindowFeatures",
         "WindowFlattener",
+        "WindowNormalizer",
         "WindowRegressor",
         "WindowSpectrum",
         "WindowStatistics",

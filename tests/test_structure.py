@@ -23,6 +23,7 @@ FLOORS = [
         "estimators",
         "features",
         "fitting",
+        "normalizer",
         "pipeline",
         "spectral_peak",
         "synthesis",

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from skaug._checks import require_whole_number
 from skaug.features.base import WindowFeatureExtractor
+from skaug.features.flatness import center
 from skaug.windows.container import Windows
 
 
@@ -109,12 +110,6 @@ def autocorrelation(values: NDArray, max_lag: int) -> NDArray:
     shape = np.zeros_like(products)
     shape[:, 0] = 1
     return np.divide(products, energy, out=shape, where=energy != 0)
-
-
-def center(values: NDArray) -> NDArray:
-    """Remove the mean of each window and channel; flat ones become exactly 0."""
-    is_flat = values.max(axis=1, keepdims=True) == values.min(axis=1, keepdims=True)
-    return np.where(is_flat, 0.0, values - values.mean(axis=1, keepdims=True))
 
 
 def spread(first: int, last: int, n: int) -> NDArray[np.intp]:

@@ -13,7 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skaug.features import WindowFeatureExtractor
-from skaug.features.autocorrelation import autocorrelation, center, spread
+from skaug.features.autocorrelation import autocorrelation, spread
+from skaug.features.flatness import center
 from skaug.features.spectrum import mean_in_bands, power_density
 from skaug.windows.container import Windows, as_windows
 

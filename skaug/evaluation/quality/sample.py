@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from skaug.evaluation.quality.draw_keys import drawn
 from skaug.evaluation.quality.embedding import WaveformStatistics, embed
 from skaug.features import WindowSpectrum
-from skaug.features.autocorrelation import autocorrelation, center
+from skaug.features.autocorrelation import autocorrelation
+from skaug.features.flatness import center
 from skaug.windows.container import Windows
 
 #: The size of the smallest sample: some measures look for 5 neighbors of each window in its own set.
