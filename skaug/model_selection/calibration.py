@@ -28,7 +28,8 @@ class CalibrationSplit(SubjectSplitter):
         are left out, so that no row is in both sets.
     n_rows : int, optional
         Number of rows per test subject that join the training set, to split a table before it is cut into
-        windows. Pass one of the two.
+        windows. The rest is cut by itself: origins (``first_row``) of its windows count from its first row.
+        Pass either `n_windows` or `n_rows`.
     cv : splitter, optional
         Which subjects are tested together; by default each in turn, `LeaveOneSubjectOut`.
     subject : str, default="subject"
