@@ -13,6 +13,7 @@ from skaug.features import (
 from skaug.normalizer import WindowNormalizer
 from skaug.pipeline import Pipeline, make_pipeline
 from skaug.predictions import predict_rows
+from skaug.recording_steps import PerRecording
 from skaug.sampler import SynthefySampler
 from skaug.spectral_peak import SpectralPeakRegressor
 from skaug.transformer import WindowTransformer
@@ -23,6 +24,7 @@ from skaug.windows.subject_overlap import SubjectOverlapWarning
 
 __all__ = [
     "DataWarning",
+    "PerRecording",
     "Pipeline",
     "SpectralPeakRegressor",
     "SubjectOverlapWarning",

@@ -26,16 +26,46 @@ def find_fitted(estimator: Any, kind: type[_Step]) -> _Step | None:
     step of this class, or None
         The first one, in order of the steps.
     """
+    found = find_fitted_path(estimator, kind)
+    return None if found is None else found[1]
+
+
+def find_fitted_path(estimator: Any, kind: type[_Step]) -> tuple[list[Any], _Step] | None:
+    """Find the fitted step of a kind, and the fitted steps of pipelines that come before it.
+
+    Parameters
+    ----------
+    estimator, kind
+        As in `find_fitted`.
+
+    Returns
+    -------
+    (list of transformers, step of this class), or None
+        The transformers that a table passes through on its way to the step, in order. Those of a learner of
+        skrub, which are not a list, are left out.
+    """
     if isinstance(estimator, kind):
-        return estimator
-    inner = [step for _, step in getattr(estimator, "steps", ())]
-    inner += _steps_of_learner(estimator) if hasattr(estimator, "find_fitted_estimator") else []
+        return [], estimator
+    before: list[Any] = []
+    for _, step in getattr(estimator, "steps", ()):
+        if (found := find_fitted_path(step, kind)) is not None:
+            return [*before, *found[0]], found[1]
+        before += _leaves(step)
+    inner = _steps_of_learner(estimator) if hasattr(estimator, "find_fitted_estimator") else []
     inner += [getattr(estimator, name) for name in _HOLDERS if hasattr(estimator, name)]
     for part in inner:
-        found = find_fitted(part, kind)
-        if found is not None:
+        if (found := find_fitted_path(part, kind)) is not None:
             return found
     return None
+
+
+def _leaves(step: Any) -> list[Any]:
+    """Return the transformers of a step, which may be a pipeline or "passthrough"."""
+    if step is None or isinstance(step, str):
+        return []
+    if not hasattr(step, "steps"):
+        return [step]
+    return [leaf for _, inner in step.steps for leaf in _leaves(inner)]
 
 
 def _steps_of_learner(learner: Any) -> list[Any]:

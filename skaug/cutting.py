@@ -21,7 +21,7 @@ from skaug.tables.data_warnings import (
 from skaug.tables.recordings import Recordings
 from skaug.tables.table import Table
 from skaug.windows.container import Windows
-from skaug.windows.provenance import REAL, FrameRows, Provenance
+from skaug.windows.provenance import REAL, FrameRows, Provenance, require_same_rows
 
 
 class NoWindowsError(ValueError):
@@ -338,6 +338,8 @@ class Cutting:
             refuse_classes(column, self.target_agg, label)
             return recordings.sorted(_as_values(column)), label
         y = y if hasattr(y, "__len__") else np.asarray(y)
+        if np.ndim(y):
+            require_same_rows(table.n_rows_before, len(y), "y")  # type: ignore[arg-type]
         if np.ndim(y) == 0 or len(y) != len(table):  # type: ignore[arg-type]
             return None, label
         refuse_classes(y, self.target_agg)
@@ -388,7 +390,9 @@ class Cutting:
             is_synthetic=np.zeros(len(starts), dtype=bool),
             recording=recordings.numbers(starts),
             size=self.window_size,
-            rows=FrameRows(starts, self.window_size, len(table), recordings.order),
+            rows=FrameRows(
+                starts, self.window_size, len(table), recordings.order, table.n_rows_before
+            ),
             subject=self._subject_in(table),
             target=self.target,
             target_agg=self.target_agg,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -14,11 +15,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skaug._checks import require_choice
-from skaug._fitted import find_fitted
+from skaug._fitted import find_fitted_path
 from skaug.cutting import Cutting
+from skaug.recording_steps import PerRecording
 from skaug.windower import SubjectWindower
 from skaug.windows.base import WindowArray
-from skaug.windows.provenance import FrameRows
+from skaug.windows.container import Windows
+from skaug.windows.provenance import FrameRows, Provenance
 
 METHODS = ("predict", "predict_proba", "decision_function")
 
@@ -50,7 +53,8 @@ def predict_rows(estimator: Any, X: Any, method: str = "predict") -> Any:
     TypeError
         If `X` is already cut into windows.
     ValueError
-        If the estimator has no `SubjectWindower` or lacks the method, or `X` cannot be cut.
+        If the estimator has no `SubjectWindower` or lacks the method; `X` cannot be cut; or a step before the
+        windower changes the rows.
 
     See Also
     --------
@@ -74,13 +78,18 @@ def predict_rows(estimator: Any, X: Any, method: str = "predict") -> Any:
             "predict_rows maps predictions back to the rows of a table, but these are windows: pass the "
             "table, or call estimator.predict(windows) for one prediction per window."
         )
-    cutting = cutting_of(estimator)
-    if cutting is None:
+    cut = cut_table(estimator, X)
+    if cut is None:
         raise ValueError(
             f"This {type(estimator).__name__} has no SubjectWindower to say which rows a window holds: "
-            "pass a pipeline that begins with one."
+            "pass a pipeline with one."
         )
-    rows = cutting.labels(X).rows
+    cut.require_same_rows(
+        "predictions of windows cannot be mapped back to the rows of this table. Transform it first, "
+        "table = pipe[:k].transform(table) with the k steps before the windower, and predict the rows of "
+        "that, predict_rows(pipe[k:], table)"
+    )
+    rows = cut.cutting.labels(cut.table).rows
     assert rows is not None  # of one table
     known = KnownPredictions(estimator, X, rows)
     if not hasattr(known, method):
@@ -88,13 +97,106 @@ def predict_rows(estimator: Any, X: Any, method: str = "predict") -> Any:
     return _like(X, _spread(getattr(known, method)(X), known.covered, rows.n_rows), known, method)
 
 
-def cutting_of(estimator: Any) -> Cutting | None:
-    """Return how a fitted estimator cuts tables; None if no step of it does."""
-    windower = find_fitted(estimator, SubjectWindower)
-    if windower is None:
+def cut_table(estimator: Any, X: Any) -> CutTable | None:
+    """Return a table as it reaches the windower of a fitted estimator; None if it has no windower.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted pipeline, or a search over one.
+    X : DataFrame or array-like of shape (n_rows, n_columns)
+        The recordings, as they are passed to the estimator.
+
+    Returns
+    -------
+    CutTable or None
+    """
+    found = find_fitted_path(estimator, SubjectWindower)
+    if found is None:
         return None
+    before, windower = found
     check_is_fitted(windower)
-    return windower.cutting_
+    changing = None
+    for step in before:
+        if isinstance(step, PerRecording):
+            transformed, is_changed = step.transform_and_compare(X)
+        else:
+            transformed = step.transform(X)
+            is_changed = _has_other_rows(transformed, X)
+        changing = step if is_changed and changing is None else changing
+        X = transformed
+    return CutTable(windower.cutting_, X, changing)
+
+
+@dataclass(frozen=True)
+class CutTable:
+    """A table as it reaches the windower, whatever stands before it.
+
+    Parameters
+    ----------
+    cutting : Cutting
+        How it is cut.
+    table : DataFrame or array-like of shape (n_rows, n_columns)
+        The output of the last step before the windower.
+    changing : transformer or None
+        The first step that changes rows: their number, their order, or their place in time. None if no step
+        does, so that the rows are those of the table that was passed.
+    """
+
+    cutting: Cutting
+    table: Any
+    changing: Any
+
+    def require_same_rows(self, why: str) -> None:
+        """Raise if the rows are not those of the table that was passed.
+
+        Parameters
+        ----------
+        why : str
+            What therefore cannot be done, and the remedy.
+
+        Raises
+        ------
+        ValueError
+        """
+        if self.changing is not None:
+            name = " ".join(repr(self.changing).split())
+            raise ValueError(f"{name} changes the rows before they are cut, so {why}.")
+
+    def labels(self, y: Any = None) -> Provenance:
+        """Return the labels and the provenance of the windows, without copying their samples.
+
+        Parameters
+        ----------
+        y : array-like, optional
+            Labels that take precedence over the target column.
+
+        Raises
+        ------
+        ValueError
+            If labels are passed for rows that are not those of the table.
+        """
+        self._require_no_labels(y)
+        return self.cutting.labels(self.table, y)
+
+    def windows(self, y: Any = None) -> Windows:
+        """Return the windows, labeled by the target column or by `y` as in `labels`."""
+        self._require_no_labels(y)
+        return self.cutting.cut(self.table, y)
+
+    def _require_no_labels(self, y: Any) -> None:
+        if y is not None:
+            self.require_same_rows(
+                "y cannot follow: put the labels into a column of the table, name it in "
+                "SubjectWindower(target=...), and pass no y"
+            )
+
+
+def _has_other_rows(transformed: Any, X: Any) -> bool:
+    """Whether a step returned other rows: another number or, in pandas, another index."""
+    if isinstance(transformed, pd.DataFrame) and isinstance(X, pd.DataFrame):
+        return not transformed.index.equals(X.index)
+    return len(transformed) != len(X)
 
 
 class KnownPredictions(BaseEstimator):

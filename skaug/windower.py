@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skaug._checks import is_whole_number, require_choice, require_list, require_whole_number
+from skaug._checks import require_choice, require_list, require_whole_number
 from skaug.base import WindowStep
 from skaug.cutting import Cutting
 from skaug.tables.aggregation import Aggregation, check_aggregation
-from skaug.tables.table import Table, resolve
+from skaug.tables.table import Table, resolve, resolve_several, resolve_subject
 from skaug.windows.container import Windows
 
 ALIGNMENTS = ("subject", "table")
@@ -288,21 +288,14 @@ class SubjectWindower(WindowStep):
 
     def _resolve(self, table: Table) -> Cutting:
         """Find the columns that the parameters name."""
-        if self.subject == "subject" and table.is_array:
-            raise ValueError(
-                "An array has no column called 'subject': pass the position of the column, or "
-                "subject=None if all rows are one recording."
-            )
         names = table.names
 
         def find(name: Any, what: str) -> str | None:
             return None if name is None else resolve(name, names, what)
 
-        is_one = isinstance(self.boundaries, str) or is_whole_number(self.boundaries)
-        boundaries = (self.boundaries,) if is_one else self.boundaries
-        subject, target = find(self.subject, "subject"), find(self.target, "target")
+        subject, target = resolve_subject(self.subject, table), find(self.target, "target")
         time = find(self.time, "time")
-        breaks = tuple(resolve(name, names, "boundaries") for name in boundaries)
+        breaks = resolve_several(self.boundaries, names, "boundaries")
         return Cutting(
             names=tuple(names),
             features=self._channels(table, {subject, target, time, *breaks}, target),

@@ -12,6 +12,7 @@ from skaug.windows.feature_arrays import WindowFeatures
 PUBLIC = {
     "skaug": [
         "DataWarning",
+        "PerRecording",
         "Pipeline",
         "SpectralPeakRegressor",
         "SubjectOverlapWarning",
@@ -60,6 +61,7 @@ PUBLIC = {
     ],
     "skaug.server": ["ReceivedRequest", "RunningService", "running", "serve"],
     "skaug.shards": ["read_shards", "write_shards"],
+    "skaug.signal": ["bandpass", "interpolate_gaps", "resample", "standardize"],
     "skaug.synthesis": [
         "AgentArchive",
         "AuthenticationError",

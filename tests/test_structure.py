@@ -25,6 +25,8 @@ FLOORS = [
         "fitting",
         "normalizer",
         "pipeline",
+        "recording_steps",
+        "signal",
         "spectral_peak",
         "synthesis",
         "transformer",

@@ -17,7 +17,7 @@ from skaug.augmenter import SynthefyAugmenter
 from skaug.evaluation.protocol_variants import is_protocol
 from skaug.evaluation.scores import complete_scores, score_subject
 from skaug.model_selection.scorers import RowScorer, Scorer, scored_windows
-from skaug.predictions import KnownPredictions, cutting_of
+from skaug.predictions import KnownPredictions, cut_table
 from skaug.windows.container import Windows
 from skaug.windows.provenance import Provenance
 
@@ -174,8 +174,8 @@ def windows_of(fitted: Any, X: Any, y: Any) -> Windows:
     """Return the labeled windows that an estimator is fitted on, or predicts."""
     if isinstance(X, Windows):
         return X.relabel(y)
-    cutting = cutting_of(fitted)
-    return Windows.from_arrays(X, y) if cutting is None else cutting.cut(X, y)
+    cut = cut_table(fitted, X)
+    return Windows.from_arrays(X, y) if cut is None else cut.windows(y)
 
 
 def _naive_models(fitted: Any) -> Iterator[tuple[str, Any]]:

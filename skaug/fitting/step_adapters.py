@@ -15,6 +15,7 @@ from sklearn.utils import Tags, get_tags
 
 from skaug.fitting.fit_params import params_in_pipeline, weights_to_score
 from skaug.fitting.inner_folds import inner_folds_by_subject
+from skaug.tables.table import rows_before, with_rows_before
 from skaug.windows.base import ValuesWithProvenance, WindowArray, plain
 from skaug.windows.container import Windows
 from skaug.windows.feature_arrays import (
@@ -222,7 +223,10 @@ class _PlainPipeline(_WindowStep):
 
 
 class _BetweenWindowSteps(_Adapter):
-    """A transformer between window-aware steps: it gets arrays, and the provenance bypasses it."""
+    """A transformer before or between window-aware steps: it gets a table, or bare arrays.
+
+    The provenance of windows, and the note that a table has other rows than the one passed, bypass it.
+    """
 
     __slots__ = ()
 
@@ -231,16 +235,23 @@ class _BetweenWindowSteps(_Adapter):
         return self
 
     def _fit_transform(self, fit_transform: Callable, X: Any, y: Any = None, **params: Any) -> Any:
-        return attach_provenance(self._fitted(fit_transform, X, y, params), X)
+        return _rejoined(self._fitted(fit_transform, X, y, params), X)
 
     def _fitted(self, fit: Callable, X: Any, y: Any, params: dict[str, Any]) -> Any:
         params = params_in_pipeline(self._adapted, X, params, is_last=False)
         return fit(plain(X), _labels_of(X, y), **params)
 
     def _transform(self, transform: Callable, X: Any, **params: Any) -> Any:
-        return attach_provenance(transform(plain(X), **params), X)
+        return _rejoined(transform(plain(X), **params), X)
 
     _methods = {"fit": _fit, "fit_transform": _fit_transform, "transform": _transform}
+
+
+def _rejoined(values: Any, source: Any) -> Any:
+    """Return what a step made of windows or of a table, with what bypassed the step."""
+    if rows_before(values) is None:
+        values = with_rows_before(values, rows_before(source))
+    return attach_provenance(values, source)
 
 
 class _BehindWindowSteps(_Adapter):

@@ -14,7 +14,7 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.utils.metadata_routing import get_routing_for_object
 
 from skaug.fitting.fit_params import weights_to_score
-from skaug.predictions import KnownPredictions, cutting_of
+from skaug.predictions import KnownPredictions, cut_table
 from skaug.windows.base import WindowArray
 from skaug.windows.container import Windows
 from skaug.windows.feature_arrays import require_labels
@@ -28,7 +28,7 @@ def window_scorer(metric: str | Callable) -> Scorer:
 
     Where rows are the samples (`X` is a table that the pipeline cuts), scikit-learn's own scorers
     would compare windows with rows. This one aggregates the labels of rows as the pipeline's
-    `SubjectWindower` does.
+    `SubjectWindower` does, from the table as it reaches the windower.
 
     To choose a `window_size` use `row_scorer`: longer windows average their labels, which improves every
     score of windows, even on noise.
@@ -76,7 +76,8 @@ def row_scorer(metric: str | Callable) -> Scorer:
     """Make a scorer that compares one prediction with one label per row.
 
     A row is predicted by the mean over the windows that hold it, as in `skaug.predict_rows`. Rows that lie in
-    no window, and rows without a label, are left out. It is the fair score for choosing `window_size` and
+    no window, and rows without a label, are left out. Pipelines that change the rows before they cut windows,
+    by resampling, are refused. It is the fair score for choosing `window_size` and
     `stride`, because the labels do not depend on them.
 
     Parameters
@@ -162,16 +163,19 @@ class RowScorer(BaseEstimator):
         -------
         float
         """
-        cutting = cutting_of(estimator)
-        if cutting is None or isinstance(X, WindowArray):
+        cut = None if isinstance(X, WindowArray) else cut_table(estimator, X)
+        if cut is None:
             raise ValueError(
                 "row_scorer maps predictions back to the rows of a table: score a pipeline that has a "
                 "SubjectWindower, on the table. For windows use window_scorer."
             )
-        table = cutting.read(X)
-        rows = cutting.labels(table).rows
+        cut.require_same_rows(
+            "predictions of windows cannot be compared with the labels of rows: use window_scorer"
+        )
+        table = cut.cutting.read(cut.table)
+        rows = cut.cutting.labels(table).rows
         assert rows is not None  # of one table
-        truth = require_labels(cutting.row_labels(table) if y is None else np.asarray(y))
+        truth = require_labels(cut.cutting.row_labels(table) if y is None else np.asarray(y))
         if len(truth) != rows.n_rows:
             raise ValueError(
                 f"y has {len(truth)} labels for {rows.n_rows} rows: pass one for each row."
@@ -243,11 +247,11 @@ def scored_windows(estimator: Any, X: Any, y: Any) -> Provenance:
     if isinstance(X, WindowArray):
         provenance = X.provenance.relabel(y)
     else:
-        cutting = cutting_of(estimator)
+        cut = cut_table(estimator, X)
         provenance = (
             Windows.from_arrays(X, y, channels_first=False).provenance
-            if cutting is None
-            else cutting.labels(X, y)
+            if cut is None
+            else cut.labels(y)
         )
     require_labels(provenance.y)
     return provenance

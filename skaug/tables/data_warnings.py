@@ -78,7 +78,7 @@ def warn_of_sessions(table: Table, recordings: Recordings, known: Collection[str
             row = int(changing[0])
             warn(
                 f"The column {name!r} changes within {recordings.subject_of(row)}, first in row "
-                f"{recordings.in_table(row)}, so that windows span several values: pass "
+                f"{recordings.in_table(row)}, so that windows and filters span several: pass "
                 f"boundaries=[{name!r}], or drop the column if that is right."
             )
 

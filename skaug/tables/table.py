@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from sklearn.utils import check_array
 
 from skaug._arrays import blocks_of, in_halves
+from skaug._checks import is_whole_number
 from skaug.tables.columns import (
     all_finite,
     hold_context,
@@ -24,6 +25,8 @@ from skaug.tables.columns import (
 # Bytes of a matrix that are filled at once: few enough to stay in the cache from column to column,
 # and a large page of memory.
 _BLOCK_BYTES = 1 << 21
+
+_ROWS_BEFORE = "skaug_rows_before"
 
 
 class Table:
@@ -38,6 +41,13 @@ class Table:
     ------
     TypeError, ValueError
         If `X` is not a table, has no rows, or has two columns of the same name.
+
+    Attributes
+    ----------
+    is_array : bool
+        Whether it is an array.
+    n_rows_before : int or None
+        How many rows there were before a step of a pipeline changed them; None if none did.
     """
 
     def __init__(self, X: Any) -> None:
@@ -56,6 +66,7 @@ class Table:
             X = pd.DataFrame(values, columns=[f"x{i}" for i in range(values.shape[1])])
         if isinstance(X, pd.DataFrame):
             X = _with_plain_columns(X)
+        self.n_rows_before = rows_before(X)
         self.frame = nw.from_native(X, eager_only=True)
         if len(self.frame) == 0:
             raise ValueError("The table has no rows: check the filter or the split that made it.")
@@ -151,6 +162,48 @@ def _with_plain_columns(frame: pd.DataFrame) -> pd.DataFrame:
     typed = {name: with_inferred_type(frame[name]) for name in odd}
     changed = {name: column for name, column in typed.items() if column.dtype.kind != "O"}
     return frame.assign(**changed) if changed else frame
+
+
+def rows_before(X: Any) -> int | None:
+    """Return how many rows a table had before a step changed them, as `with_rows_before` noted."""
+    noted = X.attrs if isinstance(X, pd.DataFrame) else getattr(X, "__dict__", {})
+    return noted.get(_ROWS_BEFORE)
+
+
+def with_rows_before(X: Any, n_rows: int | None) -> Any:
+    """Note on a data frame how many rows there were before a step changed them; return the frame.
+
+    Values that are passed along with the original table, such as labels, are not for the rows of this one,
+    not even if there are as many.
+    """
+    if n_rows is not None:
+        if isinstance(X, pd.DataFrame):
+            X.attrs[_ROWS_BEFORE] = n_rows
+        elif hasattr(X, "__dict__"):
+            setattr(X, _ROWS_BEFORE, n_rows)
+    return X
+
+
+def resolve_subject(subject: Any, table: Table) -> str | None:
+    """Return the name of the column of subjects; None if the table is one recording.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column.
+    """
+    if subject == "subject" and table.is_array:
+        raise ValueError(
+            "An array has no column called 'subject': pass the position of the column, or "
+            "subject=None if all rows are one recording."
+        )
+    return None if subject is None else resolve(subject, table.names, "subject")
+
+
+def resolve_several(columns: Any, names: Sequence[str], what: str) -> tuple[str, ...]:
+    """Return the names of one column or of several, as `resolve` does."""
+    is_one = isinstance(columns, str) or is_whole_number(columns)
+    return tuple(resolve(name, names, what) for name in ((columns,) if is_one else columns))
 
 
 def resolve(name: Any, names: Sequence[str], what: str) -> str:

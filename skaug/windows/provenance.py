@@ -36,12 +36,15 @@ class FrameRows:
     positions : ndarray of shape (n_sorted_rows,), optional
         If the rows of some subject are not adjacent: the position in the frame of each row sorted by
         subject, in which `starts` counts. None if the order is the frame's.
+    n_rows_before : int, optional
+        How many rows there were before a step of the pipeline changed them.
     """
 
     starts: NDArray[np.intp]
     size: int
     n_rows: int
     positions: NDArray[np.intp] | None = None
+    n_rows_before: int | None = None
 
     def take(self, index: Any) -> FrameRows:
         """Return the rows of some of the windows."""
@@ -114,6 +117,7 @@ class Entry:
             If there are neither as many values as windows entered nor as the frame has rows.
         """
         n_values = len(values) if hasattr(values, "__len__") else 0
+        require_same_rows(None if self.rows is None else self.rows.n_rows_before, n_values, name)
         if self.rows is not None and n_values == self.rows.n_rows:
             return self.rows.aggregate(values, "mean", name)
         if n_values == self.n_entered:
@@ -275,6 +279,7 @@ class Provenance:
         n_rows = None if self.rows is None else self.rows.n_rows
         if np.ndim(y) == 0:
             raise ValueError(f"y must hold one label per window, got the scalar {y!r}.")
+        require_same_rows(None if self.rows is None else self.rows.n_rows_before, len(y), "y")
         per_row = self.rows is not None and n_rows == len(y)
         if per_row and n_rows == len(self):
             per_row = self._were_cut_with(y)
@@ -300,6 +305,31 @@ class Provenance:
     def _replace_labels(self, y: NDArray) -> Provenance:
         is_other = self.y is not None and not same_labels(y, self.y)
         return replace(self, y=y, is_replaced=self.is_replaced or is_other)
+
+
+def require_same_rows(n_rows_before: int | None, n_values: int, name: str) -> None:
+    """Raise if values are one per row of a table whose rows a step of the pipeline has changed.
+
+    Parameters
+    ----------
+    n_rows_before : int or None
+        How many rows there were before; None if they are the same.
+    n_values : int
+        How many values were passed.
+    name : str
+        What they are called.
+
+    Raises
+    ------
+    ValueError
+        If there are as many values as there were rows.
+    """
+    if n_values == n_rows_before:
+        raise ValueError(
+            f"{name} has {n_values} values, one per row of a table whose rows a step before the windower "
+            "changes, so they belong to no window: put them into a column of the table, which follows. "
+            "Labels: name it, SubjectWindower(target=...)."
+        )
 
 
 def same_labels(labels: NDArray, expected: NDArray) -> bool:
