@@ -509,7 +509,7 @@ class _Recordings:
                 for first, n, part in zip(firsts, lengths, positions, strict=True)
             ]
         )
-        owners = _owners(lengths, positions)
+        groups = _Groups(lengths, positions)
         order = self.recordings.order
         rows = nearest if order is None else order[nearest]
         columns = {name: values[:, i] for i, name in enumerate(self.columns)}
@@ -519,9 +519,8 @@ class _Recordings:
             column = self.table.column(name)
             if column.dtype.kind == "f":
                 numbers = self.recordings.sorted(plain_array(column))
-                columns[name] = _means(numbers, nearest, owners)
-        frame = _taken(self.table.frame, rows)
-        frame = _replaced(frame, columns)
+                columns[name] = groups.means(numbers, nearest)
+        frame = _taken(self.table.frame, rows, columns)
         if self.time is None:
             return frame
         assert self.times is not None
@@ -570,31 +569,48 @@ def _positions(lie_at: NDArray | None, n_rows: int, n_new: int) -> NDArray | Non
     return None if np.array_equal(lie_at, np.arange(n_rows)) else lie_at
 
 
-def _owners(lengths: NDArray[np.intp], positions: list[NDArray]) -> NDArray[np.intp]:
-    """Return the new row that is nearest to each old row, -1 if a recording has no new rows."""
-    owners, n_before = [], 0
-    for n, part in zip(lengths, positions, strict=True):
-        halfway = (part[1:] + part[:-1]) / 2
-        of_recording = n_before + np.searchsorted(halfway, np.arange(n), side="left")
-        owners.append(of_recording if len(part) else np.full(n, -1))
-        n_before += len(part)
-    return np.concatenate(owners)
+class _Groups:
+    """The old rows that are nearer to a new row than to any other.
 
+    Parameters
+    ----------
+    lengths : ndarray of shape (n_recordings,)
+        Old rows of each recording.
+    positions : list of ndarray
+        Where the new rows of each recording lie among its old ones.
+    """
 
-def _means(values: NDArray, nearest: NDArray[np.intp], owners: NDArray[np.intp]) -> NDArray:
-    """Return, for each new row, the mean of the old rows that it owns, or the nearest old row."""
-    new = values[nearest]
-    starts = np.flatnonzero(np.diff(owners, prepend=-2))
-    is_known = ~np.isnan(values)
-    counts = np.add.reduceat(is_known, starts, dtype=np.intp)
-    sums = np.add.reduceat(np.where(is_known, values, 0), starts, dtype=np.float64)
-    means = np.full(len(starts), np.nan)
-    np.divide(sums, counts, out=means, where=counts > 0)
-    # The mean of equal values is that value, in spite of rounding.
-    means = np.clip(means, np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts))
-    has_owner = owners[starts] >= 0
-    new[owners[starts][has_owner]] = means[has_owner]
-    return new
+    def __init__(self, lengths: NDArray[np.intp], positions: list[NDArray]) -> None:
+        owners, n_before = [], 0
+        for n, part in zip(lengths, positions, strict=True):
+            halfway = (part[1:] + part[:-1]) / 2
+            of_recording = n_before + np.searchsorted(halfway, np.arange(n), side="left")
+            owners.append(of_recording if len(part) else np.full(n, -1))
+            n_before += len(part)
+        owner = np.concatenate(owners)
+        self._firsts = np.flatnonzero(np.diff(owner, prepend=-2))
+        self._sizes = np.diff(self._firsts, append=len(owner))
+        self._owners = owner[self._firsts]  # -1: the recording has no new rows
+
+    def means(self, values: NDArray, nearest: NDArray[np.intp]) -> NDArray:
+        """Return, for each new row, the mean of its old rows; the nearest one if it has none."""
+        gaps = np.isnan(values)
+        # As distances from the first of the group, so that the mean of equal values is that value.
+        first = values[self._firsts]
+        if gaps.any():
+            known = np.fmin.reduceat(values, self._firsts)
+            first = np.where(np.isnan(first), known, first)
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            distances = values - np.repeat(first, self._sizes)
+        sizes: NDArray = self._sizes
+        if gaps.any():
+            distances[gaps] = 0
+            sizes = np.maximum(sizes - np.add.reduceat(gaps, self._firsts, dtype=np.intp), 1)
+        means = first + np.add.reduceat(distances, self._firsts) / sizes
+        new = values[nearest]
+        is_owned = self._owners >= 0
+        new[self._owners[is_owned]] = means[is_owned]
+        return new
 
 
 def _interpolated(times: NDArray, positions: NDArray) -> NDArray:
@@ -605,11 +621,18 @@ def _interpolated(times: NDArray, positions: NDArray) -> NDArray:
     return np.interp(positions, known, times) + beyond * step
 
 
-def _taken(frame: nw.DataFrame, rows: NDArray[np.intp]) -> nw.DataFrame:
-    native = frame.to_native()
+def _taken(
+    frame: nw.DataFrame, rows: NDArray[np.intp], columns: dict[str, NDArray]
+) -> nw.DataFrame:
+    """Return some rows of a frame, some columns of which are known already, with a new index."""
+    native, names = frame.drop(list(columns)).to_native(), frame.columns
     if isinstance(native, pd.DataFrame):
-        return nw.from_native(native.take(rows).reset_index(drop=True), eager_only=True)
-    return frame[rows]
+        taken = native.take(rows).reset_index(drop=True).assign(**columns)
+        return nw.from_native(taken[names], eager_only=True)
+    if columns.keys() == set(names):
+        return nw.from_dict({name: columns[name] for name in names}, backend=frame.implementation)
+    taken = nw.from_native(native, eager_only=True)[rows]
+    return _replaced(taken, columns).select(names)
 
 
 def _replaced(frame: nw.DataFrame, columns: dict[str, NDArray]) -> nw.DataFrame:

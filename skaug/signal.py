@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skaug._checks import is_finite_number, require_whole_number
 from skaug._warnings import warn
+from skaug.tables.columns import all_finite
 
 __all__ = ["bandpass", "interpolate_gaps", "resample", "standardize"]
 
@@ -65,8 +66,8 @@ class _Filter(TransformerMixin, BaseEstimator):
     def _complete_values(self, X: ArrayLike) -> NDArray:
         """Return the samples to work on, none of them missing."""
         values = self._values(X)
-        n_missing = int((~np.isfinite(values)).sum())
-        if n_missing:
+        if not all_finite(values):
+            n_missing = int((~np.isfinite(values)).sum())
             raise ValueError(
                 f"{n_missing} values are NaN or infinite, which {type(self).__name__} would spread over the "
                 "recording: fill NaN in a step before, PerRecording(interpolate_gaps(max_gap), ...), or drop "
@@ -341,15 +342,18 @@ class standardize(_Filter):
         ndarray of shape (n_rows, n_columns)
         """
         values = self._values(X)
-        is_known = ~np.isnan(values)
-        counts = np.maximum(is_known.sum(axis=0), 1)
-        centered = values - np.where(is_known, values, 0).sum(axis=0) / counts
-        spread = np.sqrt((np.where(is_known, centered, 0) ** 2).sum(axis=0) / counts)
+        gaps = np.isnan(values)
+        has_gaps = gaps.any()
+        counts = np.maximum(len(values) - gaps.sum(axis=0), 1) if has_gaps else len(values)
+        known = np.where(gaps, 0, values) if has_gaps else values
+        level = known.sum(axis=0) / counts
+        known = np.where(gaps, 0, known - level) if has_gaps else known - level
+        spread = np.sqrt((known**2).sum(axis=0) / counts)
         # Rounding leaves a constant column a spread of about this much.
-        least = 10 * np.finfo(values.dtype).eps * np.abs(np.where(is_known, values, 0)).max(axis=0)
-        return np.where(
-            spread > least, centered / np.where(spread > least, spread, 1), 0 * centered
-        )
+        spread = np.where(spread > 10 * np.finfo(values.dtype).eps * np.abs(level), spread, np.inf)
+        scaled = known / spread
+        scaled[gaps] = np.nan
+        return scaled
 
 
 class interpolate_gaps(_Filter):

@@ -87,6 +87,7 @@ class SubjectWindower(WindowStep):
     See Also
     --------
     skaug.Windows : What it returns.
+    skaug.PerRecording : A step before: filters and resampling of each recording.
     skaug.SynthefyAugmenter : The next step, which adds synthetic windows.
 
     Examples
