@@ -41,19 +41,19 @@ def find_fitted_path(estimator: Any, kind: type[_Step]) -> tuple[list[Any], _Ste
     Returns
     -------
     (list of transformers, step of this class), or None
-        The transformers that a table passes through on its way to the step, in order. Those of a learner of
-        skrub, which are not a list, are left out.
+        The transformers that a table passes through on its way to the step, in order. A plan of skrub counts
+        as the chain of its estimators; what it computes otherwise is not known.
     """
     if isinstance(estimator, kind):
         return [], estimator
     before: list[Any] = []
-    for _, step in getattr(estimator, "steps", ()):
+    is_learner = hasattr(estimator, "find_fitted_estimator")
+    steps = _steps_of_learner(estimator) if is_learner else getattr(estimator, "steps", ())
+    for _, step in steps:
         if (found := find_fitted_path(step, kind)) is not None:
             return [*before, *found[0]], found[1]
         before += _leaves(step)
-    inner = _steps_of_learner(estimator) if hasattr(estimator, "find_fitted_estimator") else []
-    inner += [getattr(estimator, name) for name in _HOLDERS if hasattr(estimator, name)]
-    for part in inner:
+    for part in [getattr(estimator, name) for name in _HOLDERS if hasattr(estimator, name)]:
         if (found := find_fitted_path(part, kind)) is not None:
             return found
     return None
@@ -68,14 +68,17 @@ def _leaves(step: Any) -> list[Any]:
     return [leaf for _, inner in step.steps for leaf in _leaves(inner)]
 
 
-def _steps_of_learner(learner: Any) -> list[Any]:
-    """Return the fitted estimators of a learner of skrub."""
+def _steps_of_learner(learner: Any) -> list[tuple[str, Any]]:
+    """Return the fitted estimators of a learner of skrub, like the steps of a pipeline."""
     nodes: list[Any] = []
-    learner.data_op.skb.find(nodes.append)  # a predicate that is never true: all nodes
+    learner.data_op.skb.find(
+        nodes.append
+    )  # a predicate that is never true: all nodes, the last one first
     steps = []
-    for node in nodes:
+    for node in reversed(nodes):
         try:
-            steps.append(learner.find_fitted_estimator(lambda other, node=node: other is node))
+            step = learner.find_fitted_estimator(lambda other, node=node: other is node)
         except (TypeError, ValueError):  # a node without an estimator
             continue
+        steps.append(("", step))
     return steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 import skaug
 from skaug import (
+    PerRecording,
     SubjectWindower,
     SynthefyAugmenter,
     SynthefySampler,
@@ -78,10 +80,20 @@ def test_a_plan_of_skrub_predicts_like_our_pipeline(recordings: pd.DataFrame) ->
     assert_allclose(learner.predict({"recordings": test}), expected)
 
 
+def half(X: Any) -> Any:
+    return X / 2
+
+
 def test_cross_validation_by_skrub_scores_windows_and_rows(recordings: pd.DataFrame) -> None:
+    """Also where a step before the windower changes the labels."""
     skrub = pytest.importorskip("skrub")
     windower = SubjectWindower(256, features=["BVP"], target="heart_rate")
-    steps = [windower, SynthefyAugmenter(), WindowStatistics()]
+    steps = [
+        PerRecording(half, ["heart_rate"]),
+        windower,
+        SynthefyAugmenter(),
+        WindowStatistics(),
+    ]
     plan = skrub.var("recordings", recordings).skb.mark_as_X()
     for step in [*steps, WindowRegressor(Ridge())]:
         plan = plan.skb.apply(step, no_wrap=True)
