@@ -11,6 +11,7 @@ from skaug.features import (
     WindowStatistics,
 )
 from skaug.normalizer import WindowNormalizer
+from skaug.online import OnlineWindower
 from skaug.pipeline import Pipeline, make_pipeline
 from skaug.predictions import predict_rows
 from skaug.recording_steps import PerRecording
@@ -24,6 +25,7 @@ from skaug.windows.subject_overlap import SubjectOverlapWarning
 
 __all__ = [
     "DataWarning",
+    "OnlineWindower",
     "PerRecording",
     "Pipeline",
     "SpectralPeakRegressor",

@@ -108,7 +108,7 @@ class Cutting:
             another length.
         """
         table = self.read(X)
-        recordings = self._recordings(table)
+        recordings = self.recordings_of(table)
         if self.subject is not None and self._subject_in(table) is None:
             warn(
                 f"There is no column of subjects {self.subject!r}: the table counts as one recording. If "
@@ -118,6 +118,42 @@ class Cutting:
             warn_of_row_order(table, recordings)
         roles = {self.subject, self.target, self.time, *self.boundaries, *self.features}
         warn_of_sessions(table, recordings, roles)
+        windows = self.windows_of(table, recordings, y)
+        assert windows.provenance.rows is not None
+        starts = windows.provenance.rows.starts
+        warn_of_empty_recordings(recordings, starts, self.window_size)
+        if self.time is not None:
+            warn_of_gaps(recordings, starts, self.window_size, self.time)
+        if self.missing == "ffill" and (n_left_out := len(self._grid(recordings)) - len(starts)):
+            warn(
+                f"{n_left_out} windows are left out: values are missing there for {self.window_size} rows or "
+                "more, or from the beginning of a recording. missing='ffill' fills shorter holes."
+            )
+        return windows
+
+    def windows_of(
+        self, table: Table, recordings: Recordings, y: ArrayLike | None = None
+    ) -> Windows:
+        """Cut a table as `cut` does, without its warnings.
+
+        Parameters
+        ----------
+        table : Table
+            The recordings, as `read` returns them.
+        recordings : Recordings
+            Where they begin and end, as `recordings_of` finds it.
+        y : array-like of shape (n_rows,) or (n_windows,), optional
+            Labels that take precedence over the `target` column.
+
+        Returns
+        -------
+        Windows of shape (n_windows, window_size, n_features)
+
+        Raises
+        ------
+        NoWindowsError, ValueError
+            As `cut` does.
+        """
         signals, has_gaps = table.matrix(self.features, recordings.order, self.dtype)
         target, label = self._target(table, recordings, y)
         missing_rows: NDArray[np.bool_] | None = None
@@ -136,21 +172,12 @@ class Cutting:
                     target = recordings.filled_forward(target, target_gaps, self.window_size - 1)
         provenance = self._provenance(table, recordings, target, label, y, missing_rows)
         assert provenance.rows is not None
-        starts = provenance.rows.starts
-        warn_of_empty_recordings(recordings, starts, self.window_size)
-        if self.time is not None:
-            warn_of_gaps(recordings, starts, self.window_size, self.time)
-        n_left_out = 0 if missing_rows is None else len(self._grid(recordings)) - len(starts)
-        if n_left_out and self.missing == "ffill":
-            warn(
-                f"{n_left_out} windows are left out: values are missing there for {self.window_size} rows or "
-                "more, or from the beginning of a recording. missing='ffill' fills shorter holes."
-            )
         context = table.context(self.features, recordings.order)
         if self.missing == "ffill" and missing_rows is not None and label == self.target:
             # A synthesizer is sent the values that the labels are computed from.
             context = context.drop(columns=label)
             context[label] = target
+        starts = provenance.rows.starts
         return Windows(signals, starts, self.window_size, provenance, self.features, context)
 
     def labels(self, X: Any, y: ArrayLike | None = None) -> Provenance:
@@ -177,7 +204,7 @@ class Cutting:
             As `cut` does.
         """
         table = self.read(X)
-        recordings = self._recordings(table)
+        recordings = self.recordings_of(table)
         target, label = self._target(table, recordings, y)
         missing_rows = None
         if self.missing == "raise" and _any_missing(target):
@@ -189,6 +216,35 @@ class Cutting:
                 gaps = is_missing(target)
                 target = recordings.filled_forward(target, gaps, self.window_size - 1)
         return self._provenance(table, recordings, target, label, y, missing_rows)
+
+    def recordings_of(self, table: Table, n_known: int = 0) -> Recordings:
+        """Find where the recordings of a table begin and end.
+
+        Parameters
+        ----------
+        table : Table
+            The recordings, as `read` returns them.
+        n_known : int, default=0
+            As in `Recordings`.
+
+        Returns
+        -------
+        Recordings
+
+        Raises
+        ------
+        ValueError
+            If a subject or a time is missing, or time goes back.
+        """
+        return Recordings(
+            table,
+            self._subject_in(table),
+            self.boundaries,
+            self.time,
+            self.max_gap,
+            sort=self.alignment == "subject",
+            n_known=n_known,
+        )
 
     def count(self, X: Any) -> pd.DataFrame:
         """Count rows and windows of each subject.
@@ -205,7 +261,7 @@ class Cutting:
             and ``n_windows``.
         """
         table = self.read(X)
-        recordings = self._recordings(table)
+        recordings = self.recordings_of(table)
         lengths = np.diff(recordings.firsts)
         owners = recordings.codes_of(recordings.firsts[:-1])
         subjects = [None] if recordings.subjects is None else recordings.subjects
@@ -315,16 +371,6 @@ class Cutting:
 
     def _subject_in(self, table: Table) -> str | None:
         return self.subject if self.subject in table.names else None
-
-    def _recordings(self, table: Table) -> Recordings:
-        return Recordings(
-            table,
-            self._subject_in(table),
-            self.boundaries,
-            self.time,
-            self.max_gap,
-            sort=self.alignment == "subject",
-        )
 
     def _target(
         self, table: Table, recordings: Recordings, y: ArrayLike | None

@@ -304,15 +304,30 @@ def _like(X: Any, values: NDArray, known: KnownPredictions, method: str) -> Any:
     """Return values of rows as a column or a frame of the library that holds the table."""
     if not nw.dependencies.is_into_dataframe(X):
         return values
-    if values.ndim == 1:
-        data: dict[str, Any] = {method: values}
-    elif is_classifier(known.estimator):
-        data = {str(name): values[:, i] for i, name in enumerate(known.classes_)}
-    else:
-        data = {f"{method}_{i}": values[:, i] for i in range(values.shape[1])}
+    data = named_columns(values, known.estimator, method)
     if isinstance(X, pd.DataFrame):
         frame = pd.DataFrame(data, index=X.index)
         return frame[method] if values.ndim == 1 else frame
     backend = nw.from_native(X, eager_only=True).implementation
     like = nw.from_dict(data, backend=backend)
     return (like[method] if values.ndim == 1 else like).to_native()
+
+
+def named_columns(values: NDArray, estimator: Any, method: str) -> dict[str, NDArray]:
+    """Return predictions by name: of the method, or of each class or output where there are several.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,) or (n, n_columns)
+        What the method returned.
+    estimator : estimator
+        Fitted.
+    method : str
+        The method.
+    """
+    if values.ndim == 1:
+        return {method: values}
+    names = [f"{method}_{i}" for i in range(values.shape[1])]
+    if is_classifier(estimator) and len(estimator.classes_) == len(names):
+        names = [str(name) for name in estimator.classes_]
+    return dict(zip(names, values.T, strict=True))

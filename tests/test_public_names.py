@@ -12,6 +12,7 @@ from skaug.windows.feature_arrays import WindowFeatures
 PUBLIC = {
     "skaug": [
         "DataWarning",
+        "OnlineWindower",
         "PerRecording",
         "Pipeline",
         "SpectralPeakRegressor",

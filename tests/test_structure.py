@@ -31,7 +31,7 @@ FLOORS = [
         "synthesis",
         "transformer",
     },
-    {"augmenter", "predictions", "sampler", "server", "windower"},
+    {"augmenter", "online", "predictions", "sampler", "server", "windower"},
     {"model_selection", "out_of_core"},
     {"evaluation", "shards"},
     {"cli"},

@@ -39,6 +39,8 @@ class Recordings:
     sort : bool
         Whether to gather the rows of a subject that are not adjacent; otherwise the order of the table is
         kept, and rows of another subject end the stretch.
+    n_known : int, default=0
+        How many rows at the beginning of the table are not the caller's: messages count the rows after them.
 
     Attributes
     ----------
@@ -64,10 +66,12 @@ class Recordings:
         max_gap: Any,
         *,
         sort: bool,
+        n_known: int = 0,
     ) -> None:
         self.order: NDArray[np.intp] | None = None
         self.subjects: NDArray | None = None
         self.n_rows = len(table)
+        self._n_known = n_known
         firsts, codes = np.zeros(1, dtype=np.intp), np.zeros(1, dtype=np.intp)
         if subject is not None:
             firsts, codes, self.subjects = runs(table.column(subject))
@@ -101,7 +105,7 @@ class Recordings:
             n_missing = np.diff(firsts, append=self.n_rows)[codes < 0].sum()
             raise ValueError(
                 f"The subject column {subject!r} is missing in {n_missing} rows, first in row "
-                f"{firsts[codes < 0][0]}: fill it in or drop these rows."
+                f"{firsts[codes < 0][0] - self._n_known}: fill it in or drop these rows."
             )
 
     def changes(self, column: pd.Series) -> NDArray[np.intp]:
@@ -114,9 +118,14 @@ class Recordings:
         """Return values of the rows of the table in sorted order."""
         return values if self.order is None else values[self.order]
 
+    @property
+    def n_subjects(self) -> int:
+        """The number of subjects; 1 without subjects."""
+        return 1 if self.subjects is None else len(self.subjects)
+
     def in_table(self, row: int) -> int:
-        """Return the position in the table of a sorted row."""
-        return row if self.order is None else int(self.order[row])
+        """Return the position in the table of a sorted row, for a message."""
+        return (row if self.order is None else int(self.order[row])) - self._n_known
 
     def _gaps(
         self, column: pd.Series, name: str, max_gap: Any, breaks: NDArray[np.bool_]
@@ -128,7 +137,7 @@ class Recordings:
                 "(pandas.to_datetime)."
             )
         if column.isna().any():
-            row = int(np.flatnonzero(column.isna())[0])
+            row = int(np.flatnonzero(column.isna())[0]) - self._n_known
             raise ValueError(f"The time column {name!r} is missing in row {row}: fill or drop it.")
         times = self.sorted(plain_array(column))
         is_clock = times.dtype.kind in "mM"
@@ -147,9 +156,11 @@ class Recordings:
         if _is_unlimited(max_gap):
             return np.empty(0, dtype=np.intp)
         longest = _longest_step(max_gap, name, is_clock)
+        wide = np.flatnonzero(steps > longest)
         if times.dtype.kind == "f":  # 0.1 s apart is not always 0.1 in floating point
-            longest += 4 * np.spacing(np.abs(times).max())
-        return np.flatnonzero(steps > longest) + 1
+            rounding = 4 * np.spacing(np.maximum(np.abs(times[wide]), np.abs(times[wide + 1])))
+            wide = wide[steps[wide] > longest + rounding]
+        return wide + 1
 
     def subject_of(self, row: int | np.integer) -> str:
         """Return the subject of a sorted row, in words for a message."""
