@@ -151,18 +151,22 @@ class WindowNormalizer(ShapedStep):
 
     def _of_block(self, values: NDArray) -> NDArray:
         flat = is_flat(values)
-        if self.center is not None:
-            level = np.mean if self.center == "mean" else np.median
-            values -= level(values, axis=1, keepdims=True)
+        level, scale = self._level_and_scale(values)
+        if level is not None:
+            values -= level
             np.copyto(values, 0, where=flat)  # the mean of equal samples is rounded
-        if self.scale is not None:
-            scale = _spread(values, self.scale)
+        if scale is not None:
             values /= np.where(flat | (scale == 0), 1, scale)
         return values
 
-
-def _spread(values: NDArray, scale: str) -> NDArray:
-    if scale == "std":
-        return values.std(axis=1, keepdims=True)
-    low, high = np.quantile(values, [0.25, 0.75], axis=1, keepdims=True)
-    return high - low
+    def _level_and_scale(self, values: NDArray) -> tuple[NDArray | None, NDArray | None]:
+        level = scale = None
+        if self.center == "mean":
+            level = values.mean(axis=1, keepdims=True)
+        if self.scale == "std":
+            scale = values.std(axis=1, keepdims=True)
+        if self.center == "median" or self.scale == "iqr":
+            low, middle, high = np.quantile(values, [0.25, 0.5, 0.75], axis=1, keepdims=True)
+            level = middle if self.center == "median" else level
+            scale = high - low if self.scale == "iqr" else scale
+        return level, scale
