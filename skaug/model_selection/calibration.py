@@ -120,21 +120,26 @@ class CalibrationSplit(SubjectSplitter):
     ) -> Iterator[tuple[NDArray, NDArray]]:
         provenance = provenance_of(X)
         self._check_kind(X, provenance)
+        n, n_groups = len(codes), len(names)
         persons, names = self._persons(codes, names, X)
+        order, counts = np.argsort(persons, kind="stable"), np.bincount(persons)
+        of_person = np.split(order, np.cumsum(counts)[:-1])
         for train, test in self._cv().split(X, y, groups=codes):
-            if len(np.intersect1d(codes[train], codes[test])):
+            if (_mask(codes[train], n_groups) & _mask(codes[test], n_groups)).any():
                 raise ValueError(
                     f"cv={self.cv!r} puts a subject on both sides of a fold: pass one that keeps subjects "
                     "apart, such as SubjectKFold. CalibrationSplit adds their first windows or rows itself."
                 )
-            begins, rest = [], []
-            for person in np.unique(persons[test]):
-                begin, later = self._divide(
-                    test[persons[test] == person], provenance, names[person]
+            is_train, is_candidate = _mask(train, n), _mask(test, n)
+            is_test = np.zeros(n, dtype=bool)
+            for person in np.flatnonzero(_mask(persons[test], len(names))):
+                members = of_person[person]
+                begin, rest = self._divide(
+                    members[is_candidate[members]], provenance, names[person]
                 )
-                begins.append(begin)
-                rest.append(later)
-            yield np.sort(np.concatenate([train, *begins])), np.sort(np.concatenate(rest))
+                is_train[begin] = True
+                is_test[rest] = True
+            yield np.flatnonzero(is_train), np.flatnonzero(is_test)
 
     def _persons(
         self, codes: NDArray[np.intp], names: NDArray, X: Any
@@ -185,3 +190,9 @@ class CalibrationSplit(SubjectSplitter):
                 "subject out."
             )
         return members[first_row <= last], members[is_later]
+
+
+def _mask(positions: NDArray[np.intp], n: int) -> NDArray[np.bool_]:
+    mask = np.zeros(n, dtype=bool)
+    mask[positions] = True
+    return mask
