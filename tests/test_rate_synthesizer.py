@@ -381,6 +381,16 @@ def test_the_check_reports_its_figures(windows: Windows) -> None:
     assert check.p_value == 1 / 500
 
 
+def test_a_sampling_rate_that_is_too_small_by_two_is_warned_of(windows: Windows) -> None:
+    """The labels are then the rates of the second harmonic."""
+    with pytest.warns(
+        DataWarning, match=r"half the labels too: .* sampling_rate=16.0 or unit=60.0"
+    ):
+        RateSynthesizer(FS / 2, channels=["pulse"]).fit(windows)
+    with pytest.warns(DataWarning, match=r"half the labels too: .* unit=30"):
+        RateSynthesizer(FS, channels=["pulse"], unit=30).fit(windows)
+
+
 def test_rates_that_hardly_differ_cannot_be_tested(table: pd.DataFrame) -> None:
     one = windows_of(table[table["subject"] == "A"])
     with pytest.warns(DataWarning, match="differ too little"):

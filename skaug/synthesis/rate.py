@@ -201,7 +201,8 @@ class RateSynthesizer(Synthesizer):
         Warns
         -----
         DataWarning
-            If the rhythm cannot be tested; if most windows have no rows beside them, which stretching needs.
+            If the rhythm cannot be tested, or there is one at half the labels too; if most windows have no
+            rows beside them, which stretching needs.
         """
         self._check_parameters()
         if len(windows) == 0:

@@ -14,6 +14,10 @@ from skaug.windows.container import Windows
 
 _ALPHA = 0.05
 
+# A rhythm at half the label stands out at least so much as that at the label if this is its harmonic. In
+# recordings of pulse, ECG and breathing it does not stand out at all.
+_AS_WELL = 0.7
+
 
 def channel_positions(
     windows: Windows, channels: Sequence[str] | None, parameter: str = "channels"
@@ -138,7 +142,22 @@ def require_rhythm(
             f"{p_value:.2g}). Check sampling_rate and unit, name the channels that carry the rhythm in "
             "channels, or use another synthesizer. check=False overrides this."
         )
+    else:
+        half = check_rhythm(windows, channels, labels / unit / 2, sampling_rate)
+        if half is not None and half.p_value <= _ALPHA and _shows(half) > _AS_WELL * _shows(check):
+            warn(
+                f"{names} contain a rhythm at half the labels too: {half.share:.3g} of the power there, and "
+                f"{half.permuted:.3g} at permuted labels. Perhaps sampling_rate={sampling_rate!r} or "
+                f"unit={unit!r} is too small by a factor of 2; or the label counts both halves of a cycle, "
+                "as steps do of strides, and method='shift' would leave a part of the rhythm where it is: "
+                "use method='stretch'. check=False says that both are right."
+            )
     return check
+
+
+def _shows(check: RhythmCheck) -> float:
+    """Return how far the share of power at the labels is above that at permuted labels."""
+    return check.share - check.permuted
 
 
 def window_in_words(windows: Windows, window: int) -> str:
