@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skaug._warnings import warn
-from skaug.tables.aggregation import Aggregation, aggregate, refuse_classes
+from skaug.tables.aggregation import Aggregation, aggregate, mode_shares, refuse_classes
 from skaug.tables.columns import all_finite, as_column, is_missing, is_text, plain_array
 from skaug.tables.data_warnings import (
     warn_of_empty_recordings,
@@ -25,7 +25,7 @@ from skaug.windows.provenance import REAL, FrameRows, Provenance, require_same_r
 
 
 class NoWindowsError(ValueError):
-    """No recording is as long as a window, or every window contains a missing value."""
+    """No recording is as long as a window, or every window is left out."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Cutting:
         The columns in which a change of value ends a recording.
     max_gap : float, str, timedelta or None
         The longest step in `time` within a window.
-    target_agg, alignment, missing, last, dtype
+    target_agg, purity, alignment, missing, last, dtype
         As in `SubjectWindower`.
 
     See Also
@@ -80,6 +80,7 @@ class Cutting:
     time: str | None
     max_gap: Any
     target_agg: Aggregation
+    purity: float | None
     alignment: str
     missing: str
     last: str
@@ -102,10 +103,11 @@ class Cutting:
         Raises
         ------
         NoWindowsError
-            If no recording is long enough, or every window contains a missing value.
+            If no recording is long enough, or every window is left out: because it contains a missing value,
+            or because no class reaches `purity`.
         ValueError
-            If values are missing and ``missing="raise"``, a subject is missing, time goes back, or `y` has
-            another length.
+            If values are missing and ``missing="raise"``, a subject is missing, time goes back, `y` has
+            another length, or `purity` finds no class of each row.
         """
         table = self.read(X)
         recordings = self.recordings_of(table)
@@ -129,12 +131,21 @@ class Cutting:
                 f"{n_left_out} windows are left out: values are missing there for {self.window_size} rows or "
                 "more, or from the beginning of a recording. missing='ffill' fills shorter holes."
             )
-        return windows
+        if self.purity is None:
+            return windows
+        is_pure = self._require_pure(table, recordings, y, starts)
+        if not is_pure.all():
+            label = self.target if y is None else "y"
+            warn(
+                f"{(~is_pure).sum()} of {len(starts)} windows are left out, because no class of {label!r} "
+                f"fills purity={self.purity!r} of their rows. A lower purity keeps more."
+            )
+        return windows[is_pure]
 
     def windows_of(
         self, table: Table, recordings: Recordings, y: ArrayLike | None = None
     ) -> Windows:
-        """Cut a table as `cut` does, without its warnings.
+        """Cut a table as `cut` does, without its warnings and whatever the `purity`.
 
         Parameters
         ----------
@@ -212,10 +223,13 @@ class Cutting:
             self._refuse_missing(recordings, {label: is_missing(target)})
         if self.missing in ("drop", "ffill"):
             missing_rows = self._missing_rows(table, recordings, target)
-            if self.missing == "ffill" and target is not None and _any_missing(target):
-                gaps = is_missing(target)
-                target = recordings.filled_forward(target, gaps, self.window_size - 1)
-        return self._provenance(table, recordings, target, label, y, missing_rows)
+            target = self._filled(recordings, target)
+        provenance = self._provenance(table, recordings, target, label, y, missing_rows)
+        if self.purity is None:
+            return provenance
+        assert provenance.rows is not None
+        starts = provenance.rows.starts
+        return provenance.take(self._require_pure(table, recordings, y, starts))
 
     def recordings_of(self, table: Table, n_known: int = 0) -> Recordings:
         """Find where the recordings of a table begin and end.
@@ -267,11 +281,12 @@ class Cutting:
         subjects = [None] if recordings.subjects is None else recordings.subjects
         longest = np.zeros(len(subjects), dtype=np.int64)
         np.maximum.at(longest, owners, lengths)
-        missing_rows = None
+        starts = self._grid(recordings)
         if self.missing in ("drop", "ffill"):
             target, _ = self._target(table, recordings, None)
-            missing_rows = self._missing_rows(table, recordings, target)
-        starts = self._without(missing_rows, self._grid(recordings))
+            starts = self._without(self._missing_rows(table, recordings, target), starts)
+        if self.purity is not None:
+            starts = starts[self._is_pure(table, recordings, None, starts)]
         codes, _ = recordings.origins(starts)
         return pd.DataFrame(
             {
@@ -281,6 +296,16 @@ class Cutting:
                 "n_windows": np.bincount(codes, minlength=len(subjects)),
             }
         )
+
+    def for_prediction(self) -> Cutting:
+        """Return how tables are cut to be predicted: no window is left out because of its labels.
+
+        Returns
+        -------
+        Cutting
+            The same without `purity`, so that predictions do not depend on labels in the table.
+        """
+        return self if self.purity is None else replace(self, purity=None)
 
     def required(self) -> list[str]:
         """Return the columns that windows without labels are cut from, in the order of the table."""
@@ -306,7 +331,10 @@ class Cutting:
 
     def count_columns(self) -> set[str]:
         """Return the columns that `count` reads."""
-        return self.columns() if self.missing in ("drop", "ffill") else self._recording_columns()
+        if self.missing in ("drop", "ffill"):
+            return self.columns()
+        of_labels = set() if self.purity is None else _names(self.target)
+        return self._recording_columns() | of_labels
 
     def row_labels(self, X: Any) -> NDArray | None:
         """Return the value of the target column in each row of a table, or None if it has no such column.
@@ -358,11 +386,18 @@ class Cutting:
             f"{longest}{between}. Use a smaller window_size.{remedy if is_cut_by_grid else ''}"
         )
 
-    def every_window_has_a_gap(self) -> NoWindowsError:
-        """Return the error for when every window contains a missing value."""
+    def every_window_is_left_out(self) -> NoWindowsError:
+        """Return the error for when every window contains a missing value, or too many classes."""
+        why, remedies = [], []
+        if self.missing in ("drop", "ffill"):
+            why.append("contains a missing value")
+            remedies.append("missing='keep'")
+        if self.purity is not None:
+            why.append(f"lacks a class that fills purity={self.purity!r} of its rows")
+            remedies.append("a lower purity")
         return NoWindowsError(
-            f"Every window of {self.window_size} rows contains a missing value: use a smaller window_size, "
-            "or missing='keep'."
+            f"Every window of {self.window_size} rows {' or '.join(why)}: use a smaller window_size, "
+            f"or {' or '.join(remedies)}."
         )
 
     def _recording_columns(self) -> set[str]:
@@ -406,6 +441,12 @@ class Cutting:
             found |= self._left_missing(recordings, is_missing(target))
         return found
 
+    def _filled(self, recordings: Recordings, target: NDArray | None) -> NDArray | None:
+        """Return the target of sorted rows after what `missing` does about missing values."""
+        if self.missing != "ffill" or target is None or not _any_missing(target):
+            return target
+        return recordings.filled_forward(target, is_missing(target), self.window_size - 1)
+
     def _left_missing(self, recordings: Recordings, gaps: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which values are missing after what `missing` does about them."""
         if self.missing != "ffill":
@@ -426,7 +467,7 @@ class Cutting:
             self._refuse_short_recordings(recordings)
         starts = self._without(missing_rows, starts)
         if len(starts) == 0:
-            raise self.every_window_has_a_gap()
+            raise self.every_window_is_left_out()
         codes, first_rows = recordings.origins(starts)
         provenance = Provenance(
             codes=codes,
@@ -466,6 +507,28 @@ class Cutting:
             return starts
         before = np.concatenate([[0], np.cumsum(missing_rows)])
         return starts[before[starts + self.window_size] == before[starts]]
+
+    def _is_pure(
+        self, table: Table, recordings: Recordings, y: ArrayLike | None, starts: NDArray[np.intp]
+    ) -> NDArray[np.bool_]:
+        """Return whether a class reaches `purity` in each window."""
+        target = self._filled(recordings, self._target(table, recordings, y)[0])
+        if target is None:
+            raise ValueError(
+                f"purity={self.purity!r} needs the class of each row: name the column in target, or pass y "
+                "with one label per row. Labels of windows are taken as they are without purity."
+            )
+        assert self.purity is not None
+        return mode_shares(target, starts, self.window_size) >= self.purity
+
+    def _require_pure(
+        self, table: Table, recordings: Recordings, y: ArrayLike | None, starts: NDArray[np.intp]
+    ) -> NDArray[np.bool_]:
+        """Return what `_is_pure` does, or raise if no class reaches it in any window."""
+        is_pure = self._is_pure(table, recordings, y, starts)
+        if not is_pure.any():
+            raise self.every_window_is_left_out()
+        return is_pure
 
     def _refuse_short_recordings(self, recordings: Recordings) -> NoReturn:
         lengths = np.diff(recordings.firsts)

@@ -40,8 +40,8 @@ class OnlineWindower:
     TypeError
         If it is not a pipeline that begins with a `SubjectWindower`.
     ValueError
-        If its windows depend on rows that come later, or on other subjects: ``missing="ffill"`` and
-        ``alignment="table"``.
+        If its windows depend on rows that come later, or on other subjects: ``missing="ffill"``,
+        ``last="align"`` and ``alignment="table"``.
 
     See Also
     --------
@@ -92,6 +92,11 @@ class OnlineWindower:
             raise ValueError(
                 "With alignment='table', windows start where the rows of all subjects decide, which is not "
                 "known row by row: fit the pipeline with alignment='subject'."
+            )
+        if cutting.last == "align":
+            raise ValueError(
+                "With last='align', the last window begins where the number of rows to come decides: fit the "
+                "pipeline with last='drop'."
             )
         if cutting.missing == "ffill":
             raise ValueError(

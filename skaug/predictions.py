@@ -97,7 +97,7 @@ def predict_rows(estimator: Any, X: Any, method: str = "predict") -> Any:
     return _like(X, _spread(getattr(known, method)(X), known.covered, rows.n_rows), known, method)
 
 
-def cut_table(estimator: Any, X: Any) -> CutTable | None:
+def cut_table(estimator: Any, X: Any, *, to_fit: bool = False) -> CutTable | None:
     """Return a table as it reaches the windower of a fitted estimator; None if it has no windower.
 
     Parameters
@@ -106,6 +106,8 @@ def cut_table(estimator: Any, X: Any) -> CutTable | None:
         A fitted pipeline, or a search over one.
     X : DataFrame or array-like of shape (n_rows, n_columns)
         The recordings, as they are passed to the estimator.
+    to_fit : bool, default=False
+        Whether to cut the windows that the estimator is fitted on, instead of those it predicts.
 
     Returns
     -------
@@ -125,7 +127,8 @@ def cut_table(estimator: Any, X: Any) -> CutTable | None:
             is_changed = _has_other_rows(transformed, X)
         changing = step if is_changed and changing is None else changing
         X = transformed
-    return CutTable(windower.cutting_, X, changing)
+    cutting = windower.cutting_ if to_fit else windower.cutting_.for_prediction()
+    return CutTable(cutting, X, changing)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skaug._checks import require_choice, require_list, require_whole_number
+from skaug._checks import is_number, require_choice, require_list, require_whole_number
 from skaug.base import WindowStep
 from skaug.cutting import Cutting
 from skaug.tables.aggregation import Aggregation, check_aggregation
@@ -56,6 +56,11 @@ class SubjectWindower(WindowStep):
         "center" (row ``window_size // 2``), "last", "max", "mode" (the most frequent value, for classes),
         or a callable that maps an array of shape (n_windows, window_size) to (n_windows,). Text has no
         mean: use "mode", "first", "center" or "last".
+    purity : float, optional
+        For classes, with ``target_agg="mode"``: the smallest share of the rows of a training window that its
+        class must fill, above 0 and up to 1. `fit_transform` leaves out the others, such as transitions from
+        one activity to the next, and counts them in a warning. `transform`, and so predicting, keeps them:
+        which windows are predicted does not depend on labels. None keeps all windows.
     alignment : {"subject", "table"}, default="subject"
         Where windows start. "subject": at the first row of each recording, so that they do not depend on the
         other subjects in the table. "table": at multiples of the stride over the whole table, as in the
@@ -114,6 +119,7 @@ class SubjectWindower(WindowStep):
         time: str | int | None = None,
         max_gap: Any = None,
         target_agg: Aggregation = "mean",
+        purity: float | None = None,
         alignment: str = "subject",
         missing: str = "raise",
         last: str = "drop",
@@ -128,6 +134,7 @@ class SubjectWindower(WindowStep):
         self.time = time
         self.max_gap = max_gap
         self.target_agg = target_agg
+        self.purity = purity
         self.alignment = alignment
         self.missing = missing
         self.last = last
@@ -174,10 +181,17 @@ class SubjectWindower(WindowStep):
         Raises
         ------
         ValueError
-            As `fit` and `transform` do.
+            As `fit` and `transform` do; or with `purity`, if the class of each row is unknown, or no window
+            has a class that reaches it.
+
+        Warns
+        -----
+        DataWarning
+            As `transform` does, and of the number of windows that `purity` leaves out.
         """
         table = self._learn(X)
-        return self._cut_lazily(X, y) if _is_lazy(X) else self.cutting_.cut(table, y)
+        cutting = self.cutting_
+        return self._cut_lazily(X, y, cutting) if _is_lazy(X) else cutting.cut(table, y)
 
     def transform(self, X: Any) -> Windows:
         """Cut recordings into windows, labeled if the table has the target column.
@@ -227,11 +241,12 @@ class SubjectWindower(WindowStep):
             As `transform` does, or if `y` has the wrong length.
         """
         check_is_fitted(self)
+        cutting = self.cutting_.for_prediction()
         if _is_lazy(X):
-            return self._cut_lazily(X, y)
-        table = self.cutting_.read(X)
+            return self._cut_lazily(X, y, cutting)
+        table = cutting.read(X)
         self._validate_columns(X, table, reset=False)
-        return self.cutting_.cut(table, y)
+        return cutting.cut(table, y)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
         """Return the channels of the windows.
@@ -256,7 +271,7 @@ class SubjectWindower(WindowStep):
         self._validate_columns(X, table, reset=True)
         return table
 
-    def _cut_lazily(self, frame: Any, y: ArrayLike | None) -> Any:
+    def _cut_lazily(self, frame: Any, y: ArrayLike | None, cutting: Cutting) -> Any:
         from skaug.out_of_core.lazy_windows import LazyWindows  # needs dask, which is an extra
 
         if y is not None:
@@ -265,7 +280,7 @@ class SubjectWindower(WindowStep):
             )
         row = _row_of_types(frame)
         self._validate_columns(row, Table(row), reset=False)
-        return LazyWindows(self.cutting_, frame)
+        return LazyWindows(cutting, frame)
 
     def _check_parameters(self) -> None:
         require_whole_number("window_size", self.window_size, 1)
@@ -286,6 +301,19 @@ class SubjectWindower(WindowStep):
         if self.features is not None:
             require_list("features", self.features)
         check_aggregation(self.target_agg)
+        if self.purity is not None:
+            self._check_purity(self.purity)
+
+    def _check_purity(self, purity: float) -> None:
+        if not is_number(purity) or not 0 < purity <= 1:
+            raise ValueError(
+                f"purity={purity!r} must be a share of the rows of a window, above 0 and up to 1."
+            )
+        if self.target_agg != "mode":
+            raise ValueError(
+                f"purity={purity!r} is the share of the most frequent class, so it needs "
+                f"target_agg='mode', not {self.target_agg!r}: use that, or no purity."
+            )
 
     def _resolve(self, table: Table) -> Cutting:
         """Find the columns that the parameters name."""
@@ -308,6 +336,7 @@ class SubjectWindower(WindowStep):
             time=time,
             max_gap=self.max_gap,
             target_agg=self.target_agg,
+            purity=None if self.purity is None else float(self.purity),
             alignment=self.alignment,
             missing=self.missing,
             last=self.last,

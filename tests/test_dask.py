@@ -120,6 +120,7 @@ def assert_same(given: Windows, expected: Windows) -> None:
         {"time": "time", "max_gap": 1.0},
         {"target": None},
         {"target": "activity", "target_agg": "mode"},
+        {"target": "activity", "target_agg": "mode", "purity": 0.7},
         {"features": None, "time": "time"},
         {"dtype": "float32", "window_size": 41},
     ],

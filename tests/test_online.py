@@ -368,6 +368,7 @@ def test_methods_are_those_of_the_pipeline() -> None:
     ("parameters", "message"),
     [
         ({"alignment": "table"}, r"alignment='table', windows start where .* alignment='subject'"),
+        ({"last": "align"}, r"last='align', the last window begins .* last='drop'"),
         ({"missing": "ffill"}, r"missing='ffill', .* missing='drop', or 'keep'"),
     ],
 )

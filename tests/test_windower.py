@@ -984,6 +984,11 @@ def test_a_warning_about_a_sample_is_heeded_wherever_it_is_made(large_table: pd.
         ({"stride": "1"}, "stride='1' must be a whole number"),
         ({"alignment": "rows"}, "alignment='rows' is unknown: use one of 'subject', 'table'"),
         ({"missing": "fill"}, "missing='fill' is unknown: use one of 'raise', 'keep', 'drop'"),
+        ({"purity": 0}, "purity=0 must be a share .* above 0 and up to 1"),
+        ({"purity": True}, "purity=True must be a share"),
+        ({"purity": "0.8"}, "purity='0.8' must be a share"),
+        ({"purity": 80, "target_agg": "mode"}, "purity=80 must be a share"),
+        ({"purity": 0.8}, "purity=0.8 .* needs target_agg='mode', not 'mean'"),
         ({"last": "keep"}, "last='keep' is unknown: use one of 'drop', 'align'"),
         (
             {"last": "align", "alignment": "table"},
@@ -1165,7 +1170,8 @@ def test_parameters_survive_cloning_and_pickling(table: pd.DataFrame) -> None:
         "boundaries": ("subject",),
         "time": "BVP",
         "max_gap": 1.5,
-        "target_agg": "median",
+        "target_agg": "mode",
+        "purity": 0.5,
         "alignment": "table",
         "missing": "drop",
         "last": "drop",
@@ -1174,6 +1180,7 @@ def test_parameters_survive_cloning_and_pickling(table: pd.DataFrame) -> None:
     windower = SubjectWindower(**parameters)
     assert windower.get_params() == parameters
     assert clone(windower).get_params() == parameters
+    table["heart_rate"] = 60.0
     windows = windower.fit_transform(table)
     assert_same_windows(clone(windower).fit_transform(table), windows)
     assert_same_windows(pickle.loads(pickle.dumps(windower)).transform(table), windows)

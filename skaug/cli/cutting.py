@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from skaug import SubjectWindower
-from skaug.cli.option_types import gap, whole_number
+from skaug.cli.option_types import gap, number, whole_number
 from skaug.windower import LAST, MISSING
 
 
@@ -64,6 +64,12 @@ def add_cutting(parser: argparse.ArgumentParser, target: str, *, needs_target: b
         "the value before (ffill), or leave NaN in the windows (keep) (default: raise)",
     )
     windows.add_argument(
+        "--purity",
+        type=number(above=0),
+        metavar="SHARE",
+        help="for classes: leave out windows in which no class fills this share of the rows, such as 0.8",
+    )
+    windows.add_argument(
         "--last",
         choices=LAST,
         default="drop",
@@ -87,6 +93,7 @@ def windower_of(options: argparse.Namespace, **parameters: Any) -> SubjectWindow
         time=options.time,
         max_gap=options.max_gap,
         missing=options.missing,
+        purity=options.purity,
         last=options.last,
         **parameters,
     )

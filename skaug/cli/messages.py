@@ -17,6 +17,7 @@ _OPTIONS = {
     "stride": "--stride",
     "missing": "--missing",
     "last": "--last",
+    "purity": "--purity",
     "alignment": "--alignment",
     "target_agg": "--target-agg",
     "dtype": "--dtype",

@@ -79,7 +79,7 @@ class FittedBaselines:
 
     def __init__(self, fitted: Any, train: tuple[Any, Any], baselines: Mapping[str, Any]) -> None:
         self._fitted = fitted
-        labels = np.asarray(scored_windows(fitted, *train).y)
+        labels = np.asarray(scored_windows(fitted, *train, to_fit=True).y)
         none = np.zeros((len(labels), 1))
         self._naive = {
             f"{NAIVE} {kind}": model.fit(none, labels) for kind, model in _naive_models(fitted)
@@ -87,7 +87,7 @@ class FittedBaselines:
         self._untrained = untrained(baselines)
         self._others: dict[str, Any] = {}
         if baselines:
-            windows = windows_of(fitted, *train)
+            windows = windows_of(fitted, *train, to_fit=True)
             self._others = {
                 name: clone(model).fit(windows, windows.y) for name, model in baselines.items()
             }
@@ -170,11 +170,11 @@ def choose_naive(scores: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str | No
     return pd.concat(kept, ignore_index=True), kinds
 
 
-def windows_of(fitted: Any, X: Any, y: Any) -> Windows:
-    """Return the labeled windows that an estimator is fitted on, or predicts."""
+def windows_of(fitted: Any, X: Any, y: Any, *, to_fit: bool = False) -> Windows:
+    """Return the labeled windows that an estimator predicts, or is fitted on."""
     if isinstance(X, Windows):
         return X.relabel(y)
-    cut = cut_table(fitted, X)
+    cut = cut_table(fitted, X, to_fit=to_fit)
     return Windows.from_arrays(X, y) if cut is None else cut.windows(y)
 
 

@@ -234,8 +234,8 @@ def scorer_sign(metric: Any) -> int:
     return -1 if getattr(as_scorer(metric), "_sign", 1) < 0 else 1
 
 
-def scored_windows(estimator: Any, X: Any, y: Any) -> Provenance:
-    """Return the labels and the provenance of the windows that a fitted estimator predicts.
+def scored_windows(estimator: Any, X: Any, y: Any, *, to_fit: bool = False) -> Provenance:
+    """Return the labels and the provenance of the windows that a fitted estimator predicts, or is fitted on.
 
     A table is not cut for them.
 
@@ -247,7 +247,7 @@ def scored_windows(estimator: Any, X: Any, y: Any) -> Provenance:
     if isinstance(X, WindowArray):
         provenance = X.provenance.relabel(y)
     else:
-        cut = cut_table(estimator, X)
+        cut = cut_table(estimator, X, to_fit=to_fit)
         provenance = (
             Windows.from_arrays(X, y, channels_first=False).provenance
             if cut is None

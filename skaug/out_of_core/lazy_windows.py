@@ -32,7 +32,7 @@ class LazyWindows:
     rows in two partitions is an error, because the windows across the seam would be missing. Evaluation
     is lazy: nothing, this check included, runs until a result is requested. The first request reads the
     columns of subjects, boundaries and times of all partitions (with ``missing="drop"`` or ``"ffill"``
-    features and target too).
+    features and target too, with `purity` the target).
 
     Dask decides where all this runs: in threads of this process, or on the cluster of the current
     ``dask.distributed.Client``.

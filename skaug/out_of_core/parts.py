@@ -104,6 +104,6 @@ def no_windows(cutting: Cutting, counts: pd.DataFrame) -> NoWindowsError:
     """
     longest = counts.loc[counts["longest"].idxmax()]
     if longest["longest"] >= cutting.window_size:
-        return cutting.every_window_has_a_gap()
+        return cutting.every_window_is_left_out()
     place = "the table" if longest["subject"] is None else f"subject {longest['subject']!r}"
     return cutting.no_recording_is_long_enough(int(longest["longest"]), place)

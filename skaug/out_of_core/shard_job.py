@@ -199,9 +199,12 @@ class ShardJob:
         """Write the manifest."""
         n_windows = sum(shard["windows"] for shard in shards)
         if n_windows == 0:
+            purity = self.recipe.cutting.purity
+            others = "" if purity is None else f", with a class that fills purity={purity!r} of it"
             raise NoWindowsError(
                 f"No recording in {str(self.table)!r} is long enough for a window of "
-                f"{self.recipe.cutting.window_size} rows: use a smaller window_size."
+                f"{self.recipe.cutting.window_size} rows{others}: use a smaller window_size"
+                f"{'' if purity is None else ' or a lower purity'}."
             )
         made_with = {json.dumps(shard["versions"]) for shard in shards}
         manifest = {

@@ -84,6 +84,38 @@ def aggregate(
     return labels[np.where(np.isnan(chosen), -1, chosen).astype(np.intp)]
 
 
+def mode_shares(values: Any, starts: NDArray[np.intp], size: int) -> NDArray[np.float64]:
+    """Compute the share of the rows of each window that hold its most frequent value.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_rows,)
+        One value per row: numbers, booleans or text.
+    starts : ndarray of shape (n_windows,)
+        First row of each window.
+    size : int
+        Rows per window.
+
+    Returns
+    -------
+    ndarray of shape (n_windows,)
+        From 0 to 1. A missing value is a row, but not a class: a window of nothing else has 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaug.tables.aggregation import mode_shares
+    >>> mode_shares(["rest", "rest", "walk", None], np.array([0, 2]), 2)
+    array([1. , 0.5])
+    """
+    codes = pd.factorize(as_column(values, "y"))[0]
+    codes = np.where(codes < 0, np.nan, codes)
+    modes = _aggregate_array(codes, starts, size, "mode", "y")
+    views = window_views(codes, starts, size)
+    shares = [(block == modes[which, None]).mean(axis=1) for which, block in views]
+    return np.concatenate([*shares, np.empty(0)])
+
+
 def refuse_classes(values: Any, how: Aggregation, name: str = "y") -> None:
     """Raise if booleans or categories are to be averaged.
 
