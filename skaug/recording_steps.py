@@ -83,11 +83,12 @@ class PerRecording(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     Where it changes, recordings follow each other in the order of their subjects, a pandas table gets a new
     index, and the other columns follow. New row j of m lies at the old row ``j * n / m`` of n, unless the
     transformer has a method ``row_positions(n_rows, times)`` that says where the new rows lie, as
-    `skaug.signal.resample` does. Columns of floating-point numbers become the mean of the old rows that are
-    nearer to the new row than to any other (halfway: to the earlier one), missing values apart. If there are
-    none, because there are more rows than before, and in all other columns (whole numbers, which may be
-    classes; text; dates), the value is that of the nearest old row. The column `time` holds the times of the
-    new rows.
+    `skaug.signal.resample` does: what leaves out rows at one end needs it.
+
+    Columns of floating-point numbers become the mean of the old rows that are nearer to the new row than to
+    any other (halfway: to the earlier one), missing values apart. If there are none, because there are more
+    rows than before, and in all other columns (whole numbers, which may be classes; text; dates), the value
+    is that of the nearest old row. The column `time` holds the times of the new rows.
 
     Labels that are passed as `y` cannot follow and are refused then. Scores use the target column as it
     reaches the windower.
@@ -221,9 +222,9 @@ class PerRecording(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         Warns
         -----
         DataWarning
-            If rows look shuffled, a session changes within a recording, or recordings contain a gap in time
-            and there is no `max_gap`. What the transformer warns of, such as a recording shorter than a
-            filter, is counted over recordings.
+            If rows look shuffled, a session changes within a recording, no row of a recording is left, or
+            recordings contain a gap in time and there is no `max_gap`. What the transformer warns of, such as
+            a recording shorter than a filter, is counted over recordings.
         """
         return self.transform_and_compare(X)[0]
 
@@ -451,6 +452,7 @@ class _Recordings:
             raise ValueError(
                 f"{self.step} left no row: check its parameters, and how long recordings are."
             )
+        self._warn_of_empty([len(result) for result in results])
         if all(part is None for part in positions):
             frame = self._with_columns(values)
             return self._handed_out(frame, self.table.n_rows_before), False
@@ -464,9 +466,8 @@ class _Recordings:
         return self._handed_out(frame, len(self.table) if n_before is None else n_before), True
 
     def _handed_out(self, frame: nw.DataFrame, n_rows_before: int | None) -> Any:
-        if self.table.is_array:
-            return frame.to_numpy()
-        return with_rows_before(frame.to_native(), n_rows_before)
+        native = frame.to_numpy() if self.table.is_array else frame.to_native()
+        return with_rows_before(native, n_rows_before)
 
     def _place(self, first: int, end: int) -> str:
         subject = self.recordings.subject_of(first)
@@ -489,6 +490,15 @@ class _Recordings:
             warn(
                 f"In {len(found)} of {len(ends)} recordings, first of {place}: {texts[kind]}",
                 kind[0],
+            )
+
+    def _warn_of_empty(self, n_new: list[int]) -> None:
+        empty = [i for i, n in enumerate(n_new) if n == 0]
+        if empty:
+            first, end = self.recordings.firsts[empty[0] : empty[0] + 2]
+            warn(
+                f"{self.step} left no row of {len(empty)} of {len(n_new)} recordings, first of "
+                f"{self._place(first, end)}: remove them, or check how long they are."
             )
 
     def _with_columns(self, values: NDArray) -> nw.DataFrame:

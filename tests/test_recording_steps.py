@@ -428,6 +428,24 @@ def test_rows_that_change_are_never_paired_with_the_rows_of_the_table(
     assert predict_rows(pipe[1:], table).notna().sum() > 0  # the remedy of the error
 
 
+@pytest.mark.parametrize("container", [pd.DataFrame, pl.DataFrame, np.asarray])
+def test_as_many_labels_as_rows_before_are_not_labels_of_the_new_rows(container: Any) -> None:
+    X = np.column_stack([np.repeat([0.0, 1.0], 32), np.random.default_rng(0).normal(size=64)])
+    X = np.column_stack([X, X[:, 1]])
+    table = (
+        X if container is np.asarray else container(dict(zip(["x0", "x1", "x2"], X.T, strict=True)))
+    )
+    pipe = skaug.make_pipeline(
+        PerRecording(Halfway(), "x1", subject="x0"),
+        SubjectWindower(4, features=["x1"], subject="x0", target="x2"),
+        WindowStatistics(),
+        Ridge(),
+    ).fit(table)
+    assert pipe.score(table) <= 1
+    with pytest.raises(ValueError, match="belong to no window"):
+        pipe.score(table, X[:, 2])
+
+
 def test_weights_of_rows_that_change_are_refused(recordings: pd.DataFrame) -> None:
     weights = np.ones(len(recordings))
     pipe = pipeline_of("skaug.Pipeline", PerRecording(Halfway(), ["BVP"]))
@@ -503,6 +521,8 @@ def test_protocols_compare_pipelines_that_resample(recordings: pd.DataFrame) -> 
     )
     tested = comparison.predictions.query("protocol == 'TRTR'")
     assert len(tested) == 6 * (60 * 25 // 128)
+    described = comparison.details["described"]["before the windows"]
+    assert described.startswith("PerRecording(columns=['BVP']")
     labels = SubjectWindower(128, features=["BVP"], target="heart_rate").fit_transform(
         PerRecording(resample(32, 25), ["BVP"]).fit_transform(recordings)
     )
@@ -519,6 +539,12 @@ def test_short_recordings_are_counted_in_one_warning(recordings: pd.DataFrame) -
     with pytest.warns(DataWarning, match=message) as caught:
         PerRecording(bandpass(0.5, 4, 32), ["BVP"]).fit_transform(short)
     assert len(caught) == 1
+
+
+def test_recordings_of_which_no_row_is_left_are_counted() -> None:
+    with pytest.warns(DataWarning, match="left no row of 1 of 2 recordings, first of subject 'B'"):
+        result = PerRecording(lambda X: X[2:], ["x"]).fit_transform(table_of("AAAAB"))
+    assert result["subject"].tolist() == ["A", "A"]
 
 
 def test_other_warnings_of_a_transformer_are_counted_and_keep_their_kind() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
+from skaug._fitted import find_fitted_path
 from skaug.augmenter import SynthefyAugmenter
 from skaug.windower import SubjectWindower
 from skaug.windows.container import Windows
@@ -36,8 +37,9 @@ def described(estimator: Any, X: Any) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        The target, the window size, the stride, the boundaries, the channels, the features and the model,
-        as far as they are known: windows do not know the boundaries they were cut at.
+        The target, the window size, the stride, the boundaries, the channels, the steps before the windows,
+        the features and the model, as far as they are known: windows do not know the boundaries they were cut
+        at.
     """
     found: dict[str, Any] = {}
     parameters = estimator.get_params(deep=True).values()
@@ -56,6 +58,9 @@ def described(estimator: Any, X: Any) -> dict[str, str]:
         found["channels"] = (
             _listed(windower.features) or "every column of numbers without another role"
         )
+    path = find_fitted_path(estimator, SubjectWindower)
+    if path is not None and not isinstance(X, Windows):
+        found["before the windows"] = ", then ".join(map(_in_words, path[0]))
     *features, model = _steps(estimator)
     found["features"] = ", then ".join(map(_in_words, features))
     found["model"] = _in_words(model)

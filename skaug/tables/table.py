@@ -53,6 +53,7 @@ class Table:
     def __init__(self, X: Any) -> None:
         if nw.dependencies.is_polars_lazyframe(X):
             raise TypeError("Expected a DataFrame, got a polars LazyFrame: call .collect() first.")
+        self.n_rows_before = rows_before(X)
         self.is_array = not nw.dependencies.is_into_dataframe(X)
         if self.is_array:
             values = check_array(X, dtype=None, ensure_all_finite=False, allow_nd=True)
@@ -66,7 +67,6 @@ class Table:
             X = pd.DataFrame(values, columns=[f"x{i}" for i in range(values.shape[1])])
         if isinstance(X, pd.DataFrame):
             X = _with_plain_columns(X)
-        self.n_rows_before = rows_before(X)
         self.frame = nw.from_native(X, eager_only=True)
         if len(self.frame) == 0:
             raise ValueError("The table has no rows: check the filter or the split that made it.")
@@ -164,6 +164,10 @@ def _with_plain_columns(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**changed) if changed else frame
 
 
+class _ArrayWithNote(np.ndarray):
+    """An array that can hold attributes."""
+
+
 def rows_before(X: Any) -> int | None:
     """Return how many rows a table had before a step changed them, as `with_rows_before` noted."""
     noted = X.attrs if isinstance(X, pd.DataFrame) else getattr(X, "__dict__", {})
@@ -171,7 +175,7 @@ def rows_before(X: Any) -> int | None:
 
 
 def with_rows_before(X: Any, n_rows: int | None) -> Any:
-    """Note on a data frame how many rows there were before a step changed them; return the frame.
+    """Note on a table how many rows there were before a step changed them; return the table.
 
     Values that are passed along with the original table, such as labels, are not for the rows of this one,
     not even if there are as many.
@@ -179,7 +183,10 @@ def with_rows_before(X: Any, n_rows: int | None) -> Any:
     if n_rows is not None:
         if isinstance(X, pd.DataFrame):
             X.attrs[_ROWS_BEFORE] = n_rows
-        elif hasattr(X, "__dict__"):
+            return X
+        if type(X) is np.ndarray:
+            X = X.view(_ArrayWithNote)
+        if hasattr(X, "__dict__"):
             setattr(X, _ROWS_BEFORE, n_rows)
     return X
 
