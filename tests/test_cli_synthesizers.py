@@ -137,7 +137,7 @@ def test_several_synthesizers_are_compared_as_in_python(
     command: list[str], windows: Windows, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = [*RATE, "--synthesizer", "mixup:alpha=1", "--synthesizer", "surrogate", "--seed", "3"]
-    assert main([*command, *options]) == 0
+    assert main([*command, *options, "--model", "neighbors"]) == 0
     out = capsys.readouterr().out
     assert labels_of(out) == ["TRTR", "TRRTR", "TRSTR, mixup", "TRSTR, surrogate"]
     synthesizers = {
@@ -145,7 +145,7 @@ def test_several_synthesizers_are_compared_as_in_python(
         "surrogate": SurrogateSynthesizer(random_state=3),
     }
     pipeline = pipeline_of(
-        None, LogPowerBands(None, None, 32), model_of(None, 5, classes=False), seed=3
+        None, LogPowerBands(None, None, 32), model_of("neighbors", 5, classes=False), seed=3
     )
     expected = compare_synthesizers(pipeline, windows, synthesizers, progress=False)
     assert expected.table() in out
