@@ -415,7 +415,7 @@ def test_a_page_checks_the_labels_by_the_rate_channel(table: Path, tmp_path: Pat
             [*RATES, "--rate-channel", "BVB"],
             "--rate-channel BVB is not a channel: use one of 'BVP', 'ECG'.",
         ),
-        ([*RATES, "--model", "logistic"], "it holds classes: leave --rate-channel out"),
+        ([*RATES, "--model", "logistic"], "the target has classes: leave --rate-channel out"),
         ([*RATES[:4], "--high", "0.55"], "narrower than 0.125 Hz"),
     ],
 )

@@ -121,8 +121,8 @@ def test_the_verdict_has_a_sentence_for_each_synthesizer_and_names_no_winner(
     comparison: ProtocolComparison,
 ) -> None:
     verdict = comparison.verdict()
-    assert verdict.count("Adding synthetic windows of 'surrogate'") == 1
-    assert verdict.count("Adding synthetic windows of 'wrong, by 40'") == 1
+    assert verdict.count("Adding synthetic windows from 'surrogate'") == 1
+    assert verdict.count("Adding synthetic windows from 'wrong, by 40'") == 1
     assert verdict.count("The best of several synthesizers looks better than it is.") == 1
     assert verdict in repr(comparison)
     summary = comparison.summary().droplevel("metric")
@@ -151,7 +151,7 @@ def test_a_single_synthesizer_is_judged_without_a_word_on_several(windows: Windo
     comparison = compare_synthesizers(
         pipeline(), windows, {"one": Shifted()}, cv=SubjectKFold(2), progress=False
     )
-    assert "Adding synthetic windows of 'one'" in comparison.verdict()
+    assert "Adding synthetic windows from 'one'" in comparison.verdict()
     assert "several" not in comparison.verdict()
 
 

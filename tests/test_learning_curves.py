@@ -178,11 +178,11 @@ def test_a_number_of_windows_in_all_has_no_learning_curve(
     [
         ({"ratios": (0, -1)}, "0 or more"),
         ({"ratios": (True,)}, "must be numbers"),
-        ({"ratios": ()}, "holds no ratio"),
+        ({"ratios": ()}, r"ratios=\(\) is empty"),
         ({"n_subjects": (2, 9)}, "from 1 to 5"),
         ({"n_subjects": (0,)}, "from 1 to 5"),
         ({"n_subjects": (1.5,)}, "whole numbers"),
-        ({"n_subjects": ()}, "holds no number"),
+        ({"n_subjects": ()}, r"n_subjects=\(\) is empty"),
         ({"n_subjects": 4}, r"n_subjects=4 must be a list: \[4\]"),
         ({"ratios": 0.5}, r"must be a list: \[0.5\]"),
         ({"random_state": -1}, "random_state=-1"),
@@ -309,11 +309,14 @@ def test_synthetic_windows_that_move_labels_pay_with_few_subjects(
     assert row["difference"] > 10
     assert row[["p_value", "p_holm", "p_repeated", "p_baselines"]].max() < 0.05
     first = over_subjects.verdict().split(". ")[0]
-    assert first.endswith(", not shown with all 8") or " and all 8 training subjects" in first
+    assert (
+        first.endswith("; it is not shown to pay with all 8")
+        or " and all 8 training subjects" in first
+    )
     change = f"MAE \N{MINUS SIGN}{row['difference']:#.3g} with 2"
-    assert first.startswith("Adding synthetic windows of 'moved' pays with 2")
+    assert first.startswith("Adding synthetic windows from 'moved' pays with 2")
     assert change in first
-    assert "synthetic windows of 'noise' is not shown to pay with 2 or all 8" in (
+    assert "synthetic windows from 'noise' is not shown to pay with 2 or all 8" in (
         over_subjects.verdict()
     )
     assert over_subjects.verdict() in repr(over_subjects)

@@ -65,7 +65,7 @@ def test_a_class_is_checked_by_the_error_of_the_classifier() -> None:
 
 def test_a_rate_that_is_not_declared_to_hold_is_pointed_out() -> None:
     (said,) = contradictions(MixupSynthesizer(), [errors(2.0, 2.0)], is_class=False)
-    assert "MixupSynthesizer does not declare that rates hold in its windows (only class" in said
+    assert "MixupSynthesizer does not declare that it keeps or moves rates (only class" in said
 
 
 @pytest.mark.parametrize(

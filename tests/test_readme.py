@@ -56,7 +56,7 @@ def test_the_demo_prints_the_table_and_the_verdict_of_the_readme(
     verdict = re.search(r"here \*(.+?)\*", README.read_text(), flags=re.S)
     assert verdict is not None
     for name in ("surrogate", "rate"):
-        assert f"Adding synthetic windows of {name!r}: {verdict[1]}" in printed
+        assert f"Adding synthetic windows from {name!r}: {verdict[1]}" in printed
 
 
 def test_the_guide_runs_from_top_to_bottom(

@@ -106,7 +106,7 @@ def _boundaries(chosen: list[str], table: pd.DataFrame, named: Collection[str | 
     if "none" in chosen:
         if len(chosen) > 1:
             raise ValueError("--boundary none excludes any other --boundary: use one or the other.")
-        # That a column of sessions changes is what the user has just said does not matter.
+        # The user has just said that recordings do not end where such a column changes.
         warnings.filterwarnings("ignore", r"The column .* changes within ", DataWarning)
         return []
     if chosen:
@@ -140,7 +140,7 @@ def _require_no_text_among_numbers(table: pd.DataFrame, names: Collection[str | 
 def _constant(table: pd.DataFrame, names: list[str], by: list[str]) -> set[str]:
     """Return the columns that never change within a recording, such as the age of a subject.
 
-    Nothing is known of recordings of one row.
+    Recordings of a single row cannot show it.
     """
     by = [name for name in dict.fromkeys(by) if name in table]
     if not by or not table.duplicated(by).any():

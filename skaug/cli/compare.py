@@ -106,8 +106,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--rate-channel",
         metavar="COLUMN",
         help="the channel with the rhythm whose rate per minute is the target. Adds the baseline 'spectral "
-        "peak', the frequency from --low to --high with the most power, without training; on the page of "
-        "--report, synthetic windows are checked for it. Needs --sampling-rate, --low and --high, in Hz",
+        "peak', the frequency from --low to --high with the most power, without training; the page of "
+        "--report also checks the rates of synthetic windows. Needs --sampling-rate, --low and --high, in Hz",
     )
     comparison = parser.add_argument_group("the comparison")
     comparison.add_argument(
@@ -305,7 +305,7 @@ def _baselines(
         return {}
     if has_classes:
         raise ValueError(
-            "--rate-channel needs a target that is a rate, but it holds classes: leave --rate-channel out."
+            "--rate-channel needs a rate as the target, but the target has classes: leave --rate-channel out."
         )
     picker = SpectralPeakRegressor(
         options.low,

@@ -42,7 +42,7 @@ def compare(
 
 
 def drawn(synthesizers: Mapping[str, Synthesizer]) -> dict[str, str]:
-    """Return, for the page, whose windows are drawn, if there are several synthesizers."""
+    """Return the synthesizer whose windows the page draws, if there are several to choose from."""
     first, *others = synthesizers
     return {"synthetic windows drawn and measured": printable(first)} if others else {}
 

@@ -51,8 +51,8 @@ def curve_of(
         left_out = [str(n) for n in _NUMBERS if n > fewest]
         if left_out:
             say(
-                f"The curve over training subjects leaves out {', '.join(left_out)}: a fold has {fewest} "
-                "of them."
+                f"The curve over training subjects leaves out {', '.join(left_out)}: one fold has only "
+                f"{fewest} training subjects."
             )
         amounts = {
             "n_subjects": (*(n for n in _NUMBERS if n <= fewest), None),

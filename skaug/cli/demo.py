@@ -29,7 +29,7 @@ from skaug.synthesis import RateSynthesizer, SurrogateSynthesizer, SynthefyAPI, 
 SUMMARY = "compare synthesizers on simulated recordings"
 DESCRIPTION = (
     "Simulate PPG and ECG recordings and compare training on real windows (TRTR) with adding synthetic "
-    "windows (TRSTR) of two synthesizers: surrogates, which keep the heart rate, and windows with another "
+    "windows (TRSTR) from two synthesizers: surrogates, which keep the heart rate, and windows with another "
     "rate. Each subject is left out and tested in turn."
 )
 
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> None:
         synthesizers: dict[str, Synthesizer] = (
             {"surrogate": SurrogateSynthesizer()} if service is None else {"service": service}
         )
-        # Both channels contain the heart rate, which very short recordings do not suffice to test.
+        # Both channels contain the heart rate; very short recordings have too few windows to test that.
         synthesizers["rate"] = RateSynthesizer(64, check=False)
         model = model_of("ridge", options.subjects - 1, classes=False)
         pipeline = pipeline_of(next(iter(synthesizers.values())), representation, model)

@@ -357,8 +357,8 @@ class ProtocolComparison(ProtocolScores):
         by_design = self.details.get("shared_by_design")
         if by_design is not None:
             sentences.append(
-                f"By design, the training sets also contain {by_design}: this is about people the model is "
-                "calibrated to, not about new subjects."
+                f"By design, the training sets also contain {by_design}: these scores are about people the "
+                "model is calibrated to, not about new subjects."
             )
         elif self.details["shared_subjects"]:
             sentences.append(

@@ -47,7 +47,7 @@ def best_ratio(shown: pd.DataFrame, metric: ReadableMetric) -> str:
             if pd.isna(best["ci_low"])
             else f" (95 % interval {signed(best['ci_low'])} to {signed(best['ci_high'])})"
         )
-        sentences[-1] += f", {signed(best['difference'])}{ends} from real windows alone."
+        sentences[-1] += f", {signed(best['difference'])}{ends} compared with real windows alone."
     if gains:
         sentences.append("The best of several amounts looks better than it is.")
     return " ".join(sentences)
@@ -86,7 +86,9 @@ def where_it_pays(
     for label in judged:
         points = shown[shown["protocol"] == label]
         synthesizer = protocol_of(label)[1]
-        what = "Adding synthetic windows" + ("" if synthesizer is None else f" of {synthesizer!r}")
+        what = "Adding synthetic windows" + (
+            "" if synthesizer is None else f" from {synthesizer!r}"
+        )
         if is_hopeless:
             sentences.append(
                 f"{what}: undecided, there are too few test subjects ({n_subjects}) to tell; "
@@ -109,7 +111,7 @@ def _points(
     sentences = []
     if pays.any():
         rest = points.loc[~pays & ~harms, _N]
-        others = f", not shown with {_numbers(rest, names)}" if len(rest) else ""
+        others = f"; it is not shown to pay with {_numbers(rest, names)}" if len(rest) else ""
         sentences.append(
             f"{what} pays with {_subjects(points.loc[pays, _N], names)} "
             f"({_with_changes(points[pays], metric, names)}){others}."

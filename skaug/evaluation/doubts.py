@@ -11,8 +11,8 @@ from skaug.evaluation.protocol_variants import CONTROLS, label_of, protocol_of
 from skaug.evaluation.scores import score_differences
 
 _MEANINGS = {
-    "TRRTR": "more windows alone have this effect, whatever is in them",
-    "TRPTR": "the effect is regularization, not what the synthetic windows show of the label",
+    "TRRTR": "more windows alone have this effect, regardless of what they contain",
+    "TRPTR": "the effect is regularization, not what the synthetic windows show about the label",
 }
 
 

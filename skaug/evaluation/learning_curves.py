@@ -65,7 +65,7 @@ def learning_curve(
     ratios : sequence of float, default=(0, 0.25, 0.5, 1, 2, 4)
         Synthetic windows per real one. Ignored if `n_subjects` is passed.
     n_subjects : sequence of int or None, optional
-        Numbers of real training subjects, chosen at random in each fold; None stands for all of them. Each
+        Numbers of real training subjects, chosen at random in each fold; None means all of them. Each
         number is scored with real windows alone (TRTR), with repeated real windows (the control TRRTR) and
         with the synthetic windows that the pipeline's augmenter adds to them (TRSTR), beside the naive
         baseline and the `baselines`.
@@ -80,7 +80,7 @@ def learning_curve(
     baselines : dict of str to estimator, optional
         As for `compare_protocols`, for a curve over `n_subjects`.
     random_state : int, default=0
-        Seed of the choice of training subjects, with the fold and the draw, and of the random sign flips.
+        Seed of the random sign flips and, together with fold and draw, of the choice of training subjects.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def learning_curve(
     if n_subjects is None and (n_draws > 1 or baselines):
         unused = f"n_draws={n_draws}" if n_draws > 1 else f"baselines={list(baselines)!r}"
         raise ValueError(
-            f"{unused} belongs to a curve over numbers of training subjects: pass n_subjects too."
+            f"{unused} is for a curve over numbers of training subjects: pass n_subjects too."
         )
     variants = [Variant(label, estimator) for label in ("TRTR", "TRRTR", "TRSTR")]
     if synthesizers is not None:
@@ -182,7 +182,7 @@ def _by_ratio(
 ) -> Iterator[Trial]:
     require_list("ratios", ratios)
     if not len(ratios):
-        raise ValueError("ratios=() holds no ratio: pass some, such as (0, 1).")
+        raise ValueError("ratios=() is empty: pass some ratios, such as (0, 1).")
     if not all(is_finite_number(ratio) and ratio >= 0 for ratio in ratios):
         raise ValueError(f"ratios={list(ratios)!r} must be numbers, 0 or more.")
     for fold, (train, test) in enumerate(folds):
@@ -201,11 +201,11 @@ def _amounts(
 ) -> tuple[dict[float, int | None], dict[float, str]]:
     """Return the number of training subjects of each amount (None: all), and the names of amounts.
 
-    The amount that stands for all subjects is their number or, if folds differ, its mean over folds.
+    The amount for all subjects is their number or, if folds differ, its mean over folds.
     """
     require_list("n_subjects", n_subjects)
     if not len(n_subjects):
-        raise ValueError("n_subjects=() holds no number: pass some, such as (2, 4, None).")
+        raise ValueError("n_subjects=() is empty: pass some numbers, such as (2, 4, None).")
     fewest, most = min(present), max(present)
     for n in n_subjects:
         if n is not None and (not is_whole_number(n) or not 1 <= n <= fewest):

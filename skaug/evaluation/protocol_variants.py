@@ -92,7 +92,7 @@ def meaning_of(label: str) -> str:
     """Return what a protocol trains on and is tested on, and by which synthesizer."""
     protocol, synthesizer = protocol_of(label)
     meaning = PROTOCOLS[protocol]
-    return meaning if synthesizer is None else f"{meaning}; synthetic windows of {synthesizer!r}"
+    return meaning if synthesizer is None else f"{meaning}; synthetic windows from {synthesizer!r}"
 
 
 def augmenter_path(estimator: Any) -> str:

@@ -57,10 +57,10 @@ def compare_synthesizers(
     controls : sequence of str, default=("TRRTR",)
         Controls to fit beside the synthesizers. They are reported, but not judged.
 
-        - ``"TRRTR"``: real windows and duplicates of them. It is fitted once, so it follows no
-          synthesizer: the augmenter's `ratio` (or `n_synthetic`) applies to all training windows, or
-          to those of the augmenter's `subjects`. A synthesizer that cannot be conditioned on some of these
-          windows adds fewer than TRRTR repeats.
+        - ``"TRRTR"``: real windows and duplicates of them. It is fitted once, so it does not
+          depend on the synthesizers: the augmenter's `ratio` (or `n_synthetic`) applies to all training
+          windows, or to those of the augmenter's `subjects`. A synthesizer that cannot be conditioned on some
+          of these windows adds fewer than TRRTR repeats.
         - ``"TRPTR"``: the windows of each synthesizer with permuted labels ("TRPTR, rate"). It needs no
           further synthetic windows, but one more fit per synthesizer.
     cv, groups, scoring, baselines, strata, n_repeats, n_jobs, random_state, rope, progress
@@ -92,10 +92,10 @@ def compare_synthesizers(
 
     Notes
     -----
-    The table names no winner. The best of several synthesizers in it looks better than it is: its score is
-    the largest of several that luck moves up and down, measured on the subjects that were used to
-    choose it. To choose a synthesizer and quote how well that works, let a search choose inside every
-    fold, by subjects of the training set::
+    The table names no winner. The best of several synthesizers looks better than it is: its score is the best
+    of several that vary by chance, measured on the same subjects that were used to choose it. To choose a
+    synthesizer and quote how well that works, let a search choose inside every fold, by subjects of the
+    training set::
 
         search = GridSearchCV(
             pipeline,
@@ -164,7 +164,7 @@ def check_synthesizers(synthesizers: Any) -> dict[str, Synthesizer]:
     Raises
     ------
     ValueError
-        If there are none, a name is not a plain text, or something is not a synthesizer.
+        If there are none, a name is not printable text, or something is not a synthesizer.
     """
     if not isinstance(synthesizers, Mapping) or not synthesizers:
         raise ValueError(
@@ -174,7 +174,7 @@ def check_synthesizers(synthesizers: Any) -> dict[str, Synthesizer]:
     for name, synthesizer in synthesizers.items():
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
             raise ValueError(
-                f"synthesizers cannot have the name {name!r}: choose a text without control characters."
+                f"synthesizers cannot have the name {name!r}: use text without control characters."
             )
         if isinstance(synthesizer, type) or not isinstance(synthesizer, Synthesizer):
             raise ValueError(

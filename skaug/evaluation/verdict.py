@@ -141,7 +141,7 @@ class Judged:
     def what(self) -> str:
         """What the protocol does, to begin a sentence with."""
         protocol, synthesizer = protocol_of(self.label)
-        return _WHAT[protocol] + ("" if synthesizer is None else f" of {synthesizer!r}")
+        return _WHAT[protocol] + ("" if synthesizer is None else f" from {synthesizer!r}")
 
 
 def in_words(metric: ReadableMetric, judged: Sequence[Judged], doubts: Sequence[str] = ()) -> str:
@@ -185,8 +185,8 @@ def _outcome(judged: Judged, metric: ReadableMetric) -> list[str]:
     row, what = judged.row, judged.what
     if not judged.has_synthetic:
         _, synthesizer = protocol_of(judged.label)
-        of = "" if synthesizer is None else f" of {synthesizer!r}"
-        return [f"No synthetic windows{of} were added: use a larger ratio."]
+        source = "" if synthesizer is None else f" from {synthesizer!r}"
+        return [f"No synthetic windows{source} were added: use a larger ratio."]
     if not row["n_subjects"]:
         return [f"{what}: undecided, {metric.label} is not defined for any subject."]
     ends = f"{signed(row['ci_low'])} to {signed(row['ci_high'])}"

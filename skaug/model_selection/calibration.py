@@ -165,7 +165,7 @@ class CalibrationSplit(SubjectSplitter):
             )
         raise ValueError(
             f"n_windows={self.n_windows} needs to know which windows overlap, and {type(X).__name__} does "
-            "not contain it: pass Windows, such as Windows.from_arrays(X, y, groups), or their features."
+            "not show it: pass Windows, such as Windows.from_arrays(X, y, groups), or their features."
         )
 
     def _divide(

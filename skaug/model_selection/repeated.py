@@ -42,7 +42,7 @@ class RepeatedSubjectKFold(SubjectSplitter):
     -----
     Nadeau and Bengio's corrected t, which `skaug.evaluation.compare_protocols` reports as ``p_corrected``,
     counts every fold of every repeat, which is right only if repeats divide the subjects differently. A
-    division that was drawn before is therefore drawn again.
+    draw that repeats an earlier division is therefore discarded.
 
     Examples
     --------

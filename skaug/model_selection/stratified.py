@@ -1,4 +1,4 @@
-"""Folds of subjects in which labels are distributed alike."""
+"""Folds of subjects with similar distributions of labels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from skaug.tables.columns import (
 )
 from skaug.windows.feature_arrays import provenance_of
 
-# Numbers with more different values than this are binned, also if they are whole.
+# Numbers with more distinct values than this are binned, even whole numbers.
 _MOST_CLASSES = 20
 _BINS = 5
 
@@ -38,13 +38,13 @@ class StratifiedSubjectKFold(SubjectSplitter, StratifiedGroupKFold):
     n_splits : int, default=5
         Number of folds, at least 2 and at most the number of subjects.
     shuffle : bool, default=False
-        Whether to assign at random subjects whose labels are equally concentrated.
+        Whether subjects with equally uneven labels are assigned in random order.
     random_state : int, RandomState or None, default=None
         Seed of the random assignment.
     n_bins : int, optional
-        Number of bins of labels that are numbers: between their quantiles, so that each bin has about as many
-        samples. By default, numbers with fractions or more than 20 different values are put into 5 bins, and
-        other labels are classes. Text is never binned.
+        Number of bins for numeric labels, with edges at their quantiles, so that all bins have about the same
+        number of samples. By default, numbers with fractions or more than 20 distinct values are put into 5
+        bins, and other labels are classes. Text is never binned.
     target : str, optional
         The column of a data frame that holds the label of each row. `Windows` know their labels, and a `y`
         that is passed to `split` takes precedence.
@@ -59,8 +59,8 @@ class StratifiedSubjectKFold(SubjectSplitter, StratifiedGroupKFold):
     -----
     The folds are those of scikit-learn's `StratifiedGroupKFold` for classes or bins. Subjects are assigned
     one by one, those with the most unevenly distributed labels first, each to the fold that makes the
-    counts of classes vary least over folds. The bins are computed from all labels, test labels included; they
-    decide on the division only. Missing labels count as a class.
+    counts of classes vary least over folds. The bins are computed from all labels, test labels included, and
+    only serve to divide the subjects. Missing labels count as a class.
 
     Examples
     --------
@@ -111,8 +111,8 @@ class StratifiedSubjectKFold(SubjectSplitter, StratifiedGroupKFold):
             y = frame[self.target].to_pandas()
         if y is None:
             raise ValueError(
-                "There are no labels to balance: pass y, windows with labels, or the name of the column of a "
-                "table that holds them, StratifiedSubjectKFold(target=...)."
+                "There are no labels to balance: pass y, split windows with labels, or name the label column "
+                "of a table, StratifiedSubjectKFold(target=...)."
             )
         return y
 

@@ -33,7 +33,8 @@ def contradictions(synthesizer: Any, measures: Sequence[Measure], is_class: bool
     -------
     list of str
         One sentence per kind of label that can be checked: the rate by the spectral peak, the class by the
-        error of a classifier. A rate that is not declared to hold is pointed out too.
+        error of a classifier. Another says so if the synthesizer declares nothing about a label that is a
+        rate.
     """
     name = type(synthesizer).__name__
     found = []
@@ -59,7 +60,7 @@ def contradictions(synthesizer: Any, measures: Sequence[Measure], is_class: bool
                 else []
             )
             found.append(
-                f"The label is a rate, and {name} does not declare that rates hold in its windows (only "
+                f"The label is a rate, and {name} does not declare that it keeps or moves rates (only "
                 f"{', '.join(holds) or 'nothing'}): they may be mislabeled {figures}."
             )
     return found
