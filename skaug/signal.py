@@ -27,6 +27,9 @@ __all__ = ["bandpass", "interpolate_gaps", "resample", "standardize"]
 # Terms of the ratio of two sampling rates that `resample_poly` may get: its filter has 20 times as many taps.
 _LARGEST_TERM = 10_000
 
+# New rows for each row that are still taken for intended, if the rows are irregular in time.
+_MOST_NEW_ROWS = 100
+
 
 class _Filter(TransformerMixin, BaseEstimator):
     """Base class: nothing is learned but the number of columns."""
@@ -239,7 +242,8 @@ class resample(_Filter):
         Raises
         ------
         ValueError
-            If values are NaN, or the times are missing or contradict the sampling rate.
+            If values are NaN; the times are missing or contradict the sampling rate; or irregular rows would
+            become more than 100 times as many, as with times in milliseconds.
         """
         values = self._complete_values(X)
         self._check_parameters()
@@ -301,6 +305,12 @@ class resample(_Filter):
     def _grid(self, times: NDArray) -> tuple[int, int]:
         """Return the number of new rows, and how many times as fine the grid of interpolation is."""
         n_new = math.floor((times[-1] - times[0]) * self.to + 1e-6) + 1
+        if n_new > _MOST_NEW_ROWS * len(times):
+            raise ValueError(
+                f"to={self.to:g} would make {n_new} rows of {len(times)}: it counts in rows per unit of the "
+                f"times, which cover {times[-1] - times[0]:g} of them. Are they in seconds, without long "
+                "gaps (max_gap)?"
+            )
         steps = np.diff(times)
         steps = steps[steps > 0]
         if len(steps) == 0:

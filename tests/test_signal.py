@@ -193,6 +193,13 @@ def test_irregular_rows_need_their_times() -> None:
         step.transform(sine(1), times=SECONDS[::-1])
 
 
+def test_times_in_another_unit_are_noticed() -> None:
+    milliseconds = 1000 * irregular(28, 60)
+    step = resample(None, 25).fit(milliseconds[:, None])
+    with pytest.raises(ValueError, match="Are they in seconds"):
+        step.transform(milliseconds[:, None], times=milliseconds)
+
+
 def test_one_row_stays_one_row() -> None:
     X = np.array([[3.0]])
     assert resample(None, 25).fit(X).transform(X, times=[7.0]).tolist() == [[3.0]]
