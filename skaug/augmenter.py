@@ -22,6 +22,7 @@ from skaug._checks import (
 )
 from skaug.base import WindowStep
 from skaug.synthesis import Synthesizer
+from skaug.synthesis.balance import choose_balanced
 from skaug.synthesis.conditions import candidate_windows, check_synthetic, choose_conditions
 from skaug.synthesis.surrogate import synthesizer_or_default
 from skaug.synthesis.variations import Variation, check_variations, vary
@@ -47,6 +48,12 @@ class SynthefyAugmenter(WindowStep):
     n_synthetic : int, optional
         Number of synthetic windows in all, in place of `ratio`. They are spread over the subjects in
         proportion to their windows. If there are fewer conditions, further windows are drawn from them.
+    balance : {None, "label"}, default=None
+        "label": choose conditions so that labels are evenly represented among real and synthetic windows.
+        Each synthetic window is made from the class with the fewest windows so far, from its subjects in
+        turns; a rare window is drawn many times. Labels that are numbers with fractions, or more than 20
+        different ones, are put into ten bins of equal width between the 1st and the 99th percentile of the
+        training labels, and those beyond into the outer bins. `ratio` then counts over all subjects.
     train_on : {"real+synthetic", "real", "synthetic"}, default="real+synthetic"
         What the next steps are fitted on. In this order, these are the protocols TRSTR, TRTR (nothing
         is synthesized) and TSTR.
@@ -59,7 +66,8 @@ class SynthefyAugmenter(WindowStep):
         double the number. If the target is edited, the label follows.
     random_state : int, default=0
         Seed for the choice of conditions. A larger `ratio` or `n_synthetic` includes the conditions of a
-        smaller one, and the choice within a subject does not depend on the other subjects.
+        smaller one, and the choice within a subject does not depend on the other subjects (with `balance` it
+        does, so that another fold may need other windows; each is still paid for once).
     first_draw : int, default=0
         The number of the first draw from each condition. Another number gives other synthetic windows of the
         same conditions: this is how `skaug.evaluation.compare_protocols` draws its repeats.
@@ -83,6 +91,11 @@ class SynthefyAugmenter(WindowStep):
         The fitted synthesizer; None if no synthetic window was needed.
     synthesis_seconds_ : float
         Seconds spent on fitting the synthesizer and synthesizing.
+
+    Notes
+    -----
+    Balance is that of the labels of conditions. A synthesizer that moves labels, such as `RateSynthesizer` or
+    `MixupSynthesizer`, moves them afterwards.
 
     See Also
     --------
@@ -110,6 +123,7 @@ class SynthefyAugmenter(WindowStep):
         *,
         ratio: float = 1.0,
         n_synthetic: int | None = None,
+        balance: str | None = None,
         train_on: str = "real+synthetic",
         subjects: Sequence[Any] | None = None,
         variations: Sequence[Variation] | None = None,
@@ -120,6 +134,7 @@ class SynthefyAugmenter(WindowStep):
         self.synthesizer = synthesizer
         self.ratio = ratio
         self.n_synthetic = n_synthetic
+        self.balance = balance
         self.train_on = train_on
         self.subjects = subjects
         self.variations = variations
@@ -264,6 +279,7 @@ class SynthefyAugmenter(WindowStep):
         return new
 
     def _check_parameters(self) -> None:
+        require_choice("balance", self.balance, (None, "label"))
         require_choice("train_on", self.train_on, TRAIN_ON)
         is_class = isinstance(self.synthesizer, type)
         if self.synthesizer is not None and (
@@ -319,6 +335,11 @@ class SynthefyAugmenter(WindowStep):
         if self.variations is not None:
             edited = {name for variation in self.variations for name in variation}
             synthesizer.check_edited(sorted(edited), real.provenance.target)
+            if self.balance is not None and real.provenance.target in edited:
+                raise ValueError(
+                    f"balance='label' cannot be used beside variations of {real.provenance.target!r}, which "
+                    "change the labels: pass balance=None, or vary other columns."
+                )
         if (self.ratio if self.n_synthetic is None else self.n_synthetic) == 0:
             return real[:0]
         fitted: Synthesizer = clone(synthesizer).fit(real)
@@ -341,9 +362,11 @@ class SynthefyAugmenter(WindowStep):
                 f"{type(synthesizer).__name__} cannot be conditioned on any training window: choose "
                 "other subjects, or another synthesizer."
             )
-        windows, draws = choose_conditions(
-            candidates, float(self.ratio), self.n_synthetic, int(self.random_state)
-        )
+        amount = (float(self.ratio), self.n_synthetic, int(self.random_state))
+        if self.balance is None:
+            windows, draws = choose_conditions(candidates, *amount)
+        else:
+            windows, draws = choose_balanced(candidates, real, *amount)
         conditions = candidates[windows]._drawn(draws + int(self.first_draw))
         if self.variations is None or len(conditions) == 0:
             return conditions

@@ -24,7 +24,7 @@ class SynthefySampler(BaseEstimator):
 
     Parameters
     ----------
-    synthesizer, ratio, n_synthetic, train_on, subjects, variations, random_state
+    synthesizer, ratio, n_synthetic, balance, train_on, subjects, variations, random_state
         As in `SynthefyAugmenter`.
 
     Attributes
@@ -53,6 +53,7 @@ class SynthefySampler(BaseEstimator):
         *,
         ratio: float = 1.0,
         n_synthetic: int | None = None,
+        balance: str | None = None,
         train_on: str = "real+synthetic",
         subjects: Sequence[Any] | None = None,
         variations: Sequence[Variation] | None = None,
@@ -61,6 +62,7 @@ class SynthefySampler(BaseEstimator):
         self.synthesizer = synthesizer
         self.ratio = ratio
         self.n_synthetic = n_synthetic
+        self.balance = balance
         self.train_on = train_on
         self.subjects = subjects
         self.variations = variations

@@ -43,6 +43,9 @@ TESTED_ON_SYNTHETIC = ("TRTS",)
 #: Between the protocol and the synthesizer in the label "TRSTR, rate".
 _BETWEEN = ", "
 
+# A window of a rare label is drawn many times under `balance`: repeats begin further apart than that.
+_MOST_DRAWS = 1_000_000
+
 _TRAIN_ON = {
     "TRTR": "real",
     "TRSTR": "real+synthetic",
@@ -153,7 +156,7 @@ def under_protocol(
     augmenter: SynthefyAugmenter = estimator.get_params(deep=True)[path]
     augmenter._check_amount()
     amount = augmenter.ratio if augmenter.n_synthetic is None else augmenter.n_synthetic
-    draws_per_repeat = max(1, math.ceil(amount))
+    draws_per_repeat = max(1, math.ceil(amount)) if augmenter.balance is None else _MOST_DRAWS
     augmenter.set_params(
         first_draw=augmenter.first_draw + repeat * draws_per_repeat,
         train_on=_TRAIN_ON[protocol],

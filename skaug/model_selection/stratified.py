@@ -16,6 +16,7 @@ from skaug.model_selection.splitters import SubjectSplitter, require_subjects
 from skaug.tables.columns import (
     as_column,
     encode,
+    is_continuous,
     is_missing,
     is_text,
     plain_array,
@@ -23,8 +24,6 @@ from skaug.tables.columns import (
 )
 from skaug.windows.feature_arrays import provenance_of
 
-# Numbers with more distinct values than this are binned, even whole numbers.
-_MOST_CLASSES = 20
 _BINS = 5
 
 
@@ -132,7 +131,7 @@ def _classes(y: Any, n_samples: int, n_bins: int | None) -> NDArray[np.intp]:
         return encode(labels)[0]
     values = plain_array(labels)
     known = np.unique(values[~is_missing(values)])
-    if n_bins is None and (len(known) > _MOST_CLASSES or (known % 1).any()):
+    if n_bins is None and is_continuous(known):
         n_bins = _BINS
     if n_bins is None or len(known) <= n_bins:
         return encode(labels.where(~is_missing(values)))[0]

@@ -17,6 +17,9 @@ from skaug._arrays import blocks_of, in_halves
 # Bytes that are looked at at a time: few enough that the answers stay in the cache.
 _BLOCK_BYTES = 1 << 20
 
+# Whole numbers of more different values than this are no classes.
+_MOST_CLASSES = 20
+
 
 def is_text(column: pd.Series | pd.Index) -> bool:
     """Whether a column holds text or other labels rather than numbers, booleans or times."""
@@ -54,6 +57,15 @@ def all_finite(values: NDArray) -> bool:
         return all(np.isfinite(values[block]).all() for block in blocks_of(rows, n_block))
 
     return all(in_halves(is_finite, len(values), values.nbytes))
+
+
+def is_continuous(known: NDArray) -> bool:
+    """Whether labels that are numbers, none of them missing, are measured rather than classes.
+
+    They are if some have fractions, or if there are more than 20 different values.
+    """
+    different = np.unique(known)
+    return len(different) > _MOST_CLASSES or bool((different % 1).any())
 
 
 def is_missing(values: NDArray) -> NDArray[np.bool_]:
