@@ -87,7 +87,7 @@ class OnlineWindower:
             )
         check_is_fitted(windower)
         check_is_fitted(pipeline)
-        self._cutting = cutting = windower.cutting_
+        self._cutting = cutting = windower.cutting_.for_prediction()
         if cutting.alignment == "table":
             raise ValueError(
                 "With alignment='table', windows start where the rows of all subjects decide, which is not "
@@ -102,6 +102,11 @@ class OnlineWindower:
             raise ValueError(
                 "With missing='ffill', whether a value is filled depends on how many rows later the next one "
                 "comes: fit the pipeline with missing='drop', or 'keep'."
+            )
+        if cutting.last == "align":
+            raise ValueError(
+                "With last='align', the last window ends with the recording, which is not known before it "
+                "ends: fit the pipeline with last='drop'."
             )
         self._predictor = pipeline[1:]
         self._columns: set[str] = set()

@@ -256,6 +256,14 @@ def test_an_empty_push_predicts_nothing() -> None:
     assert online.push(small().iloc[:0]).empty
 
 
+def test_purity_leaves_out_training_windows_only() -> None:
+    table = small(20, "A").assign(state=["sit"] * 6 + ["walk"] * 7 + ["sit"] * 7)
+    windower = SubjectWindower(4, 2, features=["x"], target="state", target_agg="mode", purity=1.0)
+    pipe = make_pipeline(windower, WindowFlattener(), LogisticRegression()).fit(table)
+    found = pd.concat(in_parts(OnlineWindower(pipe), table, [3, 4, 11]))
+    assert found.tolist() == pipe.predict(table).tolist()
+
+
 def test_labels_are_not_read() -> None:
     pipe, table = fitted(), small()
     expected = OnlineWindower(pipe).push(table.drop(columns="rate"))
@@ -369,6 +377,7 @@ def test_methods_are_those_of_the_pipeline() -> None:
     [
         ({"alignment": "table"}, r"alignment='table', windows start where .* alignment='subject'"),
         ({"last": "align"}, r"last='align', the last window begins .* last='drop'"),
+        ({"last": "align"}, r"last='align', .* not known before it ends: .* last='drop'"),
         ({"missing": "ffill"}, r"missing='ffill', .* missing='drop', or 'keep'"),
     ],
 )
