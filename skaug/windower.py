@@ -300,6 +300,11 @@ class SubjectWindower(WindowStep):
             raise ValueError(f"max_gap={self.max_gap!r} needs the column of times: pass time.")
         if self.features is not None:
             require_list("features", self.features)
+        if isinstance(self.target, list | tuple):
+            raise ValueError(
+                f"target={self.target!r} must be one column: pass several labels per window as y, an array "
+                "of shape (n_windows, n_labels)."
+            )
         check_aggregation(self.target_agg)
         if self.purity is not None:
             self._check_purity(self.purity)

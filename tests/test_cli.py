@@ -646,6 +646,13 @@ def test_a_table_that_cannot_be_used_is_reported(
         ("mixed", "--feature ECG --target BVP", "first 'oops' in row 0"),
         ("recordings", "--boundary none --boundary Gender", "use one or the other"),
         ("gap", "--missing keep", "use --missing drop or --missing ffill"),
+        (
+            "recordings",
+            "--purity 0.8",
+            "--purity 0.8 is the share of the most frequent class, so it",
+        ),
+        ("recordings", "--purity 0.8", "needs --target-agg mode, not 'mean'"),
+        ("recordings", "--last align --alignment table", "use --alignment subject, or --last drop"),
     ],
 )
 def test_an_error_names_options_of_the_command(

@@ -984,6 +984,10 @@ def test_a_warning_about_a_sample_is_heeded_wherever_it_is_made(large_table: pd.
         ({"stride": "1"}, "stride='1' must be a whole number"),
         ({"alignment": "rows"}, "alignment='rows' is unknown: use one of 'subject', 'table'"),
         ({"missing": "fill"}, "missing='fill' is unknown: use one of 'raise', 'keep', 'drop'"),
+        (
+            {"target": ["heart_rate", "BVP"]},
+            r"target=\['heart_rate', 'BVP'\] must be one column: pass several labels per window as y",
+        ),
         ({"purity": 0}, "purity=0 must be a share .* above 0 and up to 1"),
         ({"purity": True}, "purity=True must be a share"),
         ({"purity": "0.8"}, "purity='0.8' must be a share"),

@@ -108,12 +108,13 @@ def mode_shares(values: Any, starts: NDArray[np.intp], size: int) -> NDArray[np.
     >>> mode_shares(["rest", "rest", "walk", None], np.array([0, 2]), 2)
     array([1. , 0.5])
     """
-    codes = pd.factorize(as_column(values, "y"))[0]
-    codes = np.where(codes < 0, np.nan, codes)
-    modes = _aggregate_array(codes, starts, size, "mode", "y")
-    views = window_views(codes, starts, size)
-    shares = [(block == modes[which, None]).mean(axis=1) for which, block in views]
-    return np.concatenate([*shares, np.empty(0)])
+    codes, classes = pd.factorize(as_column(values, "y"))
+    most = np.zeros(len(starts), dtype=np.intp)
+    before = np.zeros(len(codes) + 1, dtype=np.intp)  # rows of a class before each row
+    for code in range(len(classes)):
+        np.cumsum(codes == code, out=before[1:])
+        np.maximum(most, before[starts + size] - before[starts], out=most)
+    return most / size
 
 
 def refuse_classes(values: Any, how: Aggregation, name: str = "y") -> None:
