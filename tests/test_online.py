@@ -260,6 +260,7 @@ def test_purity_leaves_out_training_windows_only() -> None:
     table = small(20, "A").assign(state=["sit"] * 6 + ["walk"] * 7 + ["sit"] * 7)
     windower = SubjectWindower(4, 2, features=["x"], target="state", target_agg="mode", purity=1.0)
     pipe = make_pipeline(windower, WindowFlattener(), LogisticRegression()).fit(table)
+    table = table.assign(subject="B")
     found = pd.concat(in_parts(OnlineWindower(pipe), table, [3, 4, 11]))
     assert found.tolist() == pipe.predict(table).tolist()
 
