@@ -1008,6 +1008,15 @@ def test_samples_of_another_length_leave_the_context_behind(nine: Windows) -> No
         nine.with_samples(np.zeros((8, SIZE, 2)))
 
 
+def test_other_channels_need_names(nine: Windows) -> None:
+    with pytest.raises(ValueError, match=r"\(9, 4, 3\).*Name 3 in feature_names"):
+        nine.with_samples(np.zeros((9, 4, 3)))
+    wider = nine.with_samples(np.ones((9, SIZE, 3)), feature_names=["a", "b", "c"])
+    assert wider.feature_names == ["a", "b", "c"]
+    assert_array_equal(wider.y, nine.y)
+    assert_array_equal(wider.to_numpy(), np.ones((9, SIZE, 3)))
+
+
 def test_samples_keep_the_precision_of_the_windows(nine: Windows) -> None:
     single = cut(dtype="float32")
     assert single.synthesized(np.ones((9, SIZE, 2))).dtype == np.float32
