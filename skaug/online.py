@@ -103,11 +103,6 @@ class OnlineWindower:
                 "With missing='ffill', whether a value is filled depends on how many rows later the next one "
                 "comes: fit the pipeline with missing='drop', or 'keep'."
             )
-        if cutting.last == "align":
-            raise ValueError(
-                "With last='align', the last window ends with the recording, which is not known before it "
-                "ends: fit the pipeline with last='drop'."
-            )
         self._predictor = pipeline[1:]
         self._columns: set[str] = set()
         self._held: dict[Any, _Held] = {}

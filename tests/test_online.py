@@ -378,7 +378,6 @@ def test_methods_are_those_of_the_pipeline() -> None:
     [
         ({"alignment": "table"}, r"alignment='table', windows start where .* alignment='subject'"),
         ({"last": "align"}, r"last='align', the last window begins .* last='drop'"),
-        ({"last": "align"}, r"last='align', .* not known before it ends: .* last='drop'"),
         ({"missing": "ffill"}, r"missing='ffill', .* missing='drop', or 'keep'"),
     ],
 )
