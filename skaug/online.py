@@ -25,7 +25,7 @@ class OnlineWindower:
     """Predict the windows of recordings while their rows arrive.
 
     Whatever the number of rows per `push`, the predictions are those that the pipeline makes for the whole
-    table at once. Of each subject, fewer than ``window_size + stride`` rows are kept.
+    table at once. Fewer than ``window_size + stride`` rows per subject are kept.
 
     Parameters
     ----------
@@ -90,13 +90,13 @@ class OnlineWindower:
         self._cutting = cutting = windower.cutting_.for_prediction()
         if cutting.alignment == "table":
             raise ValueError(
-                "With alignment='table', windows start where the rows of all subjects decide, which is not "
-                "known row by row: fit the pipeline with alignment='subject'."
+                "With alignment='table', where windows begin depends on the rows of all subjects, which have "
+                "not all arrived: fit the pipeline with alignment='subject'."
             )
         if cutting.last == "align":
             raise ValueError(
-                "With last='align', the last window begins where the number of rows to come decides: fit the "
-                "pipeline with last='drop'."
+                "With last='align', the last window ends with the recording, which is not known before it "
+                "ends: fit the pipeline with last='drop'."
             )
         if cutting.missing == "ffill":
             raise ValueError(

@@ -54,7 +54,7 @@ class PerRecording(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         timedelta such as ``"2s"``.
     fit_on : {"training", "each"}, default="training"
         What a transformer with state is fitted on. "training": on the rows of all recordings seen in
-        ``fit``, one below the other. "each": on each recording by itself, in ``transform`` too, so that
+        ``fit``, stacked. "each": on each recording by itself, in ``transform`` too, so that
         nothing is carried from one subject to another.
 
     Attributes
@@ -83,10 +83,10 @@ class PerRecording(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     Where it changes, recordings follow each other in the order of their subjects, a pandas table gets a new
     index, and the other columns follow. New row j of m lies at the old row ``j * n / m`` of n, unless the
     transformer has a method ``row_positions(n_rows, times)`` that says where the new rows lie, as
-    `skaug.signal.resample` does: what leaves out rows at one end needs it.
+    `skaug.signal.resample` does: a transformer that leaves out rows at one end needs it.
 
     Columns of floating-point numbers become the mean of the old rows that are nearer to the new row than to
-    any other (halfway: to the earlier one), missing values apart. If there are none, because there are more
+    any other (halfway: to the earlier one), without missing values. If there are none, because there are more
     rows than before, and in all other columns (whole numbers, which may be classes; text; dates), the value
     is that of the nearest old row. The column `time` holds the times of the new rows.
 

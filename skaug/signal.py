@@ -27,7 +27,7 @@ __all__ = ["bandpass", "interpolate_gaps", "resample", "standardize"]
 # Terms of the ratio of two sampling rates that `resample_poly` may get: its filter has 20 times as many taps.
 _LARGEST_TERM = 10_000
 
-# New rows for each row that are still taken for intended, if the rows are irregular in time.
+# More new rows per row than this are taken for a mistake, if the rows are irregular in time.
 _MOST_NEW_ROWS = 100
 
 
@@ -102,9 +102,9 @@ class bandpass(_Filter):
     -----
     The ends of a recording are extended by their point reflection before filtering, as is the default of
     ``scipy.signal.sosfiltfilt``. What lies beyond an end is unknown, so values near it are distorted: a sine
-    of 1.5 Hz, in the band from 0.5 to 4 Hz at 64 Hz, by 20 % of its amplitude at the end, 4 % one period of
-    `low` away from it, and 0.6 % two periods away. A recording shorter than one period of `low`, or than the
-    extension, is filtered with a `DataWarning`.
+    of 1.5 Hz, in the band from 0.5 to 4 Hz at 64 Hz, is off by 20 % of its amplitude at the end, 4 % one
+    period of `low` away from it, and 0.6 % two periods away. A recording shorter than one period of `low`, or
+    than the extension, is filtered with a `DataWarning`.
 
     The filter uses rows after each row. It suits recordings, not a stream of rows that must be predicted as
     they come.
@@ -171,7 +171,7 @@ class bandpass(_Filter):
         if len(values) < n_needed:
             warn(
                 f"{len(values)} rows are fewer than the {n_needed} that a band-pass from {self.low:g} Hz "
-                "needs: all of them are edge. Remove such recordings, or use a greater low."
+                "needs: all of them are distorted by the edges. Remove such recordings, or use a greater low."
             )
         return sosfiltfilt(sections, values, axis=0, padlen=min(n_extension, len(values) - 1))
 
@@ -193,9 +193,10 @@ class resample(_Filter):
 
     Notes
     -----
-    Regular rows are resampled, their mean apart, by a polyphase filter (``scipy.signal.resample_poly``), for
-    which a recording goes on beyond its ends along the line through its first and its last row
-    (``padtype="line"``). The first new row lies at the first row, and the others every ``1 / to`` seconds.
+    Regular rows are resampled, after their mean is removed, by a polyphase filter
+    (``scipy.signal.resample_poly``), which extends a recording beyond its ends along the line through its
+    first and its last row (``padtype="line"``). The mean is then added again. The first new row lies at the
+    first row, and the others every ``1 / to`` seconds.
 
     Irregular rows are interpolated linearly onto a grid of ``k * to`` rows per second, where `k` is the
     smallest whole number with which the grid is not coarser than the median step of the rows. The polyphase

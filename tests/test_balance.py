@@ -190,7 +190,7 @@ def test_what_cannot_be_balanced_is_refused() -> None:
         SynthefyAugmenter(balance="label").fit(windows.to_numpy())
     with pytest.raises(ValueError, match="and these have 2 labels each"):
         SynthefyAugmenter(balance="label").fit(windows, np.ones((3, 2)))
-    with pytest.raises(ValueError, match="none that may be a condition has one"):
+    with pytest.raises(ValueError, match="no window that may be a condition has one"):
         requests(windows_of([np.nan, np.nan]))
 
 

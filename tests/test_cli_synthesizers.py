@@ -152,7 +152,7 @@ def test_several_synthesizers_are_compared_as_in_python(
     assert expected.verdict() in out
 
 
-def test_one_synthesizer_is_compared_as_ever(
+def test_one_synthesizer_is_compared_with_the_protocols_of_its_own(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*command, "--synthesizer", "mixup", "--model", "neighbors"]) == 0

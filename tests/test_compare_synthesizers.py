@@ -137,7 +137,7 @@ def _outcome(summary: pd.DataFrame) -> str:
     return ": undecided, there are too few subjects to tell"
 
 
-def test_a_model_that_is_worse_than_the_mean_is_said_once(windows: Windows) -> None:
+def test_the_verdict_says_once_that_the_model_is_worse_than_the_mean(windows: Windows) -> None:
     estimator = make_pipeline(SynthefyAugmenter(), WindowSpectrum(0.5, 4.0, 32), Ridge(1e-6))
     verdict = compare_synthesizers(
         estimator, windows, {"a": Shifted(), "b": Shifted(1.0)}, controls=(), progress=False
@@ -239,7 +239,7 @@ def test_permuted_labels_are_a_control_of_each_synthesizer(windows: Windows) -> 
     assert set(comparison.summary().droplevel("metric").loc[permuted, "verdict"]) == {"control"}
 
 
-def test_a_control_that_does_as_well_is_said_of_its_synthesizer(
+def test_the_verdict_says_which_synthesizer_a_control_equals(
     comparison: ProtocolComparison,
 ) -> None:
     gain = {"TRTR": 0.0, "TRSTR, a": 1.0, "TRSTR, b": 1.0, "TRPTR, a": 2.0, "TRPTR, b": 0.5}

@@ -258,7 +258,7 @@ def test_synthesizers_of_a_curve_are_checked(windows: Windows) -> None:
         learning_curve(search, windows, synthesizers=TWO)
 
 
-# How few subjects make it pay
+# With how few subjects synthetic windows pay
 
 
 def level_windows(n_subjects: int = 9, n_windows: int = 5) -> Windows:

@@ -376,8 +376,8 @@ def test_methods_are_those_of_the_pipeline() -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"alignment": "table"}, r"alignment='table', windows start where .* alignment='subject'"),
-        ({"last": "align"}, r"last='align', the last window begins .* last='drop'"),
+        ({"alignment": "table"}, r"alignment='table', where windows begin .* alignment='subject'"),
+        ({"last": "align"}, r"last='align', .* not known before it ends: .* last='drop'"),
         ({"missing": "ffill"}, r"missing='ffill', .* missing='drop', or 'keep'"),
     ],
 )

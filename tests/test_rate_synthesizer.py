@@ -406,7 +406,7 @@ def test_rates_that_hardly_differ_cannot_be_tested(table: pd.DataFrame) -> None:
         (["a", "b"], "needs one number per window"),
     ],
 )
-def test_labels_that_are_no_rates_are_refused(y: list | None, message: str) -> None:
+def test_labels_that_are_not_rates_are_refused(y: list | None, message: str) -> None:
     windows = Windows.from_arrays(np.random.default_rng(0).normal(size=(2, SIZE, 1)), y)
     with pytest.raises(ValueError, match=message):
         RateSynthesizer(FS).fit(windows)
@@ -453,7 +453,7 @@ def test_logarithms_of_rates_are_refused_where_nothing_tells_that_they_were_tran
         RateSynthesizer(FS).fit(Windows.from_arrays(windows.to_numpy(), np.log(windows.y)))
 
 
-def test_windows_to_fit_are_needed(windows: Windows) -> None:
+def test_fitting_needs_windows(windows: Windows) -> None:
     with pytest.raises(ValueError, match="There are no windows to fit"):
         RateSynthesizer(FS).fit(windows[:0])
 

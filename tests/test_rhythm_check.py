@@ -35,7 +35,7 @@ def passes(n_subjects: int, rng: np.random.Generator, *, is_rate: bool, spread: 
 
 
 @pytest.mark.parametrize("n_subjects", [8, 20])
-def test_labels_of_subjects_that_are_no_rates_pass_as_rarely_as_the_level_says(
+def test_labels_of_subjects_that_are_not_rates_pass_at_most_at_the_nominal_level(
     n_subjects: int,
 ) -> None:
     """Labels such as an age, constant in each subject. Permuting windows lets through a quarter."""

@@ -248,7 +248,7 @@ def test_harmonics_lie_at_whole_numbers_of_the_rate_axis(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [8, 33, 64])
-def test_samples_have_the_powers_and_phases_that_are_asked_for(size: int) -> None:
+def test_samples_have_the_powers_and_phases_that_are_passed(size: int) -> None:
     X = np.random.default_rng(0).normal(size=(5, size, 2))
     X -= X.mean(axis=1, keepdims=True)
     turns = np.angle(np.fft.rfft(X, axis=1)[:, 1:]) / (2 * np.pi)

@@ -413,7 +413,7 @@ def test_windows_without_labels_are_shifted() -> None:
     assert made(TimeShift(2), windows).y is None
 
 
-def test_windows_that_cannot_be_stitched_are_shifted_in_a_circle_with_a_warning() -> None:
+def test_windows_that_cannot_be_stitched_are_shifted_circularly_with_a_warning() -> None:
     X = np.tile(np.arange(20.0)[:, None] * [1, 2], (400, 1, 1))
     windows = Windows.from_arrays(X, y=np.arange(400.0))
     synthesizer = TransformSynthesizer([TimeShift(3)])
@@ -427,7 +427,7 @@ def test_windows_that_cannot_be_stitched_are_shifted_in_a_circle_with_a_warning(
     assert_array_equal(synthetic.y, windows.y)
 
 
-def test_windows_that_were_not_fitted_are_shifted_in_a_circle() -> None:
+def test_windows_that_were_not_fitted_are_shifted_circularly() -> None:
     windows = recorded()
     A, B = windows[windows.groups == "A"], windows[windows.groups == "B"]
     synthesizer = TransformSynthesizer([TimeShift(3)]).fit(A)
@@ -856,7 +856,7 @@ def test_polars_tables_have_the_same_windows(recordings: pd.DataFrame) -> None:
     assert_array_equal(one.y, other.y)
 
 
-def test_a_transform_of_ones_own_may_move_labels() -> None:
+def test_a_user_defined_transform_may_move_labels() -> None:
     class Louder(Transform):
         moves = frozenset({"level"})
 

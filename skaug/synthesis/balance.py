@@ -1,4 +1,4 @@
-"""Conditions with which the labels of real and synthetic windows together are evenly represented."""
+"""Conditions that balance the labels of real and synthetic windows together."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def choose_balanced(
     """Choose the windows to condition synthetic ones on so that labels are evenly represented.
 
     Each request goes to the class, or bin of labels, with the fewest real windows and requests so far; within
-    it, to its subjects in turns; of a subject, to its windows in turns, as further draws after the last. So
-    requests are nested: the first ``k`` of a larger request are the smaller one.
+    it, subjects take turns, and within a subject its windows, starting over with further draws. So requests
+    are nested: the first ``k`` of a larger request are the smaller one.
 
     Parameters
     ----------
     candidates : Windows
         Windows of distinct origins.
     real : Windows
-        All windows to fit on, of which the labels are counted.
+        All windows to fit on; their labels are counted.
     ratio : float
         Number of requests per candidate. Ignored if `n_synthetic` is given.
     n_synthetic : int, or None
@@ -61,7 +61,7 @@ def choose_balanced(
     of_candidate = classes[len(real) :]
     if (of_candidate < 0).all():
         raise ValueError(
-            "balance='label' needs windows with a label, and none that may be a condition has one: pass "
+            "balance='label' needs windows with a label, but no window that may be a condition has one: pass "
             "balance=None, or leave out windows without a label (missing='drop')."
         )
     if n_synthetic is None:
