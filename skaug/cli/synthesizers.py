@@ -63,7 +63,8 @@ def add_synthesizers(parser: Any) -> None:
         default=[],
         metavar="NAME[:KEY=VALUE,...]",
         help=f"what makes synthetic windows; repeat to compare several on the same folds (default: "
-        f"surrogate). Names and their keys: {keys}",
+        f"surrogate). Name all channels that carry the rhythm, rate:channels=A,B, if it is in more than "
+        f"--rate-channel. Names and their keys: {keys}",
     )
 
 
