@@ -143,8 +143,8 @@ def test_the_verdict_says_once_that_the_model_is_worse_than_the_mean(windows: Wi
         estimator, windows, {"a": Shifted(), "b": Shifted(1.0)}, controls=(), progress=False
     ).verdict()
     assert verdict.count("The model trained on real windows is worse than predicting") == 1
-    assert "windows of 'a'" in verdict
-    assert "windows of 'b'" in verdict
+    assert "windows from 'a'" in verdict
+    assert "windows from 'b'" in verdict
 
 
 def test_a_single_synthesizer_is_judged_without_a_word_on_several(windows: Windows) -> None:

@@ -480,6 +480,6 @@ def test_what_belongs_to_numbers_of_subjects_is_refused_elsewhere(
     windows: Windows, wrong: dict[str, Any]
 ) -> None:
     with pytest.raises(
-        ValueError, match=r"n_draws=0 must be|(n_draws=2|baselines=\['level'\]) belongs"
+        ValueError, match=r"n_draws=0 must be|(n_draws=2|baselines=\['level'\]) is for a curve"
     ):
         learning_curve(pipeline(), windows, progress=False, **wrong)
