@@ -69,6 +69,7 @@ def rows_of(output: str) -> dict[str, list[float]]:
 
 
 @pytest.mark.parametrize("command", ["demo", "compare"])
+@pytest.mark.slow
 def test_a_page_is_written_with_the_verdict(
     command: str, tmp_path: Path, recordings: pd.DataFrame, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,6 +99,7 @@ def test_the_table_is_never_written_over(tmp_path: Path, table: Path, option: st
     assert table.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_page_without_synthetic_windows_says_what_is_left_out(
     tmp_path: Path, table: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -207,6 +209,7 @@ def test_a_warning_is_one_line_that_names_an_option() -> None:
     assert len(errors.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_the_demo_compares_two_synthesizers_and_shows_progress(tmp_path: Path) -> None:
     pytest.importorskip("jinja2")
     done = run("demo", "--subjects", "3", "--minutes", "1", "--report", tmp_path / "page.html")
@@ -225,6 +228,7 @@ def test_the_demo_compares_two_synthesizers_and_shows_progress(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.slow
 def test_redirected_output_may_have_an_encoding_without_the_minus_sign(
     encoding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,6 +240,7 @@ def test_redirected_output_may_have_an_encoding_without_the_minus_sign(
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".csv.gz"])
+@pytest.mark.slow
 def test_compare_prints_and_writes_the_scores_of_python(
     tmp_path: Path, recordings: pd.DataFrame, suffix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -321,6 +326,7 @@ def test_columns_that_are_channels_and_those_that_are_not_are_printed(
 @pytest.mark.parametrize(
     "name", ["Unnamed: 0", "index", "level_1", "row", "time", "Timestamp", "date", "datetime", "t"]
 )
+@pytest.mark.slow
 def test_a_column_that_numbers_or_dates_the_rows_is_not_a_channel(
     show: Callable[..., str], name: str
 ) -> None:
@@ -329,6 +335,7 @@ def test_a_column_that_numbers_or_dates_the_rows_is_not_a_channel(
     assert f"samples of BVP, {name} from" in show("--feature", "BVP", "--feature", name, **column)
 
 
+@pytest.mark.slow
 def test_a_column_that_never_changes_within_a_recording_is_a_channel_only_where_it_is_named(
     show: Callable[..., str], recordings: pd.DataFrame
 ) -> None:
@@ -344,6 +351,7 @@ def test_a_column_that_never_changes_within_a_recording_is_a_channel_only_where_
 
 
 @pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.slow
 def test_a_column_that_follows_the_target_is_a_channel_only_where_it_is_named(
     show: Callable[..., str], recordings: pd.DataFrame, sign: int
 ) -> None:
@@ -394,6 +402,7 @@ def test_a_rate_channel_adds_the_untrained_baseline(
     assert "spectral peak" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_page_checks_the_labels_by_the_rate_channel(table: Path, tmp_path: Path) -> None:
     pytest.importorskip("jinja2")
     page = tmp_path / "page.html"
@@ -427,6 +436,7 @@ def test_a_rate_channel_needs_rates_and_a_band(
 
 
 @pytest.mark.parametrize("name", ["recording", "Session"])
+@pytest.mark.slow
 def test_a_column_of_recordings_is_a_boundary_unless_it_is_turned_off(
     show: Callable[..., str], recordings: pd.DataFrame, name: str
 ) -> None:
@@ -506,6 +516,7 @@ def test_classes_are_classified_and_scored_by_accuracy(
     assert "use --model logistic or extra-trees or neighbors" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_controls_stand_beside_the_protocols(
     table: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

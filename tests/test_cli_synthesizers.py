@@ -133,6 +133,7 @@ def test_every_synthesizer_of_the_command_line_can_be_built() -> None:
         assert synthesizer.random_state == 7
 
 
+@pytest.mark.slow
 def test_several_synthesizers_are_compared_as_in_python(
     command: list[str], windows: Windows, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,6 +160,7 @@ def test_one_synthesizer_is_compared_with_the_protocols_of_its_own(
     assert labels_of(capsys.readouterr().out) == ["TRTR", "TRSTR", "TSTR"]
 
 
+@pytest.mark.slow
 def test_controls_are_run_for_each_synthesizer(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -198,6 +200,7 @@ def test_what_cannot_be_compared_is_reported_with_the_option(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_curve_over_subjects_is_printed_without_the_numbers_that_folds_do_not_have(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -215,6 +218,7 @@ def test_the_curve_over_subjects_is_printed_without_the_numbers_that_folds_do_no
     assert "spectral peak" in curve
 
 
+@pytest.mark.slow
 def test_the_curve_over_ratios_is_printed_for_each_synthesizer(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -225,6 +229,7 @@ def test_the_curve_over_ratios_is_printed_for_each_synthesizer(
         assert len(re.findall(rf"^ *[\d.]+ +TRSTR, {name} ", curve, flags=re.M)) == 5
 
 
+@pytest.mark.slow
 def test_no_number_is_left_out_where_all_folds_have_it(
     windows: Windows, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -235,6 +240,7 @@ def test_no_number_is_left_out_where_all_folds_have_it(
     assert "leaves out 8: one fold has only 4" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_page_shows_both_synthesizers_and_the_chosen_curve(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

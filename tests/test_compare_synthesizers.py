@@ -183,6 +183,7 @@ def test_a_comparison_is_saved_and_loaded_with_its_labels(
     assert repr(loaded) == repr(comparison)
 
 
+@pytest.mark.slow
 def test_details_and_page_show_each_synthesizer_and_what_it_declares(
     comparison: ProtocolComparison, tmp_path: Path
 ) -> None:
@@ -339,6 +340,7 @@ def door(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", ["skaug", "sklearn"])
+@pytest.mark.slow
 def test_a_search_chooses_the_synthesizer_in_every_fold(windows: Windows, name: str) -> None:
     protocols = ["TRTR", "TRSTR", "TRRTR", "TRPTR"]
     options = {"cv": SubjectKFold(3), "progress": False}

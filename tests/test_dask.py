@@ -371,6 +371,7 @@ def test_a_pipeline_says_what_to_do_with_a_dask_frame(table: pd.DataFrame) -> No
         pipe.fit(frame_of(table, PARTS))
 
 
+@pytest.mark.slow
 def test_the_page_about_scale_runs_from_top_to_bottom(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

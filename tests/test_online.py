@@ -106,6 +106,7 @@ def tables(draw: st.DrawFn, *, has_boundaries: bool, has_gaps: bool) -> pd.DataF
     max_gap=st.sampled_from([None, 0.1]),
     is_clock=st.booleans(),
 )
+@pytest.mark.slow
 def test_predictions_do_not_depend_on_how_the_table_is_chopped(
     data: st.DataObject,
     door: str,

@@ -134,6 +134,7 @@ def test_all_columns_compare_the_same_number_of_windows(
 
 
 @pytest.mark.parametrize("as_arrays", [False, True], ids=["windows", "arrays"])
+@pytest.mark.slow
 def test_the_order_of_the_windows_changes_nothing(
     parts: dict[str, Windows], as_arrays: bool
 ) -> None:
@@ -162,6 +163,7 @@ def test_large_sets_are_subsampled_but_copies_are_sought_in_all_windows(
     assert by_measure(report).loc["exact copies", "value"] == 0.5
 
 
+@pytest.mark.slow
 def test_without_holdout_the_ceiling_is_the_other_half_and_membership_is_left_out(
     parts: dict[str, Windows],
 ) -> None:

@@ -38,6 +38,7 @@ def test_the_python_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> No
     assert verdict.endswith("of 6 subjects.")
 
 
+@pytest.mark.slow
 def test_the_demo_prints_the_table_and_the_verdict_of_the_readme(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -59,6 +60,7 @@ def test_the_demo_prints_the_table_and_the_verdict_of_the_readme(
         assert f"Adding synthetic windows from {name!r}: {verdict[1]}" in printed
 
 
+@pytest.mark.slow
 def test_the_guide_runs_from_top_to_bottom(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

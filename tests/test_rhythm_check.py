@@ -35,6 +35,7 @@ def passes(n_subjects: int, rng: np.random.Generator, *, is_rate: bool, spread: 
 
 
 @pytest.mark.parametrize("n_subjects", [8, 20])
+@pytest.mark.slow
 def test_labels_of_subjects_that_are_not_rates_pass_at_most_at_the_nominal_level(
     n_subjects: int,
 ) -> None:
@@ -46,6 +47,7 @@ def test_labels_of_subjects_that_are_not_rates_pass_at_most_at_the_nominal_level
 
 @pytest.mark.parametrize("spread", [0.0, 0.2])
 @pytest.mark.parametrize("n_subjects", [5, 8])
+@pytest.mark.slow
 def test_rates_pass_with_few_subjects(n_subjects: int, spread: float) -> None:
     rng = np.random.default_rng(n_subjects)
     passed = sum(passes(n_subjects, rng, is_rate=True, spread=spread) for _ in range(N_TABLES))

@@ -60,6 +60,7 @@ def test_the_spectral_peak_is_at_the_label(pulses: Windows) -> None:
 
 
 @pytest.mark.parametrize("edit", [("multiply", 1.05), ("add", -5.0), 95.0])
+@pytest.mark.slow
 def test_an_edit_of_the_label_moves_the_peak(pulses: Windows, edit: Any) -> None:
     synthesizer = SpectralSynthesizer(RATE, rate_channels=["BVP"])
     plain = drawn(pulses, synthesizer)
@@ -168,6 +169,7 @@ def test_what_the_training_windows_do_not_have_is_named(
 # Powers and phases
 
 
+@pytest.mark.slow
 def test_powers_have_the_mean_of_the_training_windows(pulses: Windows) -> None:
     synthetic = drawn(pulses, SpectralSynthesizer(RATE, rate_channels=["BVP"]), ratio=3)
     recorded, of_model = (
