@@ -378,6 +378,7 @@ def test_few_windows_or_constant_columns_do_not_follow_the_target(windows: Windo
 RATES = ["--sampling-rate", "32", "--low", "0.5", "--high", "4"]
 
 
+@pytest.mark.slow
 def test_a_rate_channel_adds_the_untrained_baseline(
     table: Path, windows: Windows, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -468,6 +469,7 @@ def test_a_count_is_not_a_ratio(table: Path, capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.parametrize("representation", ["spectrum", "statistics", "flatten"])
 @pytest.mark.parametrize("model", ["ridge", "extra-trees", "neighbors"])
+@pytest.mark.slow
 def test_every_representation_goes_with_every_model(
     table: Path, representation: str, model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -55,6 +55,7 @@ def with_time(table: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.slow
 def test_a_comparison_shows_the_warnings_of_its_fits_once(n_jobs: int, table: pd.DataFrame) -> None:
     shuffled = table.sample(frac=1.0, random_state=0)
     with warnings.catch_warnings(record=True) as shown:

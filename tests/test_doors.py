@@ -140,6 +140,7 @@ def test_cross_val_score_equals_a_loop_written_by_hand(case: Case, windows: Wind
     assert_allclose(scores, expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_scores_of_one(case: Case) -> None:
     one = cross_val_score(case.pipe(), case.X, case.y, cv=FOLDS, scoring=case.scoring)
     two = cross_val_score(case.pipe(), case.X, case.y, cv=FOLDS, scoring=case.scoring, n_jobs=2)

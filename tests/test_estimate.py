@@ -250,6 +250,7 @@ def test_an_augmenter_may_be_estimated_alone(
 @pytest.mark.parametrize(
     ("door", "head", "refit"), [("skaug", True, True), ("scikit-learn", False, False)]
 )
+@pytest.mark.slow
 def test_a_grid_pays_for_its_largest_candidate(
     server: FaultServer, api: SynthefyAPI, table: pd.DataFrame, door: str, head: bool, refit: bool
 ) -> None:

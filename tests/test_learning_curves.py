@@ -155,6 +155,7 @@ def test_without_real_windows_alone_there_is_no_difference(windows: Windows) -> 
     assert curve.summary()["difference"].isna().all()
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_scores_of_one(windows: Windows) -> None:
     one, two = (
         learning_curve(

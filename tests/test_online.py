@@ -145,6 +145,7 @@ def test_predictions_do_not_depend_on_how_the_table_is_chopped(
 
 
 @pytest.mark.parametrize("door", sorted(DOORS))
+@pytest.mark.slow
 def test_a_fitted_model_predicts_one_row_at_a_time(door: str, recordings: pd.DataFrame) -> None:
     train, test = recordings["subject"].isin(["S1", "S2", "S3"]), recordings["subject"] == "S4"
     windower = SubjectWindower(256, 64, features=["BVP", "ECG"], target="heart_rate")
@@ -284,6 +285,7 @@ def test_parts_of_a_recording_raise_no_warning_of_tables() -> None:
 
 
 @given(size=st.integers(1, 5), stride=st.integers(1, 8), cuts=st.lists(st.integers(0, 48)))
+@pytest.mark.slow
 def test_fewer_rows_are_kept_than_a_window_and_a_stride_of_each_subject(
     size: int, stride: int, cuts: list[int]
 ) -> None:

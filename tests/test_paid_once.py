@@ -115,6 +115,7 @@ def test_a_grid_search_pays_for_distinct_windows_and_its_rerun_for_none(
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.slow
 def test_parallel_fits_pay_no_window_twice(
     server: FaultServer, store: WindowStore, windows: Windows, backend: str
 ) -> None:
@@ -253,6 +254,7 @@ def digest(samples: np.ndarray) -> str:
     return hashlib.sha256(samples.tobytes()).hexdigest()
 
 
+@pytest.mark.slow
 def test_four_processes_pay_once_for_the_windows_they_share(
     server: FaultServer, store: WindowStore, windows: Windows
 ) -> None:

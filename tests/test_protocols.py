@@ -142,6 +142,7 @@ def test_fits_from_the_cache_of_the_pipeline_take_no_negative_time(
     assert (again["fit_seconds"] >= 0).all()
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_scores_of_one(windows: Windows) -> None:
     one, two = (
         compare_protocols(pipeline(), windows, cv=SubjectKFold(2), n_jobs=n, progress=False).scores

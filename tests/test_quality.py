@@ -103,6 +103,7 @@ def test_noise_is_worse_than_real_windows_of_other_subjects(report: QualityRepor
     assert rows.loc["discriminative AUC", "floor"] == 1
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_report(
     parts: dict[str, Windows], report: QualityReport
 ) -> None:

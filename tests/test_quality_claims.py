@@ -76,6 +76,7 @@ def test_a_rate_that_is_not_declared_to_hold_is_pointed_out() -> None:
         (None, None),
     ],
 )
+@pytest.mark.slow
 def test_notes_say_what_contradicts_the_synthesizer(
     windows: Windows, synthesizer: Any, said: str | None
 ) -> None:

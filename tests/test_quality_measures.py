@@ -277,6 +277,7 @@ def test_the_classifier_finds_noise_but_not_windows_of_the_same_kind() -> None:
     assert noise.auc == 1
 
 
+@pytest.mark.slow
 def test_recognizing_subjects_does_not_count_as_telling_sets_apart() -> None:
     # Each subject has its own wave: with windows split at random the AUC would be 1.
     aucs = []
@@ -394,6 +395,7 @@ def test_growing_noise_worsens_every_measure_of_fidelity() -> None:
         assert rises(values)
 
 
+@pytest.mark.slow
 def test_growing_noise_raises_the_auc_and_the_label_error() -> None:
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(6), 12)

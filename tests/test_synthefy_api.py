@@ -647,6 +647,7 @@ def test_waiting_for_another_process_ends_with_the_fit(store: Path) -> None:
     assert len(server.requests) == 2
 
 
+@pytest.mark.slow
 def test_a_long_wait_for_another_process_is_logged(
     store: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -714,6 +715,7 @@ def test_a_fit_inside_a_running_event_loop_works(store: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", ["threading", "loky"])
+@pytest.mark.slow
 def test_cross_validation_in_parallel_pays_every_window_once(backend: str, store: Path) -> None:
     table = recordings(n_subjects=4)
     get_reusable_executor().shutdown(wait=True)  # workers of another test have no API key
