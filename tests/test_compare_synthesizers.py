@@ -201,6 +201,30 @@ def test_details_and_page_show_each_synthesizer_and_what_it_declares(
         assert f'<th scope="row">{label}</th>' in page
 
 
+def test_controls_are_hollow_in_the_color_of_their_synthesizer() -> None:
+    pytest.importorskip("matplotlib")
+    from skaug.evaluation.displays.strata import StrataDisplay
+
+    labels = ["TRSTR, a", "TRSTR, b", "TRPTR, a", "TRPTR, b"]
+    index = pd.MultiIndex.from_product([labels, ["rest", "run"]], names=["protocol", "activity"])
+    columns = {
+        "mean": 3.0,
+        "difference": 1.0,
+        "ci_low": 0.5,
+        "ci_high": 2.0,
+        "verdict": "undecided",
+    }
+    summary = pd.DataFrame(columns | {"n_subjects": 8, "n_windows": 80}, index=index)
+    ax = StrataDisplay(summary, "neg_mean_absolute_error").plot().ax_
+    drawn = {bar.get_label(): bar.lines[0] for bar in ax.containers}
+    for name in "ab":
+        helped, control = drawn[f"TRSTR, {name}"], drawn[f"TRPTR, {name}"]
+        assert control.get_color() == helped.get_color()
+        faces = helped.get_markerfacecolor(), control.get_markerfacecolor()
+        assert faces == (helped.get_color(), "none")
+    assert drawn["TRSTR, a"].get_color() != drawn["TRSTR, b"].get_color()
+
+
 def test_the_plot_has_a_place_and_a_color_for_each_synthesizer(
     comparison: ProtocolComparison,
 ) -> None:

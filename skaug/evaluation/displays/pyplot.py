@@ -30,19 +30,19 @@ _OF_BASELINES = "#5c6570"
 #: How the lines of baselines are drawn, one after the other.
 BASELINE_LINES = ("--", ":", "-.")
 
-# Of TRSTR with each of several synthesizers.
+# Of protocols with each of several synthesizers.
 _SYNTHESIZER_COLORS = ("#2f8fdd", "#e0812b", "#b05fc4", "#98a02e", "#d6604d", "#3aa6a6")
 
 
 def protocol_colors(labels: Iterable[str]) -> dict[str, str]:
-    """Return a color for each protocol; with several synthesizers, TRSTR has one per synthesizer."""
+    """Return a color for each protocol; with several synthesizers, one for each of them."""
     parts = {label: protocol_of(label) for label in labels}
     names = dict.fromkeys(name for _, name in parts.values() if name is not None)
     of_synthesizer = dict(zip(names, cycle(_SYNTHESIZER_COLORS), strict=False))
     return {
-        label: of_synthesizer[name]
-        if protocol == "TRSTR" and name is not None
-        else _PROTOCOL_COLORS.get(protocol, _OF_BASELINES)
+        label: _PROTOCOL_COLORS.get(protocol, _OF_BASELINES)
+        if name is None
+        else of_synthesizer[name]
         for label, (protocol, name) in parts.items()
     }
 

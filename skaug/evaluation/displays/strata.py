@@ -10,6 +10,7 @@ import pandas as pd
 from skaug.evaluation.displays.drawn_text import drawn_text
 from skaug.evaluation.displays.metric_names import ReadableMetric
 from skaug.evaluation.displays.pyplot import import_pyplot, protocol_colors
+from skaug.evaluation.protocol_variants import CONTROLS, protocol_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,6 +110,7 @@ class StrataDisplay:
                 xerr=ends.abs().to_numpy().T,  # abs: rounding must not make a length negative
                 fmt="o",
                 color=colors[protocol],
+                markerfacecolor="none" if protocol_of(protocol)[0] in CONTROLS else None,
                 capsize=4,
                 label=drawn_text(protocol),
             )
