@@ -18,7 +18,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skaug import (
     SpectralPeakRegressor,
-    SubjectWindower,
     SynthefyAugmenter,
     SynthefySampler,
     WindowAutocorrelation,
@@ -110,8 +109,6 @@ OTHER_WORDS = {
 
 @parametrize_with_checks(
     [
-        # The values are looked at in transform only.
-        SubjectWindower(window_size=1, subject=None, missing="keep"),
         WindowRegressor(Ridge()),
         WindowClassifier(LogisticRegression()),
     ]
