@@ -11,18 +11,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import BaseCrossValidator, GroupKFold, LeaveOneGroupOut
 
-from skaug.model_selection.scorers import row_scorer, window_scorer
 from skaug.tables.columns import encode, require_column
 from skaug.windows.container import Windows
 from skaug.windows.feature_arrays import provenance_of
-
-__all__ = [
-    "LeaveOneSubjectOut",
-    "SubjectKFold",
-    "row_scorer",
-    "split_by_column",
-    "window_scorer",
-]
 
 
 class SubjectSplitter(BaseCrossValidator):
