@@ -53,6 +53,9 @@ class OnlineWindower:
     before it are forgotten, except for their number. Without these parameters, all rows of a subject count
     as one recording.
 
+    The last rows of a subject are kept until it returns, so that memory grows with the number of subjects.
+    Where new ones keep coming, use an object for each of them, and delete it after the last row.
+
     An object of this class can be pickled, to continue elsewhere. Unlike the pipeline, it then holds
     recorded rows.
 
@@ -134,6 +137,11 @@ class OnlineWindower:
         ValueError
             If a column is missing or was not among the rows before, a value is missing and the pipeline was
             fitted with ``missing="raise"``, or time goes back. These rows then do not count.
+
+        Warns
+        -----
+        SubjectOverlapWarning
+            If the pipeline was fitted on other windows of these subjects.
         """
         require_choice("method", method, METHODS)
         predict = getattr(self._predictor, method)

@@ -211,6 +211,14 @@ class Pipeline(sklearn_pipeline.Pipeline):
         """
         return self._run("score", X, y, sample_weight, **params)
 
+    def __getitem__(self, ind: Any) -> Any:
+        """Return a step, or a pipeline of some steps, which still knows what its last step was fitted on."""
+        part = super().__getitem__(ind)
+        last, _ = known = getattr(self, "_fitted_last", (None, None))
+        if isinstance(part, Pipeline) and part.steps and part.steps[-1][1] is last:
+            part._fitted_last = known
+        return part
+
     def _fit_with(self, method: str, X: Any, y: Any, params: dict[str, Any]) -> Any:
         """Fit a copy with adapted steps, and keep its fitted steps."""
         worker = worker_of(self)

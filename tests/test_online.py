@@ -23,6 +23,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skaug import (
     OnlineWindower,
+    SubjectOverlapWarning,
     SubjectWindower,
     SynthefyAugmenter,
     WindowClassifier,
@@ -279,6 +280,16 @@ def test_parts_of_a_recording_raise_no_warning_of_tables() -> None:
     rows = small().set_index(np.arange(24) % 5)
     parts = in_parts(OnlineWindower(fitted(time="time")), rows, [2, 3, 9, 17])
     assert sum(map(len, parts)) == 6
+
+
+@pytest.mark.parametrize("door", sorted(DOORS))
+def test_other_windows_of_a_fitted_subject_are_noticed(door: str) -> None:
+    table = small(20, "TU").sort_values("subject", kind="stable")
+    last = WindowRegressor(Ridge()) if door == "sklearn" else Ridge()
+    windower = SubjectWindower(4, features=["x"], target="rate")
+    pipe = DOORS[door](windower, WindowFlattener(), last).fit(table)
+    with pytest.warns(SubjectOverlapWarning, match="1 of the subjects"):
+        OnlineWindower(pipe).push(table[table["subject"] == "T"].iloc[1:])
 
 
 # What is kept -----------------------------------------------------------------------------------

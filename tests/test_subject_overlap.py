@@ -181,7 +181,10 @@ def test_both_kinds_of_pipeline_warn(twelve: Windows, door: str) -> None:
         pipe.predict(twelve[6:8])
     with pytest.warns(SubjectOverlapWarning):
         pipe.score(twelve[6:])
+    with pytest.warns(SubjectOverlapWarning):
+        pipe[1:].predict(twelve[6:8])
     pipe.predict(twelve[8:])
+    pipe[1:].predict(twelve[8:])
     pipe.score(twelve[:6])
     leaking = SynthefyAugmenter(first_draw=1).fit_transform(twelve[:6])
     with pytest.warns(SubjectOverlapWarning), pytest.warns(DataWarning):
