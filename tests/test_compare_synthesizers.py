@@ -295,6 +295,7 @@ def test_the_synthesizer_of_the_augmenter_is_replaced(windows: Windows) -> None:
         ({"": Shifted()}, "cannot have the name ''"),
         ({"  ": Shifted()}, "cannot have the name '  '"),
         ({"a\nb": Shifted()}, "without control characters"),
+        ({"rate": Shifted(), " rate": Shifted()}, "cannot have the name ' rate'"),
         ({3: Shifted()}, "cannot have the name 3"),
         ({"none": None}, "synthesizer 'none' is None: pass a Synthesizer"),
         ({"class": Shifted}, "synthesizer 'class' is <class"),

@@ -77,8 +77,9 @@ def compare_synthesizers(
     Raises
     ------
     ValueError
-        If there is no synthesizer, one of them is not a `Synthesizer`, a name is empty or has control
-        characters, a search in the estimator varies the synthesizer, or as `compare_protocols` does.
+        If there is no synthesizer, one of them is not a `Synthesizer`, a name is empty, has control
+        characters or begins or ends with a space, a search in the estimator varies the synthesizer, or as
+        `compare_protocols` does.
 
     Warns
     -----
@@ -164,7 +165,8 @@ def check_synthesizers(synthesizers: Any) -> dict[str, Synthesizer]:
     Raises
     ------
     ValueError
-        If there are none, a name is not printable text, or something is not a synthesizer.
+        If there are none, a name is not printable text or has spaces at its ends, or something is not a
+        synthesizer.
     """
     if not isinstance(synthesizers, Mapping) or not synthesizers:
         raise ValueError(
@@ -172,9 +174,11 @@ def check_synthesizers(synthesizers: Any) -> dict[str, Synthesizer]:
             "{'surrogate': SurrogateSynthesizer()}."
         )
     for name, synthesizer in synthesizers.items():
-        if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        is_name = isinstance(name, str) and name and name.isprintable() and name == name.strip()
+        if not is_name:
             raise ValueError(
-                f"synthesizers cannot have the name {name!r}: use text without control characters."
+                f"synthesizers cannot have the name {name!r}: use text without control characters, and "
+                "without spaces at its ends."
             )
         if isinstance(synthesizer, type) or not isinstance(synthesizer, Synthesizer):
             raise ValueError(
