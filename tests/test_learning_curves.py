@@ -153,6 +153,18 @@ def test_differences_are_from_real_windows_of_as_many_subjects(windows: Windows)
 def test_without_real_windows_alone_there_is_no_difference(windows: Windows) -> None:
     curve = learning_curve(pipeline(), windows, ratios=(0.5,), cv=SubjectKFold(2), progress=False)
     assert curve.summary()["difference"].isna().all()
+    assert curve.verdict().endswith(". To compare with real windows alone, add the ratio 0.")
+    assert "No amount" not in curve.verdict()
+
+
+@pytest.mark.parametrize("amounts", [{"ratios": (0,)}, {"n_subjects": (2, None)}])
+def test_a_curve_without_synthetic_windows_says_so(
+    windows: Windows, amounts: dict[str, Any]
+) -> None:
+    curve = learning_curve(
+        pipeline(ratio=0.0), windows, cv=SubjectKFold(2), progress=False, **amounts
+    )
+    assert curve.verdict() == "No synthetic windows were added: use a larger ratio."
 
 
 @pytest.mark.slow

@@ -39,7 +39,8 @@ def best_ratio(shown: pd.DataFrame, metric: ReadableMetric) -> str:
         sentences.append(f"{prefix}{metric.label} is best at {of}: {number(best['mean'])}")
         if pd.isna(best["difference"]):
             sentences[-1] += "."
-            sentences.append("No amount of synthetic windows has a better mean over subjects.")
+            if best["protocol"] == "TRTR":
+                sentences.append("No amount of synthetic windows has a better mean over subjects.")
             continue
         gains = True
         ends = (
@@ -50,6 +51,8 @@ def best_ratio(shown: pd.DataFrame, metric: ReadableMetric) -> str:
         sentences[-1] += f", {signed(best['difference'])}{ends} compared with real windows alone."
     if gains:
         sentences.append("The best of several amounts looks better than it is.")
+    if "TRTR" not in set(shown["protocol"]):
+        sentences.append("To compare with real windows alone, add the ratio 0.")
     return " ".join(sentences)
 
 

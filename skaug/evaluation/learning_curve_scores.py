@@ -108,6 +108,8 @@ class LearningCurve:
             than real windows alone (``p_holm`` below 0.05), than repeated real windows and than every
             baseline (a better mean, and unadjusted p-values of sign flips below 0.05).
         """
+        if not self.scores["n_synthetic"].any():
+            return "No synthetic windows were added: use a larger ratio."
         display = self.display()
         metric = ReadableMetric(display.metric, display.sign)
         shown = metric.shown_summary(display.summary)
