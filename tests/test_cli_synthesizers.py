@@ -65,7 +65,7 @@ def test_every_number_is_read_as_python_writes_it(value: Any) -> None:
     assert type(read) is type(value)
 
 
-@pytest.mark.parametrize("text", ["BVP,ECG", "['BVP', 'ECG']", "BVP, ECG"])
+@pytest.mark.parametrize("text", ["BVP,ECG", "['BVP', 'ECG']", "BVP, ECG", "[BVP, ECG]"])
 def test_channels_are_a_list_of_names(text: str) -> None:
     parsed = choice(f"rate:channels={text},method=stretch")
     assert parsed.values == {"channels": ["BVP", "ECG"], "method": "stretch"}

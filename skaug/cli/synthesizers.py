@@ -148,5 +148,7 @@ def _literal(text: str) -> Any:
 
 def _columns(text: str) -> list[str]:
     """Return names of columns that are separated by commas, or spelled as a Python list."""
-    names = _literal(text) if text.startswith("[") else text.split(",")
+    names = _literal(text) if text.startswith("[") else text
+    if isinstance(names, str):
+        names = text.strip("[]").split(",")
     return [str(name).strip() for name in names]
