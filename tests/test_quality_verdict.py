@@ -59,7 +59,7 @@ def test_the_verdict_joins_what_the_families_show() -> None:
         ]
     )
     assert verdict(found) == (
-        "Synthetic windows: told apart almost perfectly, keep their labels, no copies."
+        "Synthetic windows: distinguished from real ones almost perfectly, keep their labels, no copies."
     )
     assert list(found) == ["fidelity", "adherence", "memorization"]
     assert found["fidelity"].sentence == (
@@ -80,13 +80,13 @@ def test_without_any_measure_nothing_is_said() -> None:
 @pytest.mark.parametrize(
     ("value", "ceiling", "expected"),
     [
-        (1.0, 0.5, "told apart almost perfectly"),
-        (0.9, 0.5, "told apart well"),
-        (0.7, 0.5, "told apart in part"),
-        (0.55, 0.5, "hardly told apart from real ones"),
-        (0.3, 0.5, "hardly told apart from real ones"),
-        (0.9, 0.88, "told apart no better than real subjects from each other"),
-        (0.9, np.nan, "told apart well"),
+        (1.0, 0.5, "distinguished from real ones almost perfectly"),
+        (0.9, 0.5, "distinguished from real ones well"),
+        (0.7, 0.5, "distinguished from real ones in part"),
+        (0.55, 0.5, "hardly distinguished from real ones"),
+        (0.3, 0.5, "hardly distinguished from real ones"),
+        (0.9, 0.88, "distinguished from real ones no better than real subjects from each other"),
+        (0.9, np.nan, "distinguished from real ones well"),
     ],
 )
 def test_fidelity_is_judged_by_the_auc_against_that_of_real_subjects(

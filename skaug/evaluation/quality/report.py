@@ -51,9 +51,9 @@ class QualityReport:
     The sentences follow fixed rules.
 
     Fidelity
-        From an AUC of 0.95 synthetic windows are told apart almost perfectly, from 0.8 well, from 0.6 in
-        part; "no better than real subjects from each other" up to 0.05 above the AUC of the ceiling.
-        Without a classifier the MMD decides.
+        From an AUC of 0.95 synthetic windows are distinguished from real ones almost perfectly, from 0.8
+        well, from 0.6 in part; "no better than real subjects from each other" up to 0.05 above the AUC of
+        the ceiling. Without a classifier the MMD decides.
     Adherence
         Labels are kept from 80 % of the way between floor and ceiling, and kept in part from 30 %. The
         measure by which real windows show their labels best decides.
@@ -76,7 +76,10 @@ class QualityReport:
 
     @property
     def verdict(self) -> str:
-        """One sentence about all measures, such as "told apart in part, keep their labels, no copies"."""
+        """One sentence about all measures, in the order of the table.
+
+        For example "Synthetic windows: distinguished from real ones in part, keep their labels, no copies."
+        """
         return verdict(self._findings())
 
     @property

@@ -11,7 +11,7 @@ from skaug.evaluation.quality.measure import Measure
 from skaug.evaluation.quality.measure import format_number as number
 
 # The AUC of a classifier of real and synthetic windows, and what to call it.
-_TOLD_APART = ((0.95, "almost perfectly"), (0.8, "well"), (0.6, "in part"))
+_DISTINGUISHED = ((0.95, "almost perfectly"), (0.8, "well"), (0.6, "in part"))
 
 # A difference between two AUCs that means nothing.
 _SAME_AUC = 0.05
@@ -103,20 +103,20 @@ def _discrimination(auc: Measure) -> Finding:
         "" if np.isnan(auc.ceiling) else f"; {number(auc.ceiling)} for two sets of real subjects"
     )
     figures = f"(AUC {number(auc.value)}; 0.5 is chance{of_real})"
-    how_well = next((words for least, words in _TOLD_APART if auc.value >= least), None)
+    how_well = next((words for least, words in _DISTINGUISHED if auc.value >= least), None)
     if how_well is None:
         return Finding(
-            "hardly told apart from real ones",
+            "hardly distinguished from real ones",
             f"A classifier can hardly tell them apart from real windows {figures}.",
         )
     if auc.value <= auc.ceiling + _SAME_AUC:
         return Finding(
-            "told apart no better than real subjects from each other",
+            "distinguished from real ones no better than real subjects from each other",
             "A classifier tells them apart from real windows no better than two sets of real subjects "
             f"{figures}.",
         )
     return Finding(
-        f"told apart {how_well}",
+        f"distinguished from real ones {how_well}",
         f"A classifier tells them apart from real windows {how_well} {figures}.",
     )
 
