@@ -101,8 +101,11 @@ class ProtocolComparison(ProtocolScores):
             judged = ["TRSTR"] if "TRSTR" in judged else judged[:1]
         if not self.scores.loc[self.scores["protocol"].isin(judged), "n_synthetic"].any():
             return "No synthetic windows were added: use a larger ratio."
+        shown = metric.shown_summary(self.summary().xs(metric.name, level="metric"))
         return in_words(
-            metric, [self._judged(name, metric) for name in judged], self._doubts(metric)
+            metric,
+            [self._judged(name, metric, shown.loc[name]) for name in judged],
+            self._doubts(metric),
         )
 
     def plot(self, metric: str | None = None, *, axes: Any = None) -> ProtocolComparisonDisplay:
@@ -328,11 +331,10 @@ class ProtocolComparison(ProtocolScores):
             baselines=self._baseline_scores(metric, scores).mean().to_dict(),
         )
 
-    def _judged(self, label: str, metric: ReadableMetric) -> Judged:
-        """Return what the verdict says of a protocol."""
+    def _judged(self, label: str, metric: ReadableMetric, row: pd.Series) -> Judged:
+        """Return what the verdict says of a protocol, whose row of the summary is shown."""
         scores = self.by_subject(metric.name)
         trained = self.scores[self.scores["protocol"] == label]
-        row = metric.shown_summary(self.summary().xs(metric.name, level="metric")).loc[label]
         return Judged(
             label,
             row,
