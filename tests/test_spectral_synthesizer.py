@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skaug import SubjectWindower, SynthefyAugmenter, Windows
+from skaug import DataWarning, SubjectWindower, SynthefyAugmenter, Windows
 from skaug.datasets import simulate_ppg
 from skaug.spectral_peak import peak_frequencies
 from skaug.synthesis import SpectralSynthesizer
@@ -222,6 +222,17 @@ def test_edits_of_a_condition_differ_only_in_what_they_change(pulses: Windows) -
     assert same[0, 1] > 0.9
 
 
+def test_the_model_does_not_depend_on_the_order_or_repetition_of_the_training_windows() -> None:
+    """Of more than 4,000 windows, a part is used."""
+    rng = np.random.default_rng(0)
+    labels = rng.uniform(1, 2, 4100)
+    X = rng.normal(size=(4100, 8, 1)) * labels[:, None, None]
+    windows = Windows.from_arrays(X, y=labels, groups=np.repeat(["A", "B"], 2050))
+    order = np.concatenate([rng.permutation(4100), rng.integers(0, 4100, 4100)])
+    models = [SpectralSynthesizer(1).fit(each) for each in (windows, windows[order])]
+    assert_array_equal(*(model.synthesize(windows[:50]).to_numpy() for model in models))
+
+
 # The axis frequency / rate
 
 
@@ -275,7 +286,10 @@ def test_samples_have_the_powers_and_phases_that_are_passed(size: int) -> None:
         ({"rate_channels": ["PPG"]}, "rate_channels names 'PPG', but the channels"),
         ({"rate_channels": ["BVP"], "unit": 5.0}, r"is 2\d\.\d* Hz .*above half of sampling_rate"),
         ({"rate_channels": ["BVP"], "unit": 2000.0}, "fewer than two periods at the label"),
-        ({"rate_channels": ["ACC_wrist_idx_0"]}, "do not seem to contain a rhythm at the label"),
+        (
+            {"rate_channels": ["ACC_wrist_idx_0"]},
+            r"SpectralSynthesizer needs .* do not seem to contain a rhythm at the label.* in rate_channels",
+        ),
     ],
 )
 def test_invalid_parameters_are_refused(
@@ -302,6 +316,18 @@ def test_labels_that_are_not_the_rate_are_refused_with_rate_channels(
         SpectralSynthesizer(RATE, rate_channels=["BVP"]).fit(changed)
     synthetic = SpectralSynthesizer(RATE).fit(changed).synthesize(changed)
     assert_array_equal(synthetic.y, changed.y)
+
+
+def test_a_rhythm_that_cannot_be_tested_or_is_at_half_the_labels_is_warned_of(
+    pulses: Windows,
+) -> None:
+    alike = pulses[np.abs(pulses.y / np.median(pulses.y) - 1) < 0.09]
+    with pytest.warns(
+        DataWarning, match=r"differ too little .* which SpectralSynthesizer relies on"
+    ):
+        SpectralSynthesizer(RATE, rate_channels=["BVP"]).fit(alike)
+    with pytest.warns(DataWarning, match=r"half the labels too: .* unit=30.0 is too small"):
+        SpectralSynthesizer(RATE, rate_channels=["BVP"], unit=30.0).fit(pulses)
 
 
 def test_too_few_windows_and_missing_values_are_refused(pulses: Windows) -> None:

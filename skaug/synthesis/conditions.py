@@ -38,10 +38,7 @@ def candidate_windows(real: Windows, subjects: Sequence[Any] | None) -> Windows:
     ValueError
         If subjects are named, but the windows have none, or none of those.
     """
-    provenance = real.provenance
-    _, once = np.unique(
-        np.stack([provenance.codes, provenance.first_row]), axis=1, return_index=True
-    )
+    once = one_per_origin(real)
     if subjects is None:
         return real[once]
     if real.groups is None:
@@ -56,6 +53,27 @@ def candidate_windows(real: Windows, subjects: Sequence[Any] | None) -> Windows:
             f"None of subjects={list(subjects)!r} is among the training subjects: choose from {present}."
         )
     return real[chosen]
+
+
+def one_per_origin(windows: Windows, most: int | None = None) -> NDArray[np.intp]:
+    """Return the positions of one window per origin, by subject and then in time.
+
+    Parameters
+    ----------
+    windows : Windows of shape (n_windows, window_size, n_features)
+        Recorded windows, in any order.
+    most : int, optional
+        The largest number to return; of more origins, these are evenly spaced.
+
+    Returns
+    -------
+    ndarray of shape (n_origins,) or (most,)
+    """
+    origins = np.stack([windows.provenance.codes, windows.provenance.first_row])
+    once = np.unique(origins, axis=1, return_index=True)[1]
+    if most is None or len(once) <= most:
+        return once
+    return once[np.linspace(0, len(once) - 1, most).round().astype(np.intp)]
 
 
 def labels_from_context(

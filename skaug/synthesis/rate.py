@@ -26,6 +26,7 @@ from skaug.synthesis.rate_labels import (
 )
 from skaug.synthesis.rate_plan import RatePlanner
 from skaug.synthesis.resampling import read
+from skaug.synthesis.variations import refuse_edits_except
 from skaug.windows.container import Windows
 
 _METHODS = ("stretch", "shift", "both")
@@ -171,13 +172,9 @@ class RateSynthesizer(Synthesizer):
         ValueError
             Names the column.
         """
-        others = [name for name in columns if name != target]
-        if others:
-            raise ValueError(
-                f"RateSynthesizer changes the rate only, so an edit of {others[0]!r} would not change any "
-                f"sample: edit {'the target column' if target is None else repr(target)}, or use another "
-                "synthesizer."
-            )
+        followed = [] if target is None else [target]
+        remedy = "use another synthesizer" if target is None else f"edit the rate, {target!r}"
+        refuse_edits_except(followed, columns, type(self).__name__, remedy)
 
     def fit(self, windows: Windows) -> Self:
         """Stitch the recordings of the training windows, and check that they have the rhythm.
@@ -219,7 +216,18 @@ class RateSynthesizer(Synthesizer):
         require_below_nyquist(labels, self.unit, self.sampling_rate)
         highest = self._highest_label(labels)
         if self.check:
-            self.check_ = require_rhythm(windows, channels, labels, self.unit, self.sampling_rate)
+            self.check_ = require_rhythm(
+                windows,
+                channels,
+                labels,
+                self.unit,
+                self.sampling_rate,
+                name=type(self).__name__,
+                remedy="name the channels that carry the rhythm in channels, or use another synthesizer",
+                skip=" check=False skips this check.",
+                if_steps=", and method='shift' would leave a part of the rhythm where it is: use "
+                "method='stretch'",
+            )
         self._stretches = stretches = windows.recordings()
         self._planner = RatePlanner(
             windows,

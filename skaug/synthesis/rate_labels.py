@@ -110,21 +110,55 @@ def require_rhythm(
     labels: NDArray[np.float64],
     unit: float,
     sampling_rate: float,
+    *,
+    name: str,
+    remedy: str,
+    skip: str = "",
+    if_steps: str = "",
 ) -> RhythmCheck | None:
     """Raise unless the channels contain the rhythm; warn where that cannot be tested.
+
+    Parameters
+    ----------
+    windows : Windows of shape (n_windows, window_size, n_features)
+    channels : ndarray of int
+        The channels that should carry the rhythm.
+    labels : ndarray of shape (n_windows,)
+    unit : float
+        The label of a rhythm of 1 Hz.
+    sampling_rate : float
+        Samples per second.
+    name : str
+        The synthesizer, for messages.
+    remedy : str
+        What to do if the channels do not contain the rhythm.
+    skip : str, default=""
+        How to skip the check, as a sentence after a space.
+    if_steps : str, default=""
+        What to do if the label counts both halves of a cycle.
+
+    Returns
+    -------
+    RhythmCheck or None
+        None where it cannot be tested.
 
     Raises
     ------
     ValueError
         If no window contains a full period; or with the shares of power at the labels and at permuted labels.
+
+    Warns
+    -----
+    DataWarning
+        If the rhythm cannot be tested, or there is one at half the labels too.
     """
     seconds = windows.window_size / sampling_rate
     if labels.max() / unit * seconds < 1:
         raise ValueError(
             f"No window contains a full period: the labels are up to {labels.max() / unit:.3g} Hz at "
             f"unit={unit!r}, and windows of {windows.window_size} samples are {seconds:.3g} s long. Check "
-            "unit, sampling_rate and the labels (their logarithm is not a rate), or cut longer windows. "
-            "check=False overrides this."
+            "unit, sampling_rate and the labels (their logarithm is not a rate), or cut longer "
+            f"windows.{skip}"
         )
     check = check_rhythm(windows, channels, labels / unit, sampling_rate)
     names = ", ".join(windows.feature_names[channel] for channel in channels)
@@ -132,15 +166,14 @@ def require_rhythm(
         warn(
             f"The rates of the training windows differ too little (from {labels.min():.4g} to "
             f"{labels.max():.4g}), or there are too few windows, to test whether {names} contain the "
-            "rhythm of the label. If you know that they do, pass check=False."
+            f"rhythm of the label, which {name} relies on: check sampling_rate and unit.{skip}"
         )
     elif check.p_value > _ALPHA:
         share, permuted, p_value = check
         raise ValueError(
-            f"{names} do not seem to contain a rhythm at the label: {share:.3g} of the power lies within "
-            f"10 % of label / {unit:g} Hz, and {permuted:.3g} at permuted labels (p = "
-            f"{p_value:.2g}). Check sampling_rate and unit, name the channels that carry the rhythm in "
-            "channels, or use another synthesizer. check=False overrides this."
+            f"{name} needs the rhythm of the label, but {names} do not seem to contain a rhythm at the "
+            f"label: {share:.3g} of the power lies within 10 % of label / {unit:g} Hz, and {permuted:.3g} at "
+            f"permuted labels (p = {p_value:.2g}). Check sampling_rate and unit, {remedy}.{skip}"
         )
     else:
         half = check_rhythm(windows, channels, labels / unit / 2, sampling_rate)
@@ -149,8 +182,7 @@ def require_rhythm(
                 f"{names} contain a rhythm at half the labels too: {half.share:.3g} of the power there, and "
                 f"{half.permuted:.3g} at permuted labels. Perhaps sampling_rate={sampling_rate!r} or "
                 f"unit={unit!r} is too small by a factor of 2; or the label counts both halves of a cycle, "
-                "as steps do of strides, and method='shift' would leave a part of the rhythm where it is: "
-                "use method='stretch'. check=False says that both are right."
+                f"as steps do of strides{if_steps}.{skip}"
             )
     return check
 

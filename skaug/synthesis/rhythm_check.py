@@ -9,6 +9,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from skaug.synthesis.conditions import one_per_origin
 from skaug.windows.container import Windows
 
 # Relative half width of the band around the rate, and the number of windows and permutations used.
@@ -16,7 +17,7 @@ _AROUND = 0.1
 _MOST_WINDOWS = 1000
 _N_PERMUTATIONS = 499
 
-# Labels that all lie within twice the band cannot be told from each other.
+# Labels that all lie within twice the band cannot be distinguished.
 _LEAST_SPREAD = (1 + _AROUND) / (1 - _AROUND)
 _FEWEST_WINDOWS = 5
 
@@ -51,7 +52,8 @@ def check_rhythm(
     Parameters
     ----------
     windows : Windows of shape (n_windows, window_size, n_features)
-        Real windows. At most 1,000 are looked at, evenly spaced.
+        Real windows, in any order. One that occurs several times counts once. At most 1,000 are looked at,
+        evenly spaced.
     channels : ndarray of int
         The channels that should carry the rhythm. Their shares are averaged.
     hertz : ndarray of shape (n_windows,)
@@ -71,7 +73,7 @@ def check_rhythm(
     independent, an unrelated label that is constant in each subject, such as an age, would pass in a quarter
     of the tables.
     """
-    chosen = np.unique(np.linspace(0, len(windows) - 1, _MOST_WINDOWS).round().astype(np.intp))
+    chosen = one_per_origin(windows, _MOST_WINDOWS)
     hertz = hertz[chosen]
     if len(chosen) < _FEWEST_WINDOWS or hertz.max() < hertz.min() * _LEAST_SPREAD:
         return None

@@ -22,11 +22,15 @@ from skaug._checks import (
 from skaug._random import combine, normal, uniform
 from skaug.synthesis.base import Synthesizer
 from skaug.synthesis.condition_design import ConditionDesign
-from skaug.synthesis.conditions import require_finite_samples
+from skaug.synthesis.conditions import one_per_origin, require_finite_samples
 from skaug.synthesis.keys import condition_keys
-from skaug.synthesis.rate_labels import channel_positions, rates_of, require_below_nyquist
+from skaug.synthesis.rate_labels import (
+    channel_positions,
+    rates_of,
+    require_below_nyquist,
+    require_rhythm,
+)
 from skaug.synthesis.rate_spectra import RateAxis, log_power, samples_of
-from skaug.synthesis.rhythm_check import check_rhythm
 from skaug.synthesis.variations import refuse_edits_except
 from skaug.windows.container import Windows
 
@@ -38,9 +42,6 @@ _BLOCK = 256
 
 # Powers below this share of their mean at the same frequency are raised to it: -60 dB.
 _FLOOR = np.log(1e-6)
-
-# Above this p-value, channels do not seem to contain the rhythm.
-_ALPHA = 0.05
 
 
 class SpectralSynthesizer(Synthesizer):
@@ -99,7 +100,8 @@ class SpectralSynthesizer(Synthesizer):
     R. Statist. Soc. B 61, 611, 1999; here with a noise variance per frequency). So that powers have the
     right mean, and not only their logarithms, they are scaled by the mean of the exponentials of the
     residuals (Duan, "Smearing estimate: a nonparametric retransformation method", J. Am. Statist. Assoc.
-    78, 605, 1983). At most 4,000 windows, evenly spaced, are used.
+    78, 605, 1983). At most 4,000 windows, evenly spaced, are used, whatever their order. A window that
+    occurs several times, as in a bootstrap sample, counts once.
 
     The phases are those of the condition plus one random phase per frequency, common to all channels, so
     that their differences between channels are those of the condition.
@@ -183,6 +185,12 @@ class SpectralSynthesizer(Synthesizer):
             If a parameter is invalid, a channel or column does not exist, or there are too few windows; if
             a sample, label or value of a column is missing; if there are `rate_channels` and the labels are
             not positive rates of a rhythm in these channels, or were passed in place of those of the target.
+
+        Warns
+        -----
+        DataWarning
+            If there are `rate_channels` and their rhythm cannot be tested, because the labels are too
+            similar, or there is one at half the labels too.
         """
         self._check_parameters()
         if windows.y is not None and windows.y.ndim != 1:
@@ -191,8 +199,7 @@ class SpectralSynthesizer(Synthesizer):
             )
         if windows.window_size < 2:
             raise ValueError("Windows of 1 sample have no spectrum: use longer windows.")
-        chosen = np.unique(np.linspace(0, len(windows) - 1, _MOST_WINDOWS).round().astype(np.intp))
-        windows = windows[chosen]
+        windows = windows[one_per_origin(windows, _MOST_WINDOWS)]
         for which, block in windows.blocks():
             require_finite_samples(block.to_numpy(), windows, which.start)
         self._of_rate = np.empty(0, dtype=np.intp)
@@ -312,15 +319,15 @@ class SpectralSynthesizer(Synthesizer):
                 f"A window of {windows.window_size} samples contains fewer than two periods at the label "
                 f"{labels.min():g}: cut longer windows, or check sampling_rate and unit."
             )
-        names = ", ".join(self.rate_channels)
-        hertz = labels / self.unit
-        check = check_rhythm(windows, self._of_rate, hertz, self.sampling_rate)
-        if check is not None and check.p_value > _ALPHA:
-            raise ValueError(
-                f"{names} do not seem to contain a rhythm at the label: {check.share:.3g} of the power lies "
-                f"within 10 % of label / {self.unit:g} Hz, and {check.permuted:.3g} at permuted labels (p = "
-                f"{check.p_value:.2g}). Check sampling_rate and unit, or leave out rate_channels."
-            )
+        require_rhythm(
+            windows,
+            self._of_rate,
+            labels,
+            self.unit,
+            self.sampling_rate,
+            name=type(self).__name__,
+            remedy="name the channels that carry the rhythm in rate_channels, or leave it out",
+        )
         lowest, highest = rates.min() * (1 - self.margin), rates.max() * (1 + self.margin)
         return RateAxis(lowest, min(highest, 0.5), windows.window_size)
 
