@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -67,47 +65,9 @@ class WindowNormalizer(ShapedStep):
         self.center = center
         self.scale = scale
 
-    def fit(self, X: Windows | ArrayLike, y: ArrayLike | None = None) -> Self:
-        """Learn the length and the channels of the windows.
-
-        Parameters
-        ----------
-        X : Windows or array-like of shape (n_windows, window_size, n_channels)
-            The training windows.
-        y : ignored
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If `X` is not 3-D, or a parameter is unknown.
-        """
+    def _check_parameters(self, window_size: int) -> None:
         require_choice("center", self.center, _CENTERS)
         require_choice("scale", self.scale, _SCALES)
-        self._learn_shape(X)
-        return self
-
-    def fit_transform(
-        self, X: Windows | ArrayLike, y: ArrayLike | None = None
-    ) -> Windows | NDArray:
-        """Fit, and return the windows that the next steps are fitted on.
-
-        Parameters
-        ----------
-        X : Windows or array-like of shape (n_windows, window_size, n_channels)
-            The training windows.
-        y : array-like of shape (n_windows,), optional
-            Labels that replace those of the windows, if all of them are real.
-
-        Returns
-        -------
-        Windows or ndarray of shape (n_windows, window_size, n_channels)
-            As for `transform`.
-        """
-        return self.fit(X).transform(X.relabel(y) if isinstance(X, Windows) else X)
 
     def transform(self, X: Windows | ArrayLike) -> Windows | NDArray:
         """Center and scale windows.

@@ -21,6 +21,55 @@ from skaug.windows.feature_arrays import FeatureFrame, WindowFeatures, frame_wit
 class ShapedStep(WindowStep):
     """Base class of steps on windows of the length and the channels that they were fitted on."""
 
+    def fit(self, X: Windows | ArrayLike, y: ArrayLike | None = None) -> Self:
+        """Learn the length and the channels of the windows.
+
+        Parameters
+        ----------
+        X : Windows or array-like of shape (n_windows, window_size, n_channels)
+            The training windows.
+        y : ignored
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If `X` is not 3-D, or a parameter does not suit the windows.
+        """
+        self._check_parameters(self._learn_shape(X).window_size)
+        return self
+
+    def fit_transform(
+        self, X: Windows | ArrayLike, y: ArrayLike | None = None
+    ) -> Windows | WindowFeatures | FeatureFrame | NDArray:
+        """Fit, and return what the next steps are fitted on.
+
+        Parameters
+        ----------
+        X : Windows or array-like of shape (n_windows, window_size, n_channels)
+            The training windows.
+        y : array-like of shape (n_windows,), optional
+            Labels that replace those of the windows, if all of them are real.
+
+        Returns
+        -------
+        Windows, WindowFeatures, FeatureFrame or ndarray
+            As for `transform`.
+        """
+        return self.fit(X).transform(X.relabel(y) if isinstance(X, Windows) else X)
+
+    @abstractmethod
+    def transform(
+        self, X: Windows | ArrayLike
+    ) -> Windows | WindowFeatures | FeatureFrame | NDArray:
+        """Return what the next steps work on, one window or row of features per window."""
+
+    def _check_parameters(self, window_size: int) -> None:
+        """Raise if a parameter does not suit windows of this length."""
+
     def _learn_shape(self, X: Windows | ArrayLike) -> Windows:
         """Return the training windows, and remember their length and channels."""
         if not isinstance(X, WindowArray):
@@ -116,50 +165,6 @@ class WindowFeatureExtractor(FeatureStep):
     @abstractmethod
     def _compute(self, windows: Windows) -> NDArray:
         """Compute the features, of shape (n_windows, n_features)."""
-
-    def _check_parameters(self, window_size: int) -> None:
-        """Raise if a parameter does not suit windows of this length."""
-
-    def fit(self, X: Windows | ArrayLike, y: ArrayLike | None = None) -> Self:
-        """Learn the length and the channels of the windows.
-
-        Parameters
-        ----------
-        X : Windows or array-like of shape (n_windows, window_size, n_channels)
-            The training windows.
-        y : ignored
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If `X` is not 3-D, or a parameter does not suit the windows.
-        """
-        self._check_parameters(self._learn_shape(X).window_size)
-        return self
-
-    def fit_transform(
-        self, X: Windows | ArrayLike, y: ArrayLike | None = None
-    ) -> WindowFeatures | FeatureFrame | NDArray:
-        """Fit, and return the features that the next steps are fitted on.
-
-        Parameters
-        ----------
-        X : Windows or array-like of shape (n_windows, window_size, n_channels)
-            The training windows.
-        y : array-like of shape (n_windows,), optional
-            Labels that replace those of the windows, if all of them are real.
-
-        Returns
-        -------
-        WindowFeatures, FeatureFrame or ndarray of shape (n_windows, n_features)
-            As for `transform`.
-        """
-        self.fit(X)
-        return self.transform(X.relabel(y) if isinstance(X, Windows) else X)
 
     def transform(self, X: Windows | ArrayLike) -> WindowFeatures | FeatureFrame | NDArray:
         """Compute the features of each window.
