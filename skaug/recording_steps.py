@@ -527,7 +527,8 @@ class _Recordings:
             if name in columns or name in self.roles or name == self.time:
                 continue
             column = self.table.column(name)
-            if column.dtype.kind == "f":
+            is_whole = self.table.frame.schema[name].is_integer()  # floats in pandas if some are missing
+            if column.dtype.kind == "f" and not is_whole:
                 numbers = self.recordings.sorted(plain_array(column))
                 columns[name] = groups.means(numbers, nearest)
         frame = _taken(self.table.frame, rows, columns)

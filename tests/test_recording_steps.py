@@ -272,6 +272,15 @@ def test_more_rows_than_before_repeat_the_nearest_value() -> None:
     assert result["level"].tolist() == [1, 1, 2, 2, 3, 3]
 
 
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_whole_numbers_are_not_averaged_if_some_are_missing(container: type) -> None:
+    codes = pd.array([1, 4, 4, 1, None, 4], dtype="Int64")
+    whole = container(table_of("AAAAAA", code=codes))
+    result = PerRecording(Slow(), ["x"]).fit_transform(whole)
+    assert result["code"].to_list() == [1, 4, pd.NA if container is pd.DataFrame else None]
+    assert result["code"].dtype == whole["code"].dtype
+
+
 @given(
     st.lists(st.sampled_from("ABC"), min_size=1, max_size=40),
     st.integers(1, 9),
