@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skaug._checks import require_choice
 from skaug._warnings import warn
+from skaug.tables.changed_rows import with_columns, with_other_rows
 from skaug.tables.columns import plain_array
 from skaug.tables.data_warnings import warn_of_row_order, warn_of_sessions
 from skaug.tables.recordings import Recordings
@@ -453,15 +454,18 @@ class _Recordings:
                 f"{self.step} left no row: check its parameters, and how long recordings are."
             )
         self._warn_of_empty([len(result) for result in results])
+        columns = {name: values[:, i] for i, name in enumerate(self.columns)}
         if all(part is None for part in positions):
-            frame = self._with_columns(values)
+            frame = with_columns(self.table, self.recordings, columns)
             return self._handed_out(frame, self.table.n_rows_before), False
         lengths = np.diff(bounds)
         filled = [
             np.arange(n, dtype=np.float64) if part is None else part
             for n, part in zip(lengths, positions, strict=True)
         ]
-        frame = self._with_other_rows(values, filled)
+        frame = with_other_rows(
+            self.table, self.recordings, columns, filled, self.roles, self.time, self.times
+        )
         n_before = self.table.n_rows_before
         return self._handed_out(frame, len(self.table) if n_before is None else n_before), True
 
@@ -501,52 +505,6 @@ class _Recordings:
                 f"{self._place(first, end)}: remove them, or check how long they are."
             )
 
-    def _with_columns(self, values: NDArray) -> nw.DataFrame:
-        order = self.recordings.order
-        if order is not None:
-            in_order = np.empty_like(values)
-            in_order[order] = values
-            values = in_order
-        columns = {name: values[:, i] for i, name in enumerate(self.columns)}
-        return _replaced(self.table.frame, columns)
-
-    def _with_other_rows(self, values: NDArray, positions: list[NDArray]) -> nw.DataFrame:
-        """Return a table of the new rows, in which all columns follow."""
-        firsts, lengths = self.recordings.firsts[:-1], np.diff(self.recordings.firsts)
-        nearest = np.concatenate(
-            [
-                first + np.clip(np.ceil(part - 0.5), 0, n - 1).astype(np.intp)
-                for first, n, part in zip(firsts, lengths, positions, strict=True)
-            ]
-        )
-        groups = _Groups(lengths, positions)
-        order = self.recordings.order
-        rows = nearest if order is None else order[nearest]
-        columns = {name: values[:, i] for i, name in enumerate(self.columns)}
-        for name in self.table.names:
-            if name in columns or name in self.roles or name == self.time:
-                continue
-            column = self.table.column(name)
-            is_whole = self.table.frame.schema[name].is_integer()  # floats in pandas if some are missing
-            if column.dtype.kind == "f" and not is_whole:
-                numbers = self.recordings.sorted(plain_array(column))
-                columns[name] = groups.means(numbers, nearest)
-        frame = _taken(self.table.frame, rows, columns)
-        if self.time is None:
-            return frame
-        assert self.times is not None
-        times = np.concatenate(
-            [
-                _interpolated(self.times[first : first + n], part)
-                for first, n, part in zip(firsts, lengths, positions, strict=True)
-            ]
-        )
-        kind = plain_array(self.table.column(self.time).iloc[:0]).dtype.kind
-        if kind not in "mM":
-            return _replaced(frame, {self.time: times})
-        moved = np.round(1e9 * (times - self.times[nearest])).astype("timedelta64[ns]")
-        return _delayed(frame, self.time, moved)
-
 
 def _read(X: Any) -> Table:
     if nw.dependencies.is_dask_dataframe(X):
@@ -578,89 +536,3 @@ def _positions(lie_at: NDArray | None, n_rows: int, n_new: int) -> NDArray | Non
     if lie_at is None:
         return None if n_new == n_rows else np.arange(n_new) * (n_rows / max(1, n_new))
     return None if np.array_equal(lie_at, np.arange(n_rows)) else lie_at
-
-
-class _Groups:
-    """The old rows that are nearer to a new row than to any other.
-
-    Parameters
-    ----------
-    lengths : ndarray of shape (n_recordings,)
-        Old rows of each recording.
-    positions : list of ndarray
-        Where the new rows of each recording lie among its old ones.
-    """
-
-    def __init__(self, lengths: NDArray[np.intp], positions: list[NDArray]) -> None:
-        owners, n_before = [], 0
-        for n, part in zip(lengths, positions, strict=True):
-            halfway = (part[1:] + part[:-1]) / 2
-            of_recording = n_before + np.searchsorted(halfway, np.arange(n), side="left")
-            owners.append(of_recording if len(part) else np.full(n, -1))
-            n_before += len(part)
-        owner = np.concatenate(owners)
-        self._firsts = np.flatnonzero(np.diff(owner, prepend=-2))
-        self._sizes = np.diff(self._firsts, append=len(owner))
-        self._owners = owner[self._firsts]  # -1: the recording has no new rows
-
-    def means(self, values: NDArray, nearest: NDArray[np.intp]) -> NDArray:
-        """Return, for each new row, the mean of its old rows; the nearest one if it has none."""
-        gaps = np.isnan(values)
-        # As distances from the first of the group, so that the mean of equal values is that value.
-        first = values[self._firsts]
-        if gaps.any():
-            known = np.fmin.reduceat(values, self._firsts)
-            first = np.where(np.isnan(first), known, first)
-        with np.errstate(invalid="ignore"):  # infinity less infinity
-            distances = values - np.repeat(first, self._sizes)
-        sizes: NDArray = self._sizes
-        if gaps.any():
-            distances[gaps] = 0
-            sizes = np.maximum(sizes - np.add.reduceat(gaps, self._firsts, dtype=np.intp), 1)
-        means = first + np.add.reduceat(distances, self._firsts) / sizes
-        new = values[nearest]
-        is_owned = self._owners >= 0
-        new[self._owners[is_owned]] = means[is_owned]
-        return new
-
-
-def _interpolated(times: NDArray, positions: NDArray) -> NDArray:
-    """Return the times of new rows; beyond the last row, time goes on at the last step."""
-    known = np.arange(len(times))
-    beyond = np.maximum(positions - known[-1], 0)
-    step = times[-1] - times[-2] if len(times) > 1 else 0.0
-    return np.interp(positions, known, times) + beyond * step
-
-
-def _taken(
-    frame: nw.DataFrame, rows: NDArray[np.intp], columns: dict[str, NDArray]
-) -> nw.DataFrame:
-    """Return some rows of a frame, some columns of which are known already, with a new index."""
-    native, names = frame.drop(list(columns)).to_native(), frame.columns
-    if isinstance(native, pd.DataFrame):
-        taken = native.take(rows).reset_index(drop=True).assign(**columns)
-        return nw.from_native(taken[names], eager_only=True)
-    if columns.keys() == set(names):
-        return nw.from_dict({name: columns[name] for name in names}, backend=frame.implementation)
-    taken = nw.from_native(native, eager_only=True)[rows]
-    return _replaced(taken, columns).select(names)
-
-
-def _replaced(frame: nw.DataFrame, columns: dict[str, NDArray]) -> nw.DataFrame:
-    """Return a frame with other values in some columns, in their place, and the same index."""
-    native = frame.to_native()
-    if isinstance(native, pd.DataFrame):
-        return nw.from_native(native.assign(**columns), eager_only=True)
-    like = frame.implementation
-    series = [nw.new_series(name, values, backend=like) for name, values in columns.items()]
-    return frame.with_columns(series)
-
-
-def _delayed(frame: nw.DataFrame, name: str, delays: NDArray) -> nw.DataFrame:
-    """Return a frame with times that are later by these delays."""
-    native = frame.to_native()
-    if isinstance(native, pd.DataFrame):
-        moved = native.assign(**{name: native[name] + pd.to_timedelta(delays)})
-        return nw.from_native(moved, eager_only=True)
-    delay = nw.new_series(name, delays, backend=frame.implementation)
-    return frame.with_columns((frame[name] + delay).alias(name))
