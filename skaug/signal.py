@@ -173,7 +173,8 @@ class bandpass(_Filter):
                 f"{len(values)} rows are fewer than the {n_needed} that a band-pass from {self.low:g} Hz "
                 "needs: all of them are distorted by the edges. Remove such recordings, or use a greater low."
             )
-        return sosfiltfilt(sections, values, axis=0, padlen=min(n_extension, len(values) - 1))
+        filtered = sosfiltfilt(sections, values, axis=0, padlen=min(n_extension, len(values) - 1))
+        return filtered.astype(values.dtype, copy=False)
 
 
 class resample(_Filter):

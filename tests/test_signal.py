@@ -68,6 +68,18 @@ def test_steps_are_cloned_pickled_and_shown_as_they_are_written(step: Any) -> No
         assert same.get_params() == step.get_params()
 
 
+@pytest.mark.parametrize(
+    "step",
+    [bandpass(0.5, 4, RATE), resample(RATE, 25), standardize(), interpolate_gaps(0.5)],
+    ids=lambda step: type(step).__name__,
+)
+def test_single_precision_stays_single(step: Any) -> None:
+    X = np.random.default_rng(0).normal(size=(500, 2))
+    single = step.fit_transform(X.astype(np.float32))
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, step.fit_transform(X), atol=1e-5)
+
+
 # ---------------------------------------------------------------------------- bandpass
 
 
