@@ -77,6 +77,18 @@ def test_files_that_the_readme_links_to_exist() -> None:
         assert (README.parent / name).is_file()
 
 
+def test_sections_that_pages_link_to_exist() -> None:
+    """GitHub spells the address of a section in lower case, without punctuation, with hyphens for spaces."""
+    n_links = 0
+    for page in (README, *GUIDE.parent.glob("*.md")):
+        for name, section in re.findall(r"\]\(([\w/.]*)#([\w-]+)\)", page.read_text()):
+            target = page.parent / name if name else page
+            titles = re.findall(r"^#+ (.+)$", target.read_text(), flags=re.M)
+            assert section in [re.sub(r"[^\w -]", "", t.lower()).replace(" ", "-") for t in titles]
+            n_links += 1
+    assert n_links >= 3
+
+
 def test_the_citation_has_the_version_of_the_package() -> None:
     lines = (README.parent / "CITATION.cff").read_text().splitlines()
     assert f"version: {skaug.__version__}" in lines
