@@ -14,7 +14,7 @@ from sklearn.utils import Tags, assert_all_finite, column_or_1d
 from skaug._checks import is_finite_number, is_whole_number
 from skaug._warnings import warn
 from skaug.fitting.fit_params import weights_to_score
-from skaug.windows.container import Windows, as_windows
+from skaug.windows.container import Windows, as_windows, require_alike
 from skaug.windows.feature_arrays import require_labels
 
 # Spacing of the zero-padded spectrum, relative to the resolution of a window: the parabola through three
@@ -130,6 +130,7 @@ class SpectralPeakRegressor(RegressorMixin, BaseEstimator):
         self._require_finite(windows, largest)
         self._check_labels(windows.y)
         self.n_features_in_ = windows.shape[2]
+        self._channels = windows.feature_names
         return self
 
     def predict(self, X: Windows | ArrayLike) -> NDArray[np.float64]:
@@ -147,7 +148,8 @@ class SpectralPeakRegressor(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            As `fit` does, except for labels.
+            As `fit` does, except for labels; and if it was fitted on windows of other channels, or in another
+            order.
 
         Warns
         -----
@@ -155,6 +157,8 @@ class SpectralPeakRegressor(RegressorMixin, BaseEstimator):
             If the channel is constant in a window: the middle of the band is predicted.
         """
         windows = as_windows(X)
+        if hasattr(self, "n_features_in_"):  # it predicts unfitted too
+            require_alike(windows, windows.window_size, self._channels, type(self).__name__)
         channel = self._checked_channel(windows)
 
         def of_block(values: NDArray) -> NDArray:

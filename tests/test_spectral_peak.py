@@ -106,6 +106,22 @@ def test_a_channel_is_chosen_by_name_or_by_position() -> None:
         assert_array_equal(by_position.predict(X), picker(channel="BVP").predict(windows))
 
 
+def test_channels_in_another_order_than_in_fit_are_refused() -> None:
+    X = np.concatenate([sines([60]), sines([120])], axis=2)
+    windows = Windows.from_arrays(X, feature_names=["BVP", "ACC"])
+    swapped = Windows.from_arrays(X[:, :, ::-1], feature_names=["ACC", "BVP"])
+    fitted = picker(channel=0).fit(windows)
+    with pytest.raises(
+        ValueError, match=r"windows of ACC, BVP, but SpectralPeakRegressor .* BVP, ACC"
+    ):
+        fitted.predict(swapped)
+    with pytest.raises(
+        ValueError, match=r"shape \(200, 1\).* fitted on windows of shape \(200, 2\)"
+    ):
+        fitted.predict(X[:, :, :1])
+    assert_array_equal(fitted.predict(X), fitted.predict(windows))
+
+
 def test_windows_that_are_computed_in_many_blocks_are_predicted_like_single_ones() -> None:
     rng = np.random.default_rng(1)
     X = rng.normal(size=(700, 200, 2))
