@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import pipeline as sklearn_pipeline
+from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_score
@@ -366,7 +368,9 @@ def door(name: str) -> Any:
 
 @pytest.mark.parametrize("name", ["skaug", "sklearn"])
 @pytest.mark.slow
-def test_a_search_chooses_the_synthesizer_in_every_fold(windows: Windows, name: str) -> None:
+def test_a_search_chooses_the_synthesizer_in_every_fold(
+    windows: Windows, tmp_path: Path, name: str
+) -> None:
     protocols = ["TRTR", "TRSTR", "TRRTR", "TRPTR"]
     options = {"cv": SubjectKFold(3), "progress": False}
     comparison = compare_protocols(search(door(name)), windows, protocols=protocols, **options)
@@ -386,6 +390,11 @@ def test_a_search_chooses_the_synthesizer_in_every_fold(windows: Windows, name: 
     assert comparison.details["synthesizer"] == (
         "chosen by the search in every fold, among Shifted(label=60.0), SurrogateSynthesizer()"
     )
+    # The scores above are those of surrogates.
+    assert comparison.details["chosen"] == {"SurrogateSynthesizer()": 3}
+    assert "chosen" not in alone.details
+    comparison.to_html(tmp_path / "page.html")
+    assert "; SurrogateSynthesizer(): 3 of 3 fits" in (tmp_path / "page.html").read_text()
     counts = comparison.scores.groupby("protocol")["n_synthetic"].mean()
     assert counts["TRTR"] == counts["TRRTR"] == 0
     assert counts["TRPTR"] == counts["TRSTR"] > 0
@@ -398,6 +407,17 @@ def test_a_search_over_a_table_chooses_too(recordings: pd.DataFrame, windows: Wi
     of_table = compare_protocols(search(pipeline(None, windower)), recordings, **options)
     of_windows = compare_protocols(search(pipeline()), windows, **options)
     assert_allclose(of_table.scores["score"], of_windows.scores["score"])
+    assert of_table.details["chosen"] == of_windows.details["chosen"]
+
+
+def test_parameters_that_a_search_chose_are_kept(windows: Windows) -> None:
+    grid = {"synthefyaugmenter__synthesizer__label": [60.0, 5.0]}
+    estimator, cv = search(pipeline(Shifted()), grid), SubjectKFold(2)
+    comparison = compare_protocols(estimator, windows, cv=cv, progress=False)
+    folds = cv.split(windows, windows.y, windows.groups)
+    fitted = [clone(estimator).fit(windows[train], windows.y[train]) for train, _ in folds]
+    best = [one.best_params_["synthefyaugmenter__synthesizer__label"] for one in fitted]
+    assert comparison.details["chosen"] == Counter(f"Shifted(label={label})" for label in best)
 
 
 @pytest.mark.parametrize("protocol", ["TRRTR", "TRPTR"])

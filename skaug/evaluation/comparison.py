@@ -53,7 +53,8 @@ class ProtocolComparison(ProtocolScores):
         How the comparison was made: parameters, versions, a fingerprint of the data, and the numbers of
         synthetic windows requested and paid for. ``shared_by_design`` says what `CalibrationSplit` trains on
         of the test subjects; None for other splits. `compare_synthesizers` adds ``synthesizers``, the
-        parameters of each. For each metric, ``signs`` holds -1 if its scores are
+        parameters of each. If a search varies the synthesizer, ``chosen`` holds in how many fits with
+        synthetic windows it chose each. For each metric, ``signs`` holds -1 if its scores are
         negative errors, and ``naive`` what the naive baseline predicts: the mean, the median or the prior
         of the training labels; None if the metric has no such baseline. ``untrained_baselines`` names the
         baselines that learn nothing. ``warnings`` holds the `skaug.DataWarning` of all fits, each once.

@@ -26,6 +26,7 @@ from skaug.evaluation.scores import score_subject
 from skaug.evaluation.strata import window_modes
 from skaug.model_selection.scorers import Scorer, scored_windows
 from skaug.predictions import KnownPredictions
+from skaug.synthesis.surrogate import synthesizer_or_default
 from skaug.windows.container import Windows
 from skaug.windows.provenance import Provenance
 from skaug.windows.subject_overlap import SubjectOverlapWarning
@@ -116,6 +117,7 @@ def run_trials(
     )
     scores, predictions, of_baselines, too_short, sizes = [], [], [], set(), []
     messages: dict[str, None] = {}
+    synthesizers: list[str] = []
     bar = None
     try:
         for trial, result in zip(trials, results, strict=True):
@@ -134,6 +136,7 @@ def run_trials(
             too_short |= result.too_short
             messages |= dict.fromkeys(result.warnings)
             sizes.append((result.n_features, result.n_trained))
+            synthesizers.append(result.synthesizer)
     finally:
         if bar is not None:
             bar.close()
@@ -154,6 +157,7 @@ def run_trials(
         _joined(of_baselines, first) if of_baselines else pd.DataFrame(),
         crowded[0] if crowded else None,
         list(messages),
+        synthesizers,
     )
 
 
@@ -173,6 +177,8 @@ class Outcome(NamedTuple):
         training windows. Trees, which do not suffer from that, do not count.
     warnings : list of str
         The messages of each `DataWarning` of all fits and workers, each once. They were not shown.
+    synthesizers : list of str
+        The synthesizer of each trial, with its parameters: the one that was chosen, if there is a search.
     """
 
     scores: pd.DataFrame
@@ -180,6 +186,7 @@ class Outcome(NamedTuple):
     of_baselines: pd.DataFrame
     crowded: tuple[int, int] | None
     warnings: list[str]
+    synthesizers: list[str]
 
 
 @dataclass(frozen=True)
@@ -191,6 +198,7 @@ class _Result:
     n_features: int
     n_trained: int
     warnings: list[str]
+    synthesizer: str
 
 
 def _run(
@@ -214,7 +222,8 @@ def _run(
         augmenter = _fitted_augmenter(fitted)
         trained = _counts(augmenter) | _times(augmenter, seconds)
         n_trained = trained["n_real"] + trained["n_synthetic"]
-        result = _Result([], [], [], set(), _n_features(fitted), int(n_trained), messages)
+        made_by = repr(synthesizer_or_default(augmenter.synthesizer))
+        result = _Result([], [], [], set(), _n_features(fitted), int(n_trained), messages, made_by)
         others = None if baselines is None else FittedBaselines(fitted, train, baselines)
         for subject, X, y in tests:
             try:

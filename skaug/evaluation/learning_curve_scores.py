@@ -84,9 +84,10 @@ class LearningCurve:
         The sign flips take the training sets that were drawn as given. The corrected t allows for others,
         but the correction assumes a correlation between folds as large as the share of test subjects, and
         few training subjects, drawn anew for each fold, overlap less. In ``benchmarks/inference.py``,
-        ``p_corrected`` hardly ever errs in this design, and finds half as many true differences as the sign
-        flips; ``p_left_out`` keeps its level and finds nearly as many, but the sign flips reject up to 17 %
-        of true null hypotheses at a nominal 5 %. Quote both ``p_value`` and ``p_left_out``.
+        ``p_corrected`` hardly ever errs in this design, but with four training subjects it finds only half
+        as many true differences as the sign flips; ``p_left_out`` keeps its level and finds nearly as many.
+        But the sign flips reject up to 17 % of true null hypotheses at a nominal 5 %. Quote both ``p_value``
+        and ``p_left_out``.
         """
         rows = []
         for metric in self.scores["metric"].unique():

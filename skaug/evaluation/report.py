@@ -215,7 +215,10 @@ def _synthesizers(details: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     several, declared = details.get("synthesizers"), details.get("declared", {})
     if several is None:
         of_one: Mapping[str, Any] = next(iter(declared.values()), {})
-        named = {"Synthesizer": (details["synthesizer"], of_one)}
+        chosen = details.get("chosen", {})
+        n_fits = sum(chosen.values())
+        counts = "".join(f"; {name}: {n} of {n_fits} fits" for name, n in chosen.items())
+        named = {"Synthesizer": (details["synthesizer"] + counts, of_one)}
     else:
         named = {
             f"Synthesizer {name!r}": (made_by, declared.get(name, {}))

@@ -57,13 +57,21 @@ def refuse_searched_synthesizer(estimator: Any, path: str, function: str) -> Non
     ValueError
         Names the parameter that is varied.
     """
-    for inner, grid in _grids(estimator, path):
-        for name in grid:
-            if f"{name}__".startswith(f"{inner}__synthesizer__"):
-                raise ValueError(
-                    f"The search varies {name!r}, but {function} sets the synthesizer: leave it out of the "
-                    "search, or pass the search to compare_protocols, which chooses in every fold."
-                )
+    for name in searched_parameters(estimator, path):
+        raise ValueError(
+            f"The search varies {name!r}, but {function} sets the synthesizer: leave it out of the search, "
+            "or pass the search to compare_protocols, which chooses in every fold."
+        )
+
+
+def searched_parameters(estimator: Any, path: str) -> list[str]:
+    """Return the parameters that searches vary and that are the synthesizer, or belong to it."""
+    return [
+        name
+        for inner, grid in _grids(estimator, path)
+        for name in grid
+        if f"{name}__".startswith(f"{inner}__synthesizer__")
+    ]
 
 
 def synthesizers_of(estimator: Any, path: str) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from skaug.evaluation.folds import Samples, shared_by_design
 from skaug.evaluation.paired_tests import check_rope
 from skaug.evaluation.protocol_variants import TESTED_ON_SYNTHETIC, protocol_of, under_protocol
 from skaug.evaluation.scores import Scoring, described_scorer, named_scorers
-from skaug.evaluation.searches import refuse_searched_synthesizer
+from skaug.evaluation.searches import refuse_searched_synthesizer, searched_parameters
 from skaug.evaluation.strata import check_strata
 from skaug.model_selection.scorers import RowScorer, scorer_sign
 from skaug.windows.container import Windows
@@ -121,7 +122,7 @@ def compare_variants(
         for label, varied in variants
     ]
     stored_before = n_stored(synthesizers)
-    scores, predictions, of_baselines, crowded, of_fits = run_trials(
+    scores, predictions, of_baselines, crowded, of_fits, used = run_trials(
         trials,
         samples,
         scorers,
@@ -168,6 +169,7 @@ def compare_variants(
         "strata": strata,
         "warnings": messages,
         **made_by,
+        **_chosen(estimator, path, trials, used),
         "windows_requested": int(fits["n_synthetic"].sum() + predictions["is_synthetic"].sum()),
         "windows_paid": None if stored is None else stored - (stored_before or 0),
         "versions": versions(),
@@ -215,6 +217,19 @@ def _check_synthetic_tests(scorers: Mapping[str, Any], estimator: Any, path: str
     refuse_searched_synthesizer(
         estimator, path, "TRTS, which trains on real windows and so cannot choose one,"
     )
+
+
+def _chosen(
+    estimator: Any, path: str, trials: Sequence[Trial], used: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    """Return in how many fits a search chose each synthesizer; nothing if no search could."""
+    if not searched_parameters(estimator, path):
+        return {}
+    judged = ("TRSTR", "TSTR")
+    chosen = Counter(
+        name for trial, name in zip(trials, used, strict=True) if trial.labels["protocol"] in judged
+    )
+    return {"chosen": dict(chosen)}
 
 
 def _plain_rope(rope: float | Mapping[str, float] | None) -> float | dict[str, float] | None:
