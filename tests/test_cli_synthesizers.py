@@ -56,6 +56,7 @@ def test_values_are_python_literals_or_text() -> None:
     }
     assert choice("mixup: alpha = -2 , bandwidth = 5").values == {"alpha": -2, "bandwidth": 5}
     assert choice("surrogate").values == choice("surrogate:").values == {}
+    assert choice("mixup:alpha=2 ") == choice("mixup:alpha=2")  # also as names of what is compared
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers() | st.booleans() | st.none())

@@ -88,7 +88,7 @@ def choice(text: str) -> Choice:
         if key in values:
             raise argparse.ArgumentTypeError(f"{text!r} sets {key} twice: leave one out")
         values[key] = _columns(value) if key in _COLUMNS else _literal(value)
-    return Choice(text, name, values)
+    return Choice(text.strip(), name, values)
 
 
 def synthesizers_of(
