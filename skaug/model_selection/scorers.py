@@ -76,9 +76,9 @@ def row_scorer(metric: str | Callable) -> Scorer:
     """Make a scorer that compares one prediction with one label per row.
 
     A row is predicted by the mean over the windows that hold it, as in `skaug.predict_rows`. Rows that lie in
-    no window, and rows without a label, are left out. Pipelines that change the rows before they cut windows,
-    by resampling, are refused. It is the fair score for choosing `window_size` and
-    `stride`, because the labels do not depend on them.
+    no window, and rows whose value is missing in the target column, are left out. Pipelines that change the
+    rows before they cut windows, by resampling, are refused. It is the fair score for choosing `window_size`
+    and `stride`, because the labels do not depend on them.
 
     Parameters
     ----------
