@@ -12,18 +12,17 @@ from typing import Any, Self
 
 import narwhals.stable.v2 as nw
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import Tags, get_tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skaug._checks import require_choice
 from skaug._warnings import warn
 from skaug.tables.changed_rows import with_columns, with_other_rows
 from skaug.tables.columns import plain_array
 from skaug.tables.data_warnings import warn_of_row_order, warn_of_sessions
-from skaug.tables.recordings import Recordings
+from skaug.tables.recordings import Recordings, require_time_for_gaps
 from skaug.tables.table import Table, resolve, resolve_several, resolve_subject, with_rows_before
 
 FIT_ON = ("training", "each")
@@ -287,8 +286,7 @@ class PerRecording(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
                 f"transformer={self.transformer!r} must be a transformer or a function of an array of shape "
                 "(n_rows, n_columns)."
             )
-        if self.max_gap is not None and self.time is None:
-            raise ValueError(f"max_gap={self.max_gap!r} needs the column of times: pass time.")
+        require_time_for_gaps(self.time, self.max_gap)
 
     def _check_columns(self) -> None:
         if not self.columns_:
@@ -311,9 +309,7 @@ class PerRecording(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         names = table.names
         if not table.is_array or (hasattr(self, "feature_names_in_") and not reset):
             names = [name for name in self._names if name in needed and name in names]
-        header = pd.DataFrame(np.empty((0, len(names))), columns=names)
-        known = header.to_numpy() if table.is_array else header
-        validate_data(self, known, reset=reset, skip_check_array=True)
+        table.validate_names(self, names, reset=reset)
 
     def _part(self, table: Table) -> _Recordings:
         """Return the recordings of a table, and warn if they are probably not what the caller thinks."""

@@ -7,15 +7,15 @@ from typing import Any, Self
 
 import narwhals.stable.v2 as nw
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skaug._checks import is_number, require_choice, require_list, require_whole_number
 from skaug.base import WindowStep
 from skaug.cutting import Cutting
 from skaug.tables.aggregation import Aggregation, check_aggregation
+from skaug.tables.recordings import require_time_for_gaps
 from skaug.tables.table import Table, resolve, resolve_several, resolve_subject
 from skaug.windows.container import Windows
 
@@ -296,8 +296,7 @@ class SubjectWindower(WindowStep):
             )
         if np.dtype(self.dtype) not in (np.float64, np.float32):
             raise ValueError(f"dtype={self.dtype!r} must be 'float64' or 'float32'.")
-        if self.max_gap is not None and self.time is None:
-            raise ValueError(f"max_gap={self.max_gap!r} needs the column of times: pass time.")
+        require_time_for_gaps(self.time, self.max_gap)
         if self.features is not None:
             require_list("features", self.features)
         if isinstance(self.target, list | tuple):
@@ -386,9 +385,7 @@ class SubjectWindower(WindowStep):
                 for name in cutting.required()
                 if name in table.names or name == cutting.subject
             ]
-        header = pd.DataFrame(np.empty((0, len(names))), columns=names)
-        known = header.to_numpy() if table.is_array else header
-        validate_data(self, known, reset=reset, skip_check_array=True)
+        table.validate_names(self, names, reset=reset)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

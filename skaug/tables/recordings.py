@@ -266,6 +266,17 @@ class Recordings:
         return np.where(is_filled, last, rows)
 
 
+def require_time_for_gaps(time: Any, max_gap: Any) -> None:
+    """Raise if there is a `max_gap`, but no column of times.
+
+    Raises
+    ------
+    ValueError
+    """
+    if max_gap is not None and time is None:
+        raise ValueError(f"max_gap={max_gap!r} needs the column of times: pass time.")
+
+
 def _wide_steps(steps: NDArray, breaks: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Return the rows before which time jumps by more than ten times the median positive step."""
     steps = np.where(breaks, 0, steps.astype(np.int64) if steps.dtype.kind == "m" else steps)

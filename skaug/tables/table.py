@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
 
 from skaug._arrays import blocks_of, in_halves
 from skaug._checks import is_whole_number
@@ -92,6 +93,26 @@ class Table:
     def rename(self, names: Sequence[str]) -> None:
         """Rename the columns, in their order."""
         self.frame = self.frame.rename(dict(zip(self.names, names, strict=True)))
+
+    def validate_names(self, estimator: Any, names: Sequence[str], *, reset: bool) -> None:
+        """Have scikit-learn compare columns that an estimator needs with those that it was fitted on.
+
+        Parameters
+        ----------
+        estimator : estimator
+        names : sequence of str
+            The columns that it needs. Of an array only their number is compared.
+        reset : bool
+            Whether the estimator is being fitted: it then learns the columns.
+
+        Raises
+        ------
+        ValueError
+            If they differ.
+        """
+        header = pd.DataFrame(np.empty((0, len(names))), columns=list(names))
+        known = header.to_numpy() if self.is_array else header
+        validate_data(estimator, known, reset=reset, skip_check_array=True)
 
     def numeric_names(self) -> list[str]:
         """Return the names of the columns that hold numbers."""
