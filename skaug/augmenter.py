@@ -327,9 +327,8 @@ class SynthefyAugmenter(WindowStep):
         synthesizer = synthesizer_or_default(self.synthesizer)
         if self.variations is not None and not getattr(synthesizer, "supports_variations", False):
             raise ValueError(
-                f"{type(synthesizer).__name__} does not support variations: its windows follow the "
-                "recorded samples, not the edited condition. Pass variations=None, or use a synthesizer "
-                "that is conditioned on labels and context."
+                f"{synthesizer._why_no_variations()} Pass variations=None, or use a synthesizer that is "
+                "conditioned on labels and context."
             )
         check_variations(self.variations, real)
         if self.variations is not None:

@@ -184,7 +184,10 @@ def test_edits_must_be_followed_by_all() -> None:
     windows = SubjectWindower(8, features=["x"], target="rate").fit_transform(table)
     variations = [{"rate": ("add", 5)}]
     mixture = ChoiceSynthesizer([("moved", Moved()), ("kept", Kept())])
-    with pytest.raises(ValueError, match="ChoiceSynthesizer does not support variations"):
+    with pytest.raises(
+        ValueError,
+        match="ChoiceSynthesizer does not support variations because of 'kept': Kept does not",
+    ):
         SynthefyAugmenter(mixture, variations=variations).fit(windows)
     moved = ChoiceSynthesizer([("moved", Moved()), ("other", Moved(1))])
     augmenter = SynthefyAugmenter(moved, variations=variations).fit(windows)

@@ -155,6 +155,13 @@ class Synthesizer(BaseEstimator, ABC):
             The result of ``conditions.synthesized(X)``.
         """
 
+    def _why_no_variations(self) -> str:
+        """Return why conditions may not be edited, as a sentence."""
+        return (
+            f"{type(self).__name__} does not support variations: its windows follow the recorded samples, "
+            "not the edited condition."
+        )
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False

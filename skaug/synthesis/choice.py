@@ -82,9 +82,7 @@ class ChoiceSynthesizer(Synthesizer):
     @property
     def supports_variations(self) -> bool:  # type: ignore[override]
         """Whether conditions may be edited: only if each synthesizer supports it."""
-        return all(
-            getattr(synthesizer, "supports_variations", False) for _, synthesizer in self._used()
-        )
+        return all(synthesizer.supports_variations for _, synthesizer in self._used())
 
     @property
     def keeps(self) -> frozenset[str]:  # type: ignore[override]
@@ -226,6 +224,13 @@ class ChoiceSynthesizer(Synthesizer):
                 check_synthetic(parts[-1], its_own, type(synthesizer).__name__)
         in_order = np.argsort(np.argsort(chosen, kind="stable"), kind="stable")
         return Windows.concatenate(parts)[in_order]
+
+    def _why_no_variations(self) -> str:
+        for name, synthesizer in self._used():
+            if not synthesizer.supports_variations:
+                reason = synthesizer._why_no_variations()
+                return f"{type(self).__name__} does not support variations because of {name!r}: {reason}"
+        return super()._why_no_variations()
 
     def _choose(self, conditions: Windows) -> NDArray[np.intp]:
         """Return the position in `synthesizers_` of the synthesizer of each condition."""
