@@ -24,6 +24,7 @@ from skaug import (
 )
 from skaug.model_selection import SubjectKFold
 from skaug.synthesis import RateSynthesizer
+from skaug.synthesis.lock_in import take_apart
 
 FS = 32.0
 SIZE = 256
@@ -281,6 +282,21 @@ def test_rates_above_those_that_can_be_changed_are_refused() -> None:
     fastest = windows_of(slow_recordings(117), window_size=128, features=["pulse"])
     with pytest.raises(ValueError, match=r"above the 1.8 Hz .* leave out these windows\."):
         RateSynthesizer(4, method="stretch").fit(fastest)
+
+
+def test_a_glitch_of_the_label_leaves_a_harmonic_in_its_surroundings_only() -> None:
+    """At 8 Hz, what is above 3.75 Hz cannot be taken out, such as the second harmonic of 2.2 Hz."""
+    n, fs = 2400, 8.0
+    rate = 1.3 + 0.1 * np.sin(np.arange(n) / 200)
+    phase = 2 * np.pi * np.cumsum(rate) / fs
+    pulse = np.sin(phase) + 0.4 * np.cos(2 * phase)
+    rate[1200:1205] = 2.2
+    turns = np.concatenate([[0], np.cumsum(rate) / fs])
+    rhythm = take_apart(pulse[:, None], turns, np.array([0, n]), np.array([0]), fs)
+    of_row = 2 * rhythm.rest[:, 0] * np.exp(-2j * phase)
+    left = np.abs(of_row.reshape(10, -1).mean(axis=1))  # amplitudes in parts of 30 s
+    assert left.max() < 0.1 * 0.4
+    assert np.delete(left, [4, 5]).max() < 0.02 * 0.4
 
 
 @pytest.mark.parametrize("how", ["mean", "median", "last"])

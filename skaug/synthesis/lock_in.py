@@ -226,13 +226,14 @@ def _demodulated(
     response = scipy.fft.fft(np.roll(np.pad(taps, (0, n_fft - len(taps))), -half)).real
     bins = np.round(scipy.fft.fftfreq(n_coarse) * n_coarse).astype(np.intp)
 
-    rate = np.diff(turns, axis=1) * sampling_rate
-    is_heard = (k == 1) | (rate.max(axis=1) * k < highest_rate(sampling_rate))[:, None, None]
+    rate = np.diff(turns, axis=1, prepend=0) * sampling_rate
+    # Row by row: a glitch of the label must not keep a harmonic in the whole recording.
+    is_heard = (k == 1) | (rate * k < highest_rate(sampling_rate))
     # Below a fast rhythm lies motion, and above it noise.
     side = np.where((k == 1) & (rate.mean(axis=1) > 1), -1, 1)
     away = side * round(_NEIGHBOR * n_fft / sampling_rate)
 
-    carrier = unit_numbers(k * turns)[..., None]
+    carrier = (unit_numbers(k * turns) * is_heard)[..., None]
     spectrum = scipy.fft.fft(values * carrier.conj(), n=n_fft, axis=1)
     stretch = np.arange(len(values))[:, None]
     at_rows = np.arange((n_rows - 1) // step + 2)
@@ -243,7 +244,7 @@ def _demodulated(
         chosen *= response[bins][:, None]
         coarse = scipy.fft.ifft(chosen, axis=1)[:, at_rows] / step
         coarse /= _weight_inside(taps, at_rows * step, n_rows)[:, None]
-        return np.where(is_heard, coarse, 0)
+        return coarse
 
     found = smoothed(np.zeros_like(away))
     change = smoothed(away) - found
