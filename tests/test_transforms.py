@@ -408,6 +408,17 @@ def test_labels_that_may_be_classes_stay(how: str) -> None:
         assert synthetic.y.dtype == windows.y.dtype
 
 
+def test_several_labels_per_window_that_would_not_follow_are_refused() -> None:
+    windows = recorded()
+    both = np.stack([windows.y, -windows.y], axis=1)
+    with pytest.raises(ValueError, match="have 2 labels each, but TimeShift moves one"):
+        made(TimeShift(2), windows.relabel(both))
+    kinds = windows.relabel(both.astype(int))
+    assert_array_equal(made(TimeShift(2), kinds).y, kinds.y)
+    alone = Windows.from_arrays(windows.to_numpy(), both)
+    assert_array_equal(made(TimeShift(2), alone).y, both)
+
+
 def test_windows_without_labels_are_shifted() -> None:
     windows = Windows.from_arrays(np.zeros((3, 8, 1)))
     assert made(TimeShift(2), windows).y is None
@@ -440,7 +451,17 @@ def test_windows_that_were_not_fitted_are_shifted_circularly() -> None:
 def test_no_warning_if_most_windows_can_be_stitched() -> None:
     windows = recorded()
     far = windows[np.r_[0:5, 10, 20]]
-    TransformSynthesizer([TimeShift(3)]).fit(far)  # warnings are errors here
+    synthesizer = TransformSynthesizer([TimeShift(3)])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        synthesizer.fit(far)
+    assert not any(issubclass(each.category, DataWarning) for each in caught)
+    synthetic = synthesizer.synthesize(far).to_numpy()[:, :, 0]
+    shifts = synthetic[:, 0] - far.to_numpy()[:, 0, 0]
+    # Windows 0 to 4 are shifted within rows 0 to 95 of the recording; 10 and 20 lie alone.
+    assert_array_equal(synthetic[:5], far.to_numpy()[:5, :, 0] + shifts[:5, None])
+    assert_array_equal(np.sort(synthetic[5:], axis=1), np.sort(far.to_numpy()[5:, :, 0], axis=1))
+    assert len(set(shifts[:5])) > 1
 
 
 def test_windows_that_occur_twice_are_stitched_once() -> None:

@@ -109,6 +109,12 @@ class TimeShift(Transform):
         The largest shift in either direction: a whole number of samples, 1 or more, or a fraction of the
         window, above 0 and at most 1. Each shift that the recording allows is equally likely.
 
+    Raises
+    ------
+    ValueError
+        In ``fit``, if `max_shift` is invalid, or windows that can be shifted along the recording have several
+        floating-point labels each, which would not follow.
+
     Warns
     -----
     DataWarning
@@ -138,7 +144,7 @@ class TimeShift(Transform):
         self.max_shift = max_shift
 
     def fit(self, windows: Windows) -> Self:
-        """Check `max_shift`, and stitch the training windows to recordings."""
+        """Check `max_shift` and the labels, and stitch the training windows to recordings."""
         size, shift = windows.window_size, self.max_shift
         is_count = is_whole_number(shift)
         if not is_number(shift) or not (shift >= 1 if is_count else 0 < shift <= 1):
@@ -151,9 +157,16 @@ class TimeShift(Transform):
         self._signals, self._starts = stretches.signals, stretches.starts
         first, last = stretches.limits()
         self._before, self._after = self._starts - first, last + 1 - size - self._starts
+        y = windows.y
+        is_alone = (self._before == 0) & (self._after == 0)
+        if y is not None and y.ndim > 1 and y.dtype.kind == "f" and not is_alone.all():
+            raise ValueError(
+                f"These windows have {y.shape[1]} labels each, but TimeShift moves one along the "
+                "recording: cut windows with one target, or leave out TimeShift."
+            )
         self._labels = stretches.labels if _are_quantities(windows) else None
         self._known = TrainingOrigins(windows)
-        n_alone = int(((self._before == 0) & (self._after == 0)).sum())
+        n_alone = int(is_alone.sum())
         if 2 * n_alone > len(windows):
             warn(
                 f"{n_alone} of {len(windows)} training windows have no rows of their recording beside them, "
