@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import convolve1d
+from scipy.signal import firwin
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.linear_model import Ridge
@@ -25,6 +27,7 @@ from skaug import (
 from skaug.model_selection import SubjectKFold
 from skaug.synthesis import RateSynthesizer
 from skaug.synthesis.lock_in import take_apart
+from skaug.synthesis.resampling import Reading, interpolate, read
 
 FS = 32.0
 SIZE = 256
@@ -255,6 +258,24 @@ def slow_recordings(fastest: float) -> pd.DataFrame:
         pulse = np.sin(2 * np.pi * np.cumsum(rate) / 60 / 4)
         parts.append(pd.DataFrame({"subject": subject, "pulse": pulse, "rate": rate}))
     return pd.concat(parts, ignore_index=True)
+
+
+def test_the_filter_of_the_rows_that_are_read_is_that_of_their_whole_stretch() -> None:
+    """The oracle filters each stretch as a whole; windows lie at its ends, apart, and on each other."""
+    signals = np.random.default_rng(0).normal(size=(2000, 2))
+    first = np.array([0, 0, 0, 0, 700, 700, 700])
+    last = np.array([699, 699, 699, 699, 1999, 1999, 1999])
+    spacing = np.full(7, 1.9)
+    center = np.array([60.0, 75.3, 400, 638, 790.2, 1500, 1938])
+    reading = Reading(center, spacing, first, last, 64)
+    out = np.empty((7, 64, 2))
+    read(signals, reading, out, np.arange(7))
+    taps = firwin(2 * 24 + 1, 1 / 2)
+    halves = (signals[:700], signals[700:])
+    filtered = [convolve1d(half, taps, axis=0, mode="mirror") for half in halves]
+    expected = np.empty_like(out)
+    interpolate(np.concatenate(filtered), reading, expected, np.arange(7))
+    np.testing.assert_allclose(out, expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("method", ["stretch", "shift", "both"])

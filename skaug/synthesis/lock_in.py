@@ -38,7 +38,7 @@ class Rhythm:
     ----------
     rest : ndarray of shape (n_rows, n_features)
         The signals without the rhythm; the hole in the spectrum is filled from the neighboring band.
-    amplitudes : ndarray of complex of shape (n_harmonics, n_kept, n_channels)
+    amplitudes : ndarray of complex of shape (n_harmonics, n_channels, n_kept)
         The slow complex amplitude of each harmonic, on a coarse grid of the rows of each stretch.
     firsts, kept_firsts : ndarray of shape (n_stretches + 1,)
         The first row, and the first amplitude, of each stretch.
@@ -46,8 +46,8 @@ class Rhythm:
         Rows from one amplitude to the next.
     channels : ndarray of int of shape (n_channels,)
         The channels that carry the rhythm.
-    turns : ndarray of shape (n_rows + 1,)
-        The integral of the rate up to each row, in periods.
+    turns : ndarray of shape (n_kept,)
+        The integral of the rate up to each row of the coarse grid, in periods.
     sampling_rate : float
         Rows per second.
 
@@ -70,7 +70,11 @@ class Rhythm:
     @cached_property
     def _changes(self) -> NDArray[np.complex64]:
         """The change from each amplitude to the next."""
-        return np.diff(self.amplitudes, axis=1, append=0)
+        return np.diff(self.amplitudes, append=self.amplitudes[:, :, -1:])
+
+    @cached_property
+    def _turns_to_next(self) -> NDArray[np.float64]:
+        return np.diff(self.turns, append=self.turns[-1:])
 
     def add(
         self,
@@ -100,7 +104,8 @@ class Rhythm:
         def work(half: slice) -> None:
             for block in blocks_of(half, n_block):
                 rhythm = self._rhythm(reading, block, hertz[block], phase[block])
-                out[np.ix_(where[block], np.arange(out.shape[1]), self.channels)] += rhythm
+                for channel, samples in zip(self.channels, rhythm, strict=True):
+                    out[where[block], :, channel] += samples
 
         in_halves(work, len(reading), len(reading) * out[:1].nbytes)
 
@@ -111,37 +116,52 @@ class Rhythm:
         hertz: NDArray[np.float64],
         phase: NDArray[np.float64],
     ) -> NDArray[np.float32]:
-        first = reading.first[block, None]
-        positions = np.clip(reading.positions(block), first, reading.last[block, None])
-        rows = np.round(positions).astype(np.intp)
-        rate = self.turns[rows + 1]
-        rate -= self.turns[rows]
-        rate *= (hertz / self.sampling_rate / rate.mean(axis=1))[:, None]  # periods per sample
-        fastest = rate.max(axis=1)
-        turns = np.cumsum(rate, axis=1)
+        """Return the rhythm of some windows, of shape (n_channels, n, size)."""
+        kept, weight = self._on_coarse_grid(reading, block)
+        to_next = self._turns_to_next.take(kept)
+        turns = self.turns.take(kept)
+        turns += to_next * weight
+        turns -= turns[:, :1].copy()
+        scale = hertz / self.sampling_rate * (reading.size - 1) / turns[:, -1]
+        turns *= scale[:, None]
         turns += phase[:, None]
-        turn = unit_numbers(turns).astype(np.complex64)
-        positions -= first
-        positions /= self.step
-        kept = positions.astype(np.intp)
-        positions -= kept
-        weight = positions.astype(np.float32)[..., None]
+        turn = unit_numbers(turns, np.float32)
+        fastest = scale * to_next.max(axis=1) * reading.spacing[block] / self.step
+        highest = highest_rate(self.sampling_rate) / self.sampling_rate
+        # Of real and imaginary parts alike.
+        weights = np.repeat(weight.astype(np.float32), 2, axis=1)
+        rhythm = np.empty((len(self.channels), *kept.shape), dtype=np.float32)
+        for channel in range(len(self.channels)):
+            total: NDArray | None = None
+            for k in range(_N_HARMONICS, 0, -1):
+                amplitude = self._changes[k - 1, channel].take(kept)
+                parts = amplitude.view(np.float32)
+                parts *= weights
+                amplitude += self.amplitudes[k - 1, channel].take(kept)
+                if k > 1 and (is_too_fast := fastest * k >= highest).any():
+                    amplitude[is_too_fast] = 0
+                if total is not None:
+                    amplitude += total
+                amplitude *= turn
+                total = amplitude
+            assert total is not None
+            np.multiply(total.real, 2, out=rhythm[channel])
+        return rhythm
+
+    def _on_coarse_grid(
+        self, reading: Reading, block: slice
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Return, for each sample, the row of the coarse grid before it, and how far it is to the next."""
+        first = reading.first[block, None].astype(np.float64)
+        position = reading.positions(block)
+        position -= first
+        np.clip(position, 0, reading.last[block, None] - first, out=position)
+        position *= 1 / self.step
+        kept = position.astype(np.intp)
+        position -= np.floor(position)
         stretch = np.searchsorted(self.firsts, reading.first[block], side="right") - 1
         kept += self.kept_firsts[stretch][:, None]
-        rhythm = np.zeros((*kept.shape, len(self.channels)), dtype=np.float32)
-        harmonic = turn.copy()
-        for k in range(_N_HARMONICS):
-            if k > 0:
-                is_heard = fastest * self.sampling_rate * (k + 1) < highest_rate(self.sampling_rate)
-                harmonic *= is_heard[:, None]
-            amplitude = self._changes[k].take(kept, axis=0)
-            amplitude *= weight
-            amplitude += self.amplitudes[k].take(kept, axis=0)
-            rhythm += amplitude.real * harmonic.real[..., None]
-            rhythm -= amplitude.imag * harmonic.imag[..., None]
-            harmonic *= turn
-        rhythm *= 2
-        return rhythm
+        return kept, position
 
 
 def highest_rate(sampling_rate: float) -> float:
@@ -177,7 +197,8 @@ def take_apart(
     step = max(1, int(sampling_rate / _AMPLITUDES_PER_SECOND))
     lengths = np.diff(firsts)
     kept_firsts = np.concatenate([[0], np.cumsum((lengths - 1) // step + 2)])
-    amplitudes = np.zeros((_N_HARMONICS, kept_firsts[-1], len(channels)), dtype=np.complex64)
+    amplitudes = np.zeros((_N_HARMONICS, len(channels), kept_firsts[-1]), dtype=np.complex64)
+    kept_turns = np.empty(kept_firsts[-1])
     rest = signals.copy()
     for length in np.unique(lengths):
         stretches = np.flatnonzero(lengths == length)  # windows of arrays are many of one length
@@ -188,12 +209,16 @@ def take_apart(
             values -= values.mean(axis=1, keepdims=True)
             phase = turns[rows + 1]
             phase -= turns[rows[:, :1]]
-            kept = kept_firsts[chosen][:, None] + np.arange((length - 1) // step + 2)
+            at_rows = np.arange((length - 1) // step + 2) * step
+            kept = kept_firsts[chosen][:, None] + np.arange(len(at_rows))
+            inside = np.minimum(at_rows, length)
+            last_rate = turns[rows[:, -1:] + 1] - turns[rows[:, -1:]]
+            kept_turns[kept] = turns[rows[:, :1] + inside] + last_rate * (at_rows - inside)
             for k in range(1, _N_HARMONICS + 1):
                 found, change = _demodulated(values, phase, k, step, sampling_rate)
-                amplitudes[k - 1, kept] = found
+                amplitudes[k - 1][:, kept] = np.moveaxis(found, 2, 0)
                 rest[rows[..., None], channels] += change.astype(rest.dtype)
-    return Rhythm(rest, amplitudes, firsts, kept_firsts, step, channels, turns, sampling_rate)
+    return Rhythm(rest, amplitudes, firsts, kept_firsts, step, channels, kept_turns, sampling_rate)
 
 
 def _demodulated(

@@ -283,9 +283,9 @@ class RateSynthesizer(Synthesizer):
                 continue
             reading = plan.reading.take(which)
             if self._rhythm is None or not is_shifted:
-                read(self._stretches.signals, self._stretches.firsts, reading, samples, which)
+                read(self._stretches.signals, reading, samples, which)
             else:
-                read(self._rhythm.rest, self._stretches.firsts, reading, samples, which)
+                read(self._rhythm.rest, reading, samples, which)
                 hertz = plan.labels[which] / self.unit
                 self._rhythm.add(samples, which, reading, hertz, plan.phase[which])
         return conditions.synthesized(samples, plan.labels)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import scipy.ndimage
@@ -59,13 +59,7 @@ class Reading:
         return self.center[which, None] + offsets * self.spacing[which, None]
 
 
-def read(
-    signals: NDArray,
-    firsts: NDArray[np.intp],
-    reading: Reading,
-    out: NDArray,
-    where: NDArray[np.intp],
-) -> None:
+def read(signals: NDArray, reading: Reading, out: NDArray, where: NDArray[np.intp]) -> None:
     """Read windows from signals by cubic interpolation.
 
     Where rows are skipped (a spacing above 1), the signals are low-pass filtered first, so that what the
@@ -74,8 +68,6 @@ def read(
     Parameters
     ----------
     signals : ndarray of shape (n_rows, n_features)
-    firsts : ndarray of shape (n_stretches + 1,)
-        First row of each stretch of the signals, and the number of rows.
     reading : Reading
         Of n_windows.
     out : ndarray of shape (n_out, size, n_features)
@@ -93,7 +85,7 @@ def read(
         which = np.flatnonzero(steps == step)
         source = signals
         if step > 0:
-            source = _low_passed(signals, 2 ** (step / _STEPS_PER_OCTAVE), firsts)
+            source = _low_passed(signals, 2 ** (step / _STEPS_PER_OCTAVE), reading.take(which))
         interpolate(source, reading.take(which), out, where[which])
 
 
@@ -130,13 +122,31 @@ def _cubic(signals: NDArray, reading: Reading, block: slice) -> NDArray:
     return cubic
 
 
-def _low_passed(signals: NDArray, spacing: float, firsts: NDArray[np.intp]) -> NDArray:
-    """Return signals without the frequencies that samples at this spacing cannot represent."""
+def _low_passed(signals: NDArray, spacing: float, reading: Reading) -> NDArray:
+    """Return signals without the frequencies that samples at this spacing cannot represent.
+
+    Only the rows that are read are computed; the others are undefined.
+    """
     half = int(np.ceil(_HALF_TAPS * spacing))
     taps = firwin(2 * half + 1, 1 / spacing).astype(signals.dtype)
     out = np.empty_like(signals)
-    for first, end in pairwise(firsts):
-        scipy.ndimage.convolve1d(
-            signals[first:end], taps, axis=0, mode="mirror", output=out[first:end]
-        )
+    for run, limits in _runs_read(reading):
+        # Rows of the stretch beside the run count. Beyond the stretch it is mirrored.
+        padded = slice(max(limits.start, run.start - half), min(limits.stop, run.stop + half))
+        filtered = scipy.ndimage.convolve1d(signals[padded], taps, axis=0, mode="mirror")
+        out[run] = filtered[run.start - padded.start : run.stop - padded.start]
     return out
+
+
+def _runs_read(reading: Reading) -> Iterator[tuple[slice, slice]]:
+    """Yield the runs of rows that windows are interpolated between, and the stretch of each run."""
+    reach = (reading.size - 1) / 2 * reading.spacing
+    begin = np.maximum(np.floor(reading.center - reach).astype(np.intp) - 1, reading.first)
+    end = np.minimum(np.floor(reading.center + reach).astype(np.intp) + 2, reading.last) + 1
+    order = np.argsort(begin)
+    begin, end = begin[order], np.maximum.accumulate(end[order])
+    heads = np.flatnonzero(np.concatenate([[True], begin[1:] >= end[:-1]]))
+    tails = np.append(heads[1:], len(begin)) - 1
+    for head, tail in zip(heads, tails, strict=True):
+        limits = slice(reading.first[order[head]], reading.last[order[head]] + 1)
+        yield slice(begin[head], end[tail]), limits
