@@ -82,10 +82,10 @@ class SynthefyAugmenter(WindowStep):
         Number of real windows seen in ``fit``.
     n_synthetic_ : int
         Number of synthetic windows made.
-    synthetic_windows_ : Windows of shape (n_synthetic_, window_size, n_features)
+    synthetic_windows_ : Windows of shape (n_synthetic, window_size, n_features)
         The synthetic windows. They are not pickled with the augmenter, so that a saved model contains counts
         and origins, but no recordings of people.
-    synthetic_origins_ : DataFrame of n_synthetic_ rows
+    synthetic_origins_ : DataFrame with one row per synthetic window
         ``subject``, ``first_row`` and ``draw`` of each synthetic window.
     synthesizer_ : Synthesizer or None
         The fitted synthesizer; None if no synthetic window was needed.
@@ -177,7 +177,7 @@ class SynthefyAugmenter(WindowStep):
 
         Returns
         -------
-        Windows of shape (n_real_ + n_synthetic_, window_size, n_features)
+        Windows of shape (n_real + n_synthetic, window_size, n_features)
             Real windows first. With ``train_on="synthetic"``, only the synthetic ones.
 
         Raises

@@ -67,7 +67,7 @@ class PerRecording(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         Whether the transformer changed the rows of any recording seen in ``fit``.
     n_features_in_ : int
         Number of columns that are needed; of an array, all of its columns.
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (n_features_in,)
         The columns that are needed, in any order, whatever else the table holds; only when fitted on a data
         frame.
 

@@ -85,7 +85,7 @@ class SubjectWindower(WindowStep):
         The resolved columns, sizes and grid.
     n_features_in_ : int
         Number of columns that predicting needs; of an array, its columns without the target.
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (n_features_in,)
         The columns that predicting needs: features, subject, boundaries and time, in any order, whatever else
         the table holds; only when fitted on a data frame.
 

@@ -1,0 +1,4 @@
+docs:
+	python -m sphinx -W -b html docs docs/_build
+
+.PHONY: docs
