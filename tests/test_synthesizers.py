@@ -5,10 +5,11 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
@@ -17,11 +18,17 @@ from skaug import SubjectWindower, SynthefyAugmenter, Windows, WindowSpectrum, m
 from skaug.model_selection import SubjectKFold
 from skaug.synthesis import (
     ChoiceSynthesizer,
+    Drift,
+    Jitter,
     MixupSynthesizer,
     RateSynthesizer,
+    Scale,
     SpectralSynthesizer,
     SurrogateSynthesizer,
     Synthesizer,
+    TimeShift,
+    TimeWarp,
+    TransformSynthesizer,
 )
 from skaug.synthesis.base import LABEL_KINDS
 
@@ -29,6 +36,7 @@ RATE = 32
 SYNTHESIZERS = {
     "surrogate": SurrogateSynthesizer(),
     "rate": RateSynthesizer(RATE, channels=["BVP"]),
+    "transform": TransformSynthesizer([TimeShift(), TimeWarp(), Scale(), Drift(), Jitter()]),
     "mixup": MixupSynthesizer(),
     "spectral": SpectralSynthesizer(RATE, rate_channels=["BVP"], columns=["activity"]),
     "choice": ChoiceSynthesizer(
@@ -70,6 +78,8 @@ def test_windows_of_32_bits_stay_so(synthesizer: Synthesizer, windows: Windows) 
     synthesizer.set_params(**{name: value for name, value in names.items() if name in known})
     if isinstance(synthesizer, RateSynthesizer):
         synthesizer.set_params(method="shift")  # arrays have no rows beside the windows
+    if isinstance(synthesizer, TransformSynthesizer):
+        synthesizer.set_params(transforms=synthesizer.transforms[1:])  # all but TimeShift, likewise
     augmented = SynthefyAugmenter(synthesizer).fit_transform(single)
     assert augmented.dtype == "float32"
 
@@ -96,6 +106,18 @@ def test_a_polars_table_gives_the_same_windows(
     ]
     assert_array_equal(of_each[0].to_numpy(), of_each[1].to_numpy())
     assert_array_equal(of_each[0].y, of_each[1].y)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+def test_processes_of_a_cluster_score_every_synthesizer_as_this_process(windows: Windows) -> None:
+    grid = {"synthefyaugmenter__synthesizer": list(SYNTHESIZERS.values())}
+    search = GridSearchCV(pipeline(SurrogateSynthesizer()), grid, cv=SubjectKFold(2))
+    here = search.fit(windows, windows.y).cv_results_["mean_test_score"]
+    with joblib.parallel_config("dask"):
+        there = search.fit(windows, windows.y).cv_results_["mean_test_score"]
+    assert_allclose(there, here, rtol=1e-10)
+    assert len(set(here)) == len(SYNTHESIZERS)
 
 
 def test_each_says_which_labels_hold() -> None:
