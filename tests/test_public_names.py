@@ -35,7 +35,13 @@ PUBLIC = {
         "predict_rows",
     ],
     "skaug.base": ["WindowStep"],
-    "skaug.datasets": ["load_ppg_dalia", "simulate_ppg"],
+    "skaug.datasets": [
+        "load_ieee_spc",
+        "load_pamap2",
+        "load_ppg_dalia",
+        "load_wesad",
+        "simulate_ppg",
+    ],
     "skaug.evaluation": [
         "LearningCurve",
         "LearningCurveDisplay",

@@ -6,13 +6,24 @@ import pickle
 import pickletools
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 #: An array takes about 40 opcodes however long it is; a published file has a few hundred.
 MAX_OPCODES = 250_000
+
+
+def load_arrays(stream: BinaryIO) -> Any:
+    """Return what a pickle holds: numbers, text, containers and stand-ins for arrays.
+
+    Raises
+    ------
+    Exception
+        Of any kind, if the pickle is damaged or contains anything else.
+    """
+    return ArrayUnpickler(stream, encoding="latin1").load()
 
 
 class StoredArray:

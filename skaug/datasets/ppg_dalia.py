@@ -1,28 +1,28 @@
-"""The PPG-DaLiA recordings as one table, with copies of it beside the data."""
+"""The PPG-DaLiA recordings as one table."""
 
 from __future__ import annotations
 
 import os
-import warnings
+import re
 from collections.abc import Iterable
-from contextlib import ExitStack
-from fractions import Fraction
-from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
-from tqdm.auto import tqdm
 
-from skaug._checks import is_finite_number
-from skaug._errors import prefix_errors
-from skaug._files import whole_file
-from skaug.datasets.ppg_dalia_files import SubjectFile, find_files
+from skaug.datasets.array_pickle import load_arrays
+from skaug.datasets.data_files import DataFile, DataSet
 from skaug.datasets.ppg_dalia_table import tabulate
+from skaug.datasets.recordings import load_recordings
+from skaug.datasets.signals import as_fraction, name_of_rate
 
 __all__ = ["load_ppg_dalia"]
+
+_DATA_SET = DataSet(
+    name="PPG-DaLiA",
+    pattern=re.compile(r"(?:^|/)(?P<subject>S[0-9]+)/(?P=subject)\.pkl$"),
+    example="S1/S1.pkl, S2/S2.pkl and so on",
+    origin="the zip from https://archive.ics.uci.edu/dataset/495/ppg+dalia",
+    inner_zip="data.zip",
+)
 
 # Format of the copies: raise it whenever the same file gives another table.
 _FORMAT = 1
@@ -97,6 +97,9 @@ def load_ppg_dalia(
     See Also
     --------
     simulate_ppg : Recordings with the same columns, without a download.
+    load_wesad : The same devices, under stress.
+    load_ieee_spc : Wrist PPG while running, with heart rates.
+    load_pamap2 : Movement during 18 activities, with heart rates.
 
     Notes
     -----
@@ -146,88 +149,10 @@ def load_ppg_dalia(
     >>> from skaug.datasets import load_ppg_dalia
     >>> recordings = load_ppg_dalia("ppg+dalia.zip", subjects=["S1", "S2"])  # doctest: +SKIP
     """
-    rate = _as_fraction(sampling_rate)
-    path = Path(path)
-    copies = _copies_folder(path, rate)
-    recordings, failure = [], None
-    with ExitStack() as stack:
-        files = _choose(find_files(path, stack), subjects, path)
-        for file in tqdm(files, desc="PPG-DaLiA", unit="subject", disable=None):
-            copy = copies / f"{file.subject}.parquet"
-            recording = _read_copy(copy, file.stamp)
-            if recording is None:
-                with prefix_errors(repr(file.name)):
-                    recording = tabulate(file.read(), file.subject, rate)
-                failure = failure or _write_copy(recording, copy, file.stamp)
-            recordings.append(recording)
-    if failure is not None:
-        warnings.warn(
-            f"No copy of the table could be kept in {str(copies)!r} ({failure}), so the next call will take "
-            "as long as this one. Make the folder writable, or store the table yourself.",
-            stacklevel=2,
-        )
-    return pd.concat(recordings, ignore_index=True)
+    rate = as_fraction(sampling_rate)
 
+    def read(file: DataFile) -> pd.DataFrame:
+        return tabulate(_DATA_SET.read(file, load_arrays), file.subject, rate)
 
-def _as_fraction(sampling_rate: Any) -> Fraction:
-    if is_finite_number(sampling_rate) and sampling_rate > 0:
-        rate = Fraction(float(sampling_rate)).limit_denominator(1000)
-        if rate and float(rate) == float(sampling_rate):
-            return rate
-    raise ValueError(
-        f"sampling_rate={sampling_rate!r} Hz must be a positive fraction with a denominator up to 1000, "
-        "which resampling needs: use a number such as 64, 12.5 or 100 / 3."
-    )
-
-
-def _copies_folder(path: Path, rate: Fraction) -> Path:
-    name = f"skaug-v{_FORMAT}-{rate}hz".replace("/", "_")
-    return path / name if path.is_dir() else path.with_name(f"{path.stem}-{name}")
-
-
-def _choose(
-    files: list[SubjectFile], subjects: str | Iterable[str] | None, path: Path
-) -> list[SubjectFile]:
-    files = sorted(files, key=lambda file: int(file.subject[1:]))
-    names = [file.subject for file in files]
-    if not files:
-        raise ValueError(
-            f"There is no S1/S1.pkl, S2/S2.pkl and so on in {str(path)!r}: pass the zip from "
-            "https://archive.ics.uci.edu/dataset/495/ppg+dalia or the folder it was unpacked to."
-        )
-    for file, after in pairwise(files):
-        if file.subject == after.subject:
-            raise ValueError(
-                f"There are two files of subject {file.subject}, {file.name!r} and {after.name!r}: remove "
-                "one, or pass a folder inside."
-            )
-    wanted = [subjects] if isinstance(subjects, str) else names if subjects is None else [*subjects]
-    missing = [name for name in wanted if name not in names]
-    if missing or not wanted:
-        raise ValueError(
-            f"subjects={wanted!r} "
-            + (f"names {missing[0]!r}, which is not" if missing else "names none")
-            + f" among the subjects in {str(path)!r}: choose from {', '.join(names)}."
-        )
-    return [file for file in files if file.subject in wanted]
-
-
-def _read_copy(copy: Path, stamp: bytes) -> pd.DataFrame | None:
-    try:
-        with pq.ParquetFile(copy) as parquet:
-            if (parquet.schema_arrow.metadata or {}).get(b"skaug") == stamp:
-                return parquet.read().to_pandas()
-    except (OSError, pa.ArrowException):  # not there yet, or damaged
-        pass
-    return None
-
-
-def _write_copy(recording: pd.DataFrame, copy: Path, stamp: bytes) -> OSError | None:
-    table = pa.Table.from_pandas(recording, preserve_index=False)
-    try:
-        copy.parent.mkdir(exist_ok=True)
-        with whole_file(copy) as file:
-            pq.write_table(table.replace_schema_metadata({b"skaug": stamp}), file)
-    except OSError as error:
-        return error
-    return None
+    copies = f"skaug-v{_FORMAT}-{name_of_rate(rate)}"
+    return load_recordings(_DATA_SET, path, subjects, read, copies)
