@@ -48,6 +48,7 @@ PUBLIC = {
         "ProtocolComparison",
         "ProtocolComparisonDisplay",
         "QualityReport",
+        "RecordingDisplay",
         "StrataDisplay",
         "SyntheticWindowsDisplay",
         "compare_protocols",

@@ -3,6 +3,7 @@
 from skaug.evaluation.comparison import ProtocolComparison
 from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
 from skaug.evaluation.displays.learning_curve import LearningCurveDisplay
+from skaug.evaluation.displays.recording import RecordingDisplay
 from skaug.evaluation.displays.strata import StrataDisplay
 from skaug.evaluation.displays.windows import SyntheticWindowsDisplay
 from skaug.evaluation.learning_curve_scores import LearningCurve
@@ -18,6 +19,7 @@ __all__ = [
     "ProtocolComparison",
     "ProtocolComparisonDisplay",
     "QualityReport",
+    "RecordingDisplay",
     "StrataDisplay",
     "SyntheticWindowsDisplay",
     "compare_protocols",
