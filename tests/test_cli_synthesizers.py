@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import html
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,27 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.base import clone
 
 from skaug import Windows
 from skaug.cli import main
 from skaug.cli.curves import curve_of
 from skaug.cli.models import LogPowerBands, model_of, pipeline_of
-from skaug.cli.synthesizers import SYNTHESIZERS, choice, synthesizers_of
+from skaug.cli.synthesizers import SYNTHESIZERS, TRANSFORMS, choice, synthesizers_of
 from skaug.evaluation import compare_synthesizers
-from skaug.synthesis import MixupSynthesizer, RateSynthesizer, SurrogateSynthesizer
+from skaug.synthesis import (
+    ChoiceSynthesizer,
+    Drift,
+    Jitter,
+    MixupSynthesizer,
+    RateSynthesizer,
+    Rotate,
+    SurrogateSynthesizer,
+    TimeWarp,
+    Transform,
+    TransformSynthesizer,
+    transforms,
+)
 
 CUT = ["--window-size", "256", "--stride", "128"]
 RATE = ["--sampling-rate", "32"]
@@ -80,7 +95,21 @@ def test_channels_are_a_list_of_names(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("rte", "'rte' is not a synthesizer: use surrogate or rate or mixup or spectral"),
+        (
+            "rte",
+            "'rte' is not a synthesizer: use surrogate or rate or mixup or spectral or transform, or "
+            "MODULE:OBJECT for your own",
+        ),
+        ("./my.py:Mine", "or MODULE:OBJECT for your own"),
+        ("rate+surogate", "'surogate' is not a synthesizer"),
+        ("rate+", "'' is not a synthesizer"),
+        ("mixup+mixup", "'mixup+mixup' names mixup twice"),
+        ("transform", "transform needs at least one of jitter, scale, drift, "),
+        ("transform:p=0.5", "such as transform:jitter=0.1,scale"),
+        ("transform:jiter=0.1", "use KEY=VALUE with jitter or scale or drift"),
+        ("transform:jitter=strong", "'jitter=strong' of transform must be a number"),
+        ("transform:jitter,jitter=1", "sets jitter twice"),
+        ("transform:p", "'p' sets no parameter of transform"),
         ("", "'' is not a synthesizer"),
         (
             "rate:speed=2",
@@ -127,8 +156,133 @@ def test_synthesizers_of_one_name_are_told_apart_by_what_was_typed() -> None:
         synthesizers_of([choice("mixup"), choice("mixup")], **KNOWN)
 
 
+def test_transforms_are_applied_in_the_order_in_which_they_are_named() -> None:
+    text = "transform:drift=0.5, jitter , rotate=ACC_x,ACC_y,ACC_z, p=0.5,time_warp"
+    (built,) = synthesizers_of([choice(text)], **KNOWN).values()
+    expected = [Drift(0.5), Jitter(), Rotate(["ACC_x", "ACC_y", "ACC_z"]), TimeWarp()]
+    assert repr(built) == repr(TransformSynthesizer(expected, p=0.5, random_state=7))
+
+
+def test_every_transform_can_be_named_with_and_without_its_first_parameter() -> None:
+    assert {kind.__name__ for kind in TRANSFORMS.values()} == {
+        kind.__name__ for kind in vars(transforms).values() if is_transform(kind)
+    }
+    for name, kind in TRANSFORMS.items():
+        assert name.replace("_", "") == kind.__name__.lower()
+        value = "a,b,c" if name == "rotate" else "3"
+        for text, expected in {
+            f"transform:{name}": kind(),
+            f"transform:{name}={value}": kind(["a", "b", "c"] if name == "rotate" else 3),
+        }.items():
+            (built,) = synthesizers_of([choice(text)], **KNOWN).values()
+            assert repr(built.transforms) == repr([expected])
+
+
+def is_transform(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Transform) and kind is not Transform
+
+
+def test_a_plus_makes_each_window_by_one_of_several() -> None:
+    texts = ["rate+surrogate", "mixup:alpha=1e+1 + transform:jitter", "rate:unit=1+rate"]
+    built = synthesizers_of([choice(text) for text in texts], **KNOWN | {"rate_channel": "BVP"})
+    rate = RateSynthesizer(32.0, channels=["BVP"], random_state=7)
+    pairs = [
+        [("rate", rate), ("surrogate", SurrogateSynthesizer(7))],
+        [
+            ("mixup", MixupSynthesizer(alpha=10.0, random_state=7)),
+            ("transform", TransformSynthesizer([Jitter()], random_state=7)),
+        ],
+        [("rate 1", clone(rate).set_params(unit=1)), ("rate 2", rate)],
+    ]
+    assert list(built) == ["rate+surrogate", "mixup+transform", "rate+rate"]
+    assert repr(list(built.values())) == repr(
+        [ChoiceSynthesizer(members, random_state=7) for members in pairs]
+    )
+    # A plus within a value joins nothing.
+    assert choice("rate:channels=A+B").values == {"channels": ["A+B"]}
+
+
+MY_MODULE = """
+from skaug.synthesis import Synthesizer, SurrogateSynthesizer
+
+class Mine(Synthesizer):
+    def __init__(self, random_state=3):
+        self.random_state = random_state
+
+    def synthesize(self, conditions):
+        return conditions.synthesized(-conditions.to_numpy())
+
+one = SurrogateSynthesizer(5)
+number = 3
+
+def make():
+    return Mine(4)
+
+def needs(rate):
+    return Mine(rate)
+"""
+
+
+@pytest.fixture
+def my_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A module in the current folder."""
+    name = f"module_of_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text(MY_MODULE)
+    (tmp_path / "broken_module.py").write_text("import no_such_library")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield name
+    sys.modules.pop(name, None)
+
+
+def test_a_synthesizer_of_your_own_is_imported_from_the_current_folder(my_module: str) -> None:
+    texts = [f"{my_module}:{name}" for name in ("one", "Mine", "make")]
+    built = synthesizers_of([choice(text) for text in texts], **KNOWN)
+    assert list(built) == texts
+    assert [repr(one) for one in built.values()] == [
+        "SurrogateSynthesizer(random_state=5)",
+        "Mine()",
+        "Mine(random_state=4)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("no_such_module:x", "there is no module 'no_such_module' in the current folder"),
+        ("no.such.module:x", "Run the command where 'no/such/module.py' is"),
+        ("my_module.py:Mine", "names a file: name the module, my_module:Mine."),
+        ("{my_module}:Yours", "has no 'Yours'"),
+        ("{my_module}:number", "is 3, not a synthesizer: name an instance or a subclass of"),
+        ("{my_module}:needs", "missing 1 required positional argument: 'rate'. Name a function"),
+        ("broken_module:x", "importing 'broken_module' failed: ModuleNotFoundError: No module"),
+    ],
+)
+def test_what_cannot_be_imported_is_reported_with_the_option(
+    my_module: str, command: list[str], text: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = text.format(my_module=my_module)
+    assert main([*command, "--synthesizer", text]) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"skaug: error: --synthesizer {text}")
+    assert message in error
+
+
+@pytest.mark.slow
+def test_other_processes_find_a_synthesizer_of_your_own(
+    my_module: str, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--synthesizer", f"{my_module}:Mine", "--model", "neighbors"]
+    shown = []
+    for n_jobs in ("1", "2"):
+        assert main([*command, *options, "--jobs", n_jobs]) == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]
+
+
 def test_every_synthesizer_of_the_command_line_can_be_built() -> None:
-    built = synthesizers_of([choice(name) for name in SYNTHESIZERS], **KNOWN)
+    texts = [name.replace("transform", "transform:jitter") for name in SYNTHESIZERS]
+    built = synthesizers_of([choice(text) for text in texts], **KNOWN)
     for name, synthesizer in built.items():
         assert type(synthesizer) is SYNTHESIZERS[name]
         assert synthesizer.random_state == 7
@@ -187,6 +341,8 @@ def test_controls_are_run_for_each_synthesizer(
         ),
         ([*RATE, "--synthesizer", "rate:method=x"], "method='x' is unknown: use one of "),
         ([*RATE, "--synthesizer", "rate:channels=EKG"], "'EKG'"),
+        (["--synthesizer", "transform:jitter,time_shift"], "put it first"),
+        (["--synthesizer", "transform:rotate"], "'ACC_x'"),
         (["--curve", "time"], "argument --curve: invalid choice: 'time'"),
     ],
 )

@@ -174,7 +174,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--seed",
         type=whole_number(0),
         default=0,
-        help="seed of the synthetic windows (default: 0)",
+        help="seed of the synthetic windows, except those of a synthesizer of your own (default: 0)",
     )
     comparison.add_argument(
         "--jobs",

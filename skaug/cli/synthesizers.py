@@ -7,15 +7,30 @@ import ast
 import inspect
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from skaug._checks import is_finite_number
+from skaug.cli.imported import imported, is_place
 from skaug.synthesis import (
+    ChoiceSynthesizer,
+    Drift,
+    FrequencyMask,
+    Jitter,
+    MagnitudeWarp,
+    Mask,
     MixupSynthesizer,
+    Permute,
     RateSynthesizer,
+    Rotate,
+    Scale,
     SpectralSynthesizer,
     SurrogateSynthesizer,
     Synthesizer,
+    TimeShift,
+    TimeWarp,
+    Transform,
+    TransformSynthesizer,
 )
 
 SYNTHESIZERS: dict[str, type[Synthesizer]] = {
@@ -23,16 +38,36 @@ SYNTHESIZERS: dict[str, type[Synthesizer]] = {
     "rate": RateSynthesizer,
     "mixup": MixupSynthesizer,
     "spectral": SpectralSynthesizer,
+    "transform": TransformSynthesizer,
 }
 
-# Parameters that have an option of their own.
-_SET_ELSEWHERE = ("sampling_rate", "random_state")
+#: The transforms of ``transform:jitter=0.1,scale``. A value sets the first parameter.
+TRANSFORMS: dict[str, type[Transform]] = {
+    "jitter": Jitter,
+    "scale": Scale,
+    "drift": Drift,
+    "magnitude_warp": MagnitudeWarp,
+    "time_warp": TimeWarp,
+    "time_shift": TimeShift,
+    "permute": Permute,
+    "mask": Mask,
+    "rotate": Rotate,
+    "frequency_mask": FrequencyMask,
+}
+
+# Parameters that have an option of their own, or are spelled otherwise.
+_SET_ELSEWHERE = ("sampling_rate", "random_state", "transforms")
 
 # The parameter that --rate-channel sets, unless it is passed.
 _RATE_CHANNELS = {"rate": "channels", "spectral": "rate_channels"}
 
-# Parameters that are lists of columns.
-_COLUMNS = ("channels", "rate_channels", "columns")
+# Keys with a list of columns.
+_COLUMNS = ("channels", "rate_channels", "columns", "rotate")
+
+_PLUS = re.compile(rf"\+(?=\s*(?:{'|'.join(SYNTHESIZERS)})\s*(?:[:+]|$))")
+
+# A comma within a value is followed neither by another key nor by the name of a transform.
+_COMMA = re.compile(rf",(?=\s*(?:\w+\s*=|(?:{'|'.join(TRANSFORMS)})\s*(?:,|$)))")
 
 
 class Choice(NamedTuple):
@@ -43,19 +78,22 @@ class Choice(NamedTuple):
     text : str
         The value of the option.
     name : str
-        A key of `SYNTHESIZERS`.
+        A key of `SYNTHESIZERS`, several with ``+`` between them, or ``module:object``.
     values : dict of str to object
         Its parameters.
+    parts : tuple of Choice
+        The synthesizers that ``+`` joins.
     """
 
     text: str
     name: str
     values: dict[str, Any]
+    parts: tuple[Choice, ...] = ()
 
 
 def add_synthesizers(parser: Any) -> None:
     """Add the option that chooses synthesizers."""
-    keys = "; ".join(f"{name}: {', '.join(_parameters(name)) or 'none'}" for name in SYNTHESIZERS)
+    keys = "; ".join(f"{name}: {', '.join(_keys(name)) or 'none'}" for name in SYNTHESIZERS)
     parser.add_argument(
         "--synthesizer",
         type=choice,
@@ -64,31 +102,26 @@ def add_synthesizers(parser: Any) -> None:
         metavar="NAME[:KEY=VALUE,...]",
         help=f"what makes synthetic windows; repeat to compare several on the same folds (default: "
         f"surrogate). Name all channels that carry the rhythm, rate:channels=A,B, if it is in more than "
-        f"--rate-channel. Names and their keys: {keys}",
+        f"--rate-channel. Transforms are applied in the order in which they are named, each with "
+        f"probability p: transform:jitter=0.1,scale=0.1,drift,p=0.5. With rate+surrogate each window is made "
+        f"by one of them, drawn at random. MODULE:OBJECT is your own: a synthesizer, or a class or "
+        f"function without arguments that makes one, in a module of the current folder. Names and their "
+        f"keys: {keys}",
     )
 
 
 def choice(text: str) -> Choice:
-    """Parse a name and parameters; values are numbers, True, False, None or else text."""
-    name, _, rest = text.partition(":")
-    if name not in SYNTHESIZERS:
-        raise argparse.ArgumentTypeError(
-            f"{name!r} is not a synthesizer: use {' or '.join(SYNTHESIZERS)}"
-        )
-    values: dict[str, Any] = {}
-    # A comma within a value is not followed by another key.
-    for part in re.split(r",(?=\s*\w+\s*=)", rest) if rest else []:
-        key, equals, value = (piece.strip() for piece in part.partition("="))
-        if key not in _parameters(name) or not equals:
-            known = _parameters(name)
-            raise argparse.ArgumentTypeError(
-                f"{part.strip()!r} sets no parameter of {name}: "
-                + (f"use KEY=VALUE with {' or '.join(known)}" if known else "it has none")
-            )
-        if key in values:
-            raise argparse.ArgumentTypeError(f"{text!r} sets {key} twice: leave one out")
-        values[key] = _columns(value) if key in _COLUMNS else _literal(value)
-    return Choice(text.strip(), name, values)
+    """Parse names and parameters; values are numbers, True, False, None or else text."""
+    text = text.strip()
+    if is_place(text) and text.partition(":")[0] not in SYNTHESIZERS:
+        return Choice(text, text, {})
+    parts = tuple(_parsed(part.strip()) for part in _PLUS.split(text))
+    if len(parts) == 1:
+        return parts[0]
+    twice = [part for part, n in Counter(part.text for part in parts).items() if n > 1]
+    if twice:
+        raise argparse.ArgumentTypeError(f"{text!r} names {twice[0]} twice: leave one out")
+    return Choice(text, "+".join(part.name for part in parts), {}, parts)
 
 
 def synthesizers_of(
@@ -105,37 +138,103 @@ def synthesizers_of(
     rate_channel : str or None
         The channel that carries the rhythm, by default.
     seed : int
-        The seed of each synthesizer.
+        The seed of each synthesizer, except those that are imported.
 
     Raises
     ------
     ValueError
-        If a synthesizer was chosen twice, or needs the sampling rate.
+        If a synthesizer was chosen twice, needs the sampling rate, or cannot be imported.
     """
     choices = choices or [choice("surrogate")]
     times = Counter(chosen.name for chosen in choices)
     built: dict[str, Synthesizer] = {}
-    for text, name, values in choices:
-        label = name if times[name] == 1 else text
+    for chosen in choices:
+        label = chosen.name if times[chosen.name] == 1 else chosen.text
         if label in built:
-            raise ValueError(f"--synthesizer {text} was passed twice: leave one out.")
-        parameters = inspect.signature(SYNTHESIZERS[name]).parameters
-        known: dict[str, Any] = {"random_state": seed}
-        if "sampling_rate" in parameters:
-            if sampling_rate is None:
-                raise ValueError(
-                    f"--synthesizer {name} needs the sampling rate in Hz: pass --sampling-rate."
-                )
-            known["sampling_rate"] = sampling_rate
-        if name in _RATE_CHANNELS and rate_channel is not None:
-            known[_RATE_CHANNELS[name]] = [rate_channel]
-        built[label] = SYNTHESIZERS[name](**(known | values))
+            raise ValueError(f"--synthesizer {chosen.text} was passed twice: leave one out.")
+        built[label] = _built(
+            chosen, sampling_rate=sampling_rate, rate_channel=rate_channel, seed=seed
+        )
     return built
 
 
-def _parameters(name: str) -> list[str]:
-    parameters = inspect.signature(SYNTHESIZERS[name]).parameters
-    return [key for key in parameters if key not in _SET_ELSEWHERE]
+def _parsed(text: str) -> Choice:
+    """Parse one name with its parameters."""
+    name, _, rest = (piece.strip() for piece in text.partition(":"))
+    if name not in SYNTHESIZERS:
+        wrong = next(one for one in map(str.strip, name.split("+")) if one not in SYNTHESIZERS)
+        raise argparse.ArgumentTypeError(
+            f"{wrong!r} is not a synthesizer: use {' or '.join(SYNTHESIZERS)}, or MODULE:OBJECT for your own"
+        )
+    values: dict[str, Any] = {}
+    for part in _COMMA.split(rest) if rest else []:
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        is_bare = name == "transform" and key in TRANSFORMS and not equals
+        if key not in _keys(name) or not (equals or is_bare):
+            known = _keys(name)
+            raise argparse.ArgumentTypeError(
+                f"{part.strip()!r} sets no parameter of {name}: "
+                + (f"use KEY=VALUE with {' or '.join(known)}" if known else "it has none")
+            )
+        if key in values:
+            raise argparse.ArgumentTypeError(f"{text!r} sets {key} twice: leave one out")
+        values[key] = () if is_bare else _columns(value) if key in _COLUMNS else _literal(value)
+    if name == "transform":
+        values = _transforms(values)
+    return Choice(text, name, values)
+
+
+def _transforms(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a `TransformSynthesizer`."""
+    transforms = []
+    for key, value in values.items():
+        if key not in TRANSFORMS:
+            continue
+        if key not in _COLUMNS and value != () and not is_finite_number(value):
+            raise argparse.ArgumentTypeError(f"'{key}={value}' of transform must be a number")
+        transforms.append(TRANSFORMS[key](*([] if value == () else [value])))
+    if not transforms:
+        raise argparse.ArgumentTypeError(
+            f"transform needs at least one of {', '.join(TRANSFORMS)}, such as transform:jitter=0.1,scale"
+        )
+    others = {key: value for key, value in values.items() if key not in TRANSFORMS}
+    return {"transforms": transforms} | others
+
+
+def _built(
+    chosen: Choice, *, sampling_rate: float | None, rate_channel: str | None, seed: int
+) -> Synthesizer:
+    """Build one synthesizer."""
+    name, known = chosen.name, dict[str, Any](random_state=seed)
+    if chosen.parts:
+        times = Counter(part.name for part in chosen.parts)
+        members = [
+            (
+                part.name if times[part.name] == 1 else f"{part.name} {nth}",
+                _built(part, sampling_rate=sampling_rate, rate_channel=rate_channel, seed=seed),
+            )
+            for nth, part in enumerate(chosen.parts, 1)
+        ]
+        return ChoiceSynthesizer(members, **known)
+    if name not in SYNTHESIZERS:
+        return imported(name)
+    if "sampling_rate" in inspect.signature(SYNTHESIZERS[name]).parameters:
+        if sampling_rate is None:
+            raise ValueError(
+                f"--synthesizer {name} needs the sampling rate in Hz: pass --sampling-rate."
+            )
+        known["sampling_rate"] = sampling_rate
+    if name in _RATE_CHANNELS and rate_channel is not None:
+        known[_RATE_CHANNELS[name]] = [rate_channel]
+    return SYNTHESIZERS[name](**(known | chosen.values))
+
+
+def _keys(name: str) -> list[str]:
+    """Return what may be set of a synthesizer."""
+    own = [
+        key for key in inspect.signature(SYNTHESIZERS[name]).parameters if key not in _SET_ELSEWHERE
+    ]
+    return [*TRANSFORMS, *own] if name == "transform" else own
 
 
 def _literal(text: str) -> Any:
