@@ -78,7 +78,7 @@ def test_a_page_is_written_with_the_verdict(
     recordings[[*COLUMNS, "activity"]].to_parquet(table)
     arguments = {
         "demo": ["demo", "--subjects", "3", "--minutes", "1"],
-        "compare": ["compare", str(table), "--target", "heart_rate", *CUT, "--stratum", "activity"],
+        "compare": ["compare", str(table), "--target", "heart_rate", *CUT, "--strata", "activity"],
     }[command]
     assert main([*arguments, "--report", str(page)]) == 0
     out = capsys.readouterr().out
@@ -571,7 +571,17 @@ def folder(
     (tmp_path / "empty.csv").write_bytes(b"")
     whole = gzip.compress(recordings[:200].to_csv(index=False).encode())
     (tmp_path / "cut.csv.gz").write_bytes(whole[: len(whole) // 2])
-    (tmp_path / "semicolons.csv").write_text("subject;BVP\nS1;3\n")
+    for name, text in {
+        "semicolons.csv": "subject;BVP\nS1;3,5\n",
+        "tabs.txt": "subject\tBVP\nS1\t3\n",
+        "one.csv": "BVP\n3\n",
+        "header.csv": "subject,BVP,heart_rate\n",
+        "ragged.csv": "subject,BVP,heart_rate\nS1,1,60\nS1,2,60,3\n",
+        "trailing.csv": "subject,BVP,heart_rate\nS1,1,60,\nS1,2,60,\n",
+        "commas.csv": "subject,BVP,heart_rate\nS1,1,5,60\nS1,2,5,60\n",
+        "quoted.csv": 'subject,BVP,heart_rate\nS1,"1,5",60\nS1,"2,5",60\n',
+    }.items():
+        (tmp_path / name).write_text(text)
     (tmp_path / "table.xlsx").write_bytes(b"")
     first_row = recordings.index == 0
     time = recordings.groupby("subject").cumcount() / 32
@@ -579,6 +589,11 @@ def folder(
         "one": recordings[recordings["subject"] == "S1"],
         "gap": recordings.assign(BVP=recordings["BVP"].mask(first_row)),
         "nobody": recordings.assign(subject=recordings["subject"].mask(first_row)),
+        "nosubject": recordings[["BVP", "ECG", "heart_rate", "Gender"]],
+        "astext": recordings.assign(heart_rate=(recordings["heart_rate"] + 0.5).astype(str)),
+        "classes": recordings.assign(
+            level=recordings["subject"].eq("S2").map({True: "b", False: "a"})
+        ),
         "timed": recordings.assign(time=time),
         "backwards": recordings.assign(time=time[::-1].to_numpy()),
         "dated": recordings.assign(date=pd.Timestamp(0) + pd.to_timedelta(time, unit="s")),
@@ -618,12 +633,32 @@ def error_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("nowhere.parquet", "There is no file 'nowhere.parquet': check the path"),
         ("bad.parquet", "'bad.parquet' cannot be read as a parquet file"),
         ("bad.csv", "'bad.csv' cannot be read as a CSV file"),
-        ("empty.csv", "'empty.csv' cannot be read as a CSV file"),
         ("cut.csv.gz", "'cut.csv.gz' cannot be read as a CSV file"),
-        ("semicolons.csv", "write the table with commas between the columns"),
-        ("table.xlsx", "must end in .parquet, .csv or .csv.gz"),
+        ("bad.csv", "it is not in UTF-8"),
+        ("empty.csv", "is empty: name a file with recordings"),
+        ("header.csv", "'header.csv' has no rows"),
+        ("semicolons.csv", "has a single column, 'subject;BVP': pass --separator ';'."),
+        ("tabs.txt", "pass --separator tab."),
+        (
+            "one.csv",
+            "has a single column, 'BVP': name the character between the columns with --sep",
+        ),
+        ("ragged.csv", "saw 4. Check the file and --separator"),
+        ("trailing.csv", "has more values per row than names of columns: remove what stands after"),
+        (
+            "commas.csv",
+            "if numbers have a decimal comma, put another character between the columns",
+        ),
+        ("quoted.csv", "'BVP' holds text with commas, first '1,5' in row 0 (counted from 0)"),
+        ("table.xlsx", "must end in .parquet, or in .csv, .tsv or .txt, which .gz may follow"),
         (".", "is a folder: name one file, or cut a folder of files with skaug windows"),
-        ("one.parquet", "subject, so none is left to test on"),
+        ("one.parquet", "are of a single subject, 'S1', so none is left to test on"),
+        (
+            "nosubject.parquet",
+            "There is no column 'subject': name the column of subjects with --subject",
+        ),
+        ("nosubject.parquet", "The table has 'BVP', 'ECG', 'heart_rate', 'Gender'."),
+        ("astext.parquet", "'heart_rate' holds numbers as text"),
         ("nobody.parquet", "The subject column 'subject' is missing in 1 rows, first in row 0"),
         ("text.parquet", "No column is a channel: Gender (text): name the channels with --feature"),
         ("gap.parquet", "--missing drop"),
@@ -649,7 +684,9 @@ def test_a_table_that_cannot_be_used_is_reported(
         ("recordings", "--target Gender", "choose another column with --target"),
         ("recordings", "--max-gap 2", "pass --time COLUMN"),
         ("timed", "--time time --max-gap 2s", "--max-gap 2s must be a number"),
-        ("dated", "--time date --max-gap 2", "--max-gap 2.0 needs a unit: pass '2.0s'."),
+        ("recordings", "--separator ;", "'recordings.parquet' is a parquet file: leave them out"),
+        ("recordings", "--decimal ,", "'recordings.parquet' is a parquet file: leave them out"),
+        ("classes", "--target level", "Without the subject 'S2', which is left out in turn, all"),
         ("backwards", "--time time", "in --boundary"),
         ("recordings", "--window-size 9999", "has 1920. Use a smaller --window-size"),
         ("recordings", "--high 9 --low 8", "--high 9 is above 0.5"),
@@ -682,6 +719,9 @@ def test_an_error_names_options_of_the_command(
         ("compare", "--window-size", "x", "'x' must be a whole number, 1 or more"),
         ("compare", "--stride", "-3", "'-3' must be a whole number, 1 or more"),
         ("compare", "--max-gap", "0", "'0' must be above 0"),
+        ("compare", "--separator", ";;", "';;' must be one character that is neither a letter"),
+        ("compare", "--separator", "x", "'x' must be one character that is neither a letter"),
+        ("compare", "--decimal", ";", "invalid choice: ';'"),
         ("compare", "--sampling-rate", "0", "'0' must be a number above 0"),
         ("compare", "--high", "nan", "'nan' must be a number above 0"),
         ("compare", "--ratio", "x", "'x' must be a number, 0 or more"),

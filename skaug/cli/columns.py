@@ -21,8 +21,12 @@ _NOT_A_CHANNEL = re.compile(
 )
 _BOUNDARY = re.compile("recording|session", re.I)
 
+# A number with a decimal comma, or with commas between thousands.
+_WITH_COMMA = r"\s*[-+]?[\d.]*(?:,\d+)+(?:[eE][-+]?\d+)?\s*"
+
 #: A channel is left out if its window means correlate with the labels by more than this.
 MAX_CORRELATION = 0.95
+_MOST_LISTED = 30
 _FEWEST_WINDOWS = 8  # with fewer, chance alone gives such correlations
 
 
@@ -39,16 +43,23 @@ def choose_columns(options: argparse.Namespace, table: pd.DataFrame) -> None:
     Raises
     ------
     ValueError
-        If a column of numbers has text in it, or there is no channel.
+        If there is no column of subjects, a column of numbers has text in it, or there is no channel.
     """
+    if options.subject == "subject" and "subject" not in table:
+        some = ", ".join(map(repr, table.columns[:_MOST_LISTED]))
+        more = ", ..." if table.shape[1] > _MOST_LISTED else ""
+        raise ValueError(
+            "There is no column 'subject': name the column of subjects with --subject. The table "
+            f"has {some}{more}."
+        )
     named = {options.subject, options.target, options.time, *(options.feature or [])}
     options.boundary = _boundaries(options.boundary, table, named)
     if options.feature is not None:
-        _require_no_text_among_numbers(table, {*options.feature, options.target})
+        _require_no_text_among_numbers(options, table, {*options.feature, options.target})
         return
-    strata = getattr(options, "stratum", ())
+    strata = getattr(options, "strata", ())
     others = [name for name in table if name not in {*named, *options.boundary, *strata}]
-    _require_no_text_among_numbers(table, {*others, options.target})
+    _require_no_text_among_numbers(options, table, {*others, options.target})
     numeric = set(Table(table).numeric_names())
     constant = _constant(table, others, [options.subject, *options.boundary])
     left_out = {
@@ -64,6 +75,17 @@ def choose_columns(options: argparse.Namespace, table: pd.DataFrame) -> None:
     say(f"Channels: {', '.join(options.feature)} (numeric columns without another role).")
     if left_out:
         say(f"Columns that are not channels{_in_words(left_out)}. --feature COLUMN overrides this.")
+
+
+def with_index(options: argparse.Namespace, table: pd.DataFrame) -> pd.DataFrame:
+    """Make columns of the levels of the index that an option names, or that are a boundary by default."""
+    named = {options.subject, options.target, options.time, *options.boundary, *options.strata}
+    levels = [
+        name
+        for name in table.index.names
+        if name is not None and (name in named or _BOUNDARY.fullmatch(str(name)))
+    ]
+    return table.reset_index(level=levels) if levels else table
 
 
 def without_labels(channels: list[str], windows: Windows, target: str) -> list[str]:
@@ -119,7 +141,10 @@ def _boundaries(chosen: list[str], table: pd.DataFrame, named: Collection[str | 
     return found
 
 
-def _require_no_text_among_numbers(table: pd.DataFrame, names: Collection[str | None]) -> None:
+def _require_no_text_among_numbers(
+    options: argparse.Namespace, table: pd.DataFrame, names: Collection[str | None]
+) -> None:
+    has_comma = getattr(options, "decimal", ".") == ","
     for name in table:
         column = table[name]
         if name not in names or not is_text(column):
@@ -129,12 +154,28 @@ def _require_no_text_among_numbers(table: pd.DataFrame, names: Collection[str | 
             texts = values[pd.to_numeric(values, errors="coerce").isna()]
         except TypeError:  # lists and the like
             continue
-        if 0 < len(texts) < len(values) / 2:
-            row = int(np.flatnonzero((column == texts.iloc[0]).to_numpy(dtype=bool))[0])
+        if len(texts) and texts.astype(str).str.fullmatch(_WITH_COMMA).all():
             raise ValueError(
-                f"The column {name!r} has text among its numbers, first {texts.iloc[0]!r} in row {row} "
-                "(counted from 0): correct it in the table, or name other columns with --feature."
+                f"The column {name!r} holds text with commas, first {_first(column, texts)}: if these are "
+                "decimals in a text file, pass --decimal ','. Thousands cannot be separated."
             )
+        has_point = len(texts) == 0 and values.astype(str).str.contains(".", regex=False).any()
+        if has_point and (has_comma or name == options.target):
+            raise ValueError(
+                f"The column {name!r} holds numbers as text, first {_first(column, values)}: write them as "
+                "numbers, in a text file with the character of --decimal before their decimals."
+            )
+        if 0 < len(texts) < len(values) / 2:
+            raise ValueError(
+                f"The column {name!r} has text among its numbers, first {_first(column, texts)}: correct it "
+                "in the table, or name other columns with --feature."
+            )
+
+
+def _first(column: pd.Series, values: pd.Series) -> str:
+    value = values.iloc[0]
+    row = int(np.flatnonzero((column == value).fillna(False).to_numpy(dtype=bool))[0])
+    return f"{value!r} in row {row} (counted from 0)"
 
 
 def _constant(table: pd.DataFrame, names: list[str], by: list[str]) -> set[str]:

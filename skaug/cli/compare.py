@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from skaug import (
@@ -15,7 +16,7 @@ from skaug import (
     Windows,
     WindowStatistics,
 )
-from skaug.cli.columns import choose_columns, without_labels
+from skaug.cli.columns import choose_columns, with_index, without_labels
 from skaug.cli.comparisons import (
     DEFAULT_PROTOCOLS,
     SPECTRAL_PEAK,
@@ -33,7 +34,8 @@ from skaug.cli.option_types import metric_name, n_jobs, number, number_of_window
 from skaug.cli.outputs import check_output, write_csv
 from skaug.cli.pages import add_report, check_report, write_report
 from skaug.cli.synthesizers import add_synthesizers, synthesizers_of
-from skaug.cli.tables import read_table
+from skaug.cli.tables import add_reading, read_table
+from skaug.cli.times import set_unit_of_gap, with_times
 from skaug.evaluation import ProtocolComparison
 from skaug.evaluation.protocol_variants import CONTROLS, PROTOCOLS
 from skaug.tables.aggregation import AGGREGATIONS
@@ -54,9 +56,10 @@ DESCRIPTION = (
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument(
-        "table", type=Path, help="a .parquet, .csv or .csv.gz file, one row per sample"
+        "table", type=Path, help="a .parquet or .csv file (also .csv.gz), one row per sample"
     )
-    windows = add_cutting(parser, "the column to predict", needs_target=True)
+    table, windows = add_cutting(parser, "the column to predict", needs_target=True)
+    add_reading(table)
     windows.add_argument(
         "--alignment",
         choices=ALIGNMENTS,
@@ -145,7 +148,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="number of synthetic windows in all, in place of --ratio",
     )
     comparison.add_argument(
-        "--stratum",
+        "--strata",
         action="append",
         default=[],
         metavar="COLUMN",
@@ -205,10 +208,11 @@ def run(options: argparse.Namespace) -> None:
     _check_rate(options)
     check_output(options.output, options.table)
     check_report(options.report, options.table)
-    recordings = read_table(options.table)
+    recordings = read_table(options.table, options.separator, options.decimal)
     windows = _cut(recordings, options)
     print_windows(windows)
     has_classes = _has_classes(recordings, options)
+    _check_subjects(windows, options, has_classes=has_classes)
     n_training_subjects = len(set(windows.groups)) - 1  # type: ignore[arg-type]
     pipeline = pipeline_of(
         next(iter(synthesizers.values())),
@@ -229,7 +233,7 @@ def run(options: argparse.Namespace) -> None:
         n_jobs=options.jobs,
         rope=_rope(options, has_classes=has_classes),
         baselines=baselines,
-        strata=options.stratum,
+        strata=options.strata,
     )
     print_comparison(comparison, options.target)
     if options.output is not None:
@@ -318,6 +322,8 @@ def _baselines(
 
 def _cut(recordings: pd.DataFrame, options: argparse.Namespace) -> Windows:
     has_default_channels = options.feature is None
+    recordings = with_times(with_index(options, recordings), options.time)
+    set_unit_of_gap(options, recordings)
     choose_columns(options, recordings)
     _check_target(recordings, options.target)
     if _has_classes(recordings, options) and recordings[options.target].nunique() < 2:
@@ -333,6 +339,25 @@ def _cut(recordings: pd.DataFrame, options: argparse.Namespace) -> Windows:
             options.feature = channels
             return _windower_of(options).fit_transform(recordings)
     return windows
+
+
+def _check_subjects(windows: Windows, options: argparse.Namespace, *, has_classes: bool) -> None:
+    """Raise if there is a single subject, or the others of one have windows of a single class."""
+    subjects, labels = np.asarray(windows.groups), np.asarray(windows.y)
+    names = list(dict.fromkeys(subjects))
+    if len(names) < 2:
+        raise ValueError(
+            f"The windows are of a single subject, {str(names[0])!r}, so none is left to test on: add "
+            f"recordings of others, or name another column than {options.subject!r} with --subject."
+        )
+    for name in names if has_classes else ():
+        classes = set(labels[subjects != name])
+        if len(classes) < 2:
+            raise ValueError(
+                f"Without the subject {str(name)!r}, which is left out in turn, all windows have the class "
+                f"{str(next(iter(classes)))!r} of {options.target!r}, and no model can be trained: add "
+                "recordings of further subjects, or choose another column with --target."
+            )
 
 
 def _windower_of(options: argparse.Namespace) -> SubjectWindower:

@@ -11,7 +11,7 @@ from skaug.windower import LAST, MISSING
 
 
 def add_cutting(parser: argparse.ArgumentParser, target: str, *, needs_target: bool) -> Any:
-    """Add the options about the table and its windows; return the group of the latter."""
+    """Add the options about the table and its windows; return both groups."""
     table = parser.add_argument_group("the table")
     table.add_argument(
         "--feature",
@@ -35,12 +35,18 @@ def add_cutting(parser: argparse.ArgumentParser, target: str, *, needs_target: b
         help="a new recording begins where this column changes; repeat for more (default: a column "
         "called recording or session, if there is one; none: no column)",
     )
-    table.add_argument("--time", metavar="COLUMN", help="the time of each row")
+    table.add_argument(
+        "--time",
+        metavar="COLUMN",
+        help="the time of each row: numbers, or dates and times (as text: ISO 8601, such as "
+        "2026-01-31T12:00:00.5)",
+    )
     table.add_argument(
         "--max-gap",
         type=gap,
         metavar="GAP",
-        help="a new recording begins after a step in time longer than this: 2 or, for dates, 2s",
+        help="a new recording begins after a step in time longer than this: in the unit of --time, or in "
+        "seconds if it holds dates and times (or 2min, 500ms)",
     )
     windows = parser.add_argument_group("the windows")
     windows.add_argument(
@@ -76,7 +82,7 @@ def add_cutting(parser: argparse.ArgumentParser, target: str, *, needs_target: b
         help="rows at the end of a recording that do not fill a window: leave them out (drop), or cut "
         "one more window that ends at the last row (align) (default: drop)",
     )
-    return windows
+    return table, windows
 
 
 def windower_of(options: argparse.Namespace, **parameters: Any) -> SubjectWindower:

@@ -32,7 +32,7 @@ _OPTIONS = {
     "n_repeats": "--repeats",
     "rope": "--rope",
     "scoring": "--metric",
-    "strata": "--stratum",
+    "strata": "--strata",
     "synthesizers": "--synthesizer",
     "n_jobs": "--jobs",
     "n_subjects": "--subjects",
@@ -100,7 +100,7 @@ def _in_options(token: re.Match[str]) -> str:
         return ""
     if token["name"]:
         value = token["value"]
-        value = "COLUMN" if value.startswith("[") else value.strip("'")
+        value = "COLUMN" if value.startswith("[") else value.strip("'").removeprefix("numpy.")
         return f"{_OPTIONS[token['name']]} {value}"
     if token["bare"]:
         return _OPTIONS[token["bare"]]

@@ -2,22 +2,63 @@
 
 from __future__ import annotations
 
+import argparse
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from skaug.cli.messages import one_line
 
+_SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}
 
-def read_table(path: Path) -> pd.DataFrame:
+# What may stand between columns, as it is typed.
+_LIKELY = {";": "';'", "\t": "tab", "|": "'|'", ",": "','", " ": "' '"}
+
+_TEXT = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
+
+
+def add_reading(parser: Any) -> None:
+    """Add the options that say how a text file is read."""
+    parser.add_argument(
+        "--separator",
+        type=separator,
+        metavar="CHARACTER",
+        help="what stands between the columns of a text file, such as ';' or tab (default: a comma; a tab "
+        "in .tsv files)",
+    )
+    parser.add_argument(
+        "--decimal",
+        choices=(".", ","),
+        default=".",
+        help="what stands before the decimals of numbers in a text file (default: .)",
+    )
+
+
+def separator(text: str) -> str:
+    """Parse one character, or a name such as tab."""
+    character = _SEPARATORS.get(text.lower(), text)
+    if len(character) != 1 or character.isalnum() or character in "\"'\r\n":
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be one character that is neither a letter, a digit nor a quote, such as ';', "
+            "or tab"
+        )
+    return character
+
+
+def read_table(path: Path, separator: str | None = None, decimal: str = ".") -> pd.DataFrame:
     """Read a table of recordings.
 
     Parameters
     ----------
     path : Path
-        A file that ends in .parquet, .csv or .csv.gz.
+        A file that ends in .parquet or .pq, or in .csv, .tsv or .txt, which may be followed by .gz.
+    separator : str, optional
+        The character between the columns of a text file. By default a comma, or a tab in .tsv files.
+    decimal : {".", ","}, default="."
+        The character before the decimals of numbers in a text file.
 
     Returns
     -------
@@ -28,7 +69,8 @@ def read_table(path: Path) -> pd.DataFrame:
     OSError
         If there is no such file.
     ValueError
-        If the file is of another kind or damaged.
+        If the file is of another kind or damaged, has a single column or no rows, or is a text file in which
+        rows have more values than there are columns.
     """
     if path.is_dir():
         raise IsADirectoryError(
@@ -36,20 +78,76 @@ def read_table(path: Path) -> pd.DataFrame:
         )
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {str(path)!r}: check the path.")
-    kind = "".join(path.suffixes[-2:]).lower()
-    if kind.endswith((".parquet", ".pq")):
-        read, name = pd.read_parquet, "a parquet file"
-    elif kind.endswith((".csv", ".csv.gz")):
-        read, name = pd.read_csv, "a CSV file"
+    name = path.name.lower()
+    if name.endswith((".parquet", ".pq")):
+        if separator is not None or decimal != ".":
+            raise ValueError(
+                f"--separator and --decimal are for text files, but {str(path)!r} is a parquet file: leave "
+                "them out."
+            )
+        table = _read_parquet(path)
+    elif name.endswith(_TEXT):
+        default = "\t" if ".tsv" in name else ","
+        table = _read_text(path, separator or default, decimal)
     else:
-        raise ValueError(f"{str(path)!r} must end in .parquet, .csv or .csv.gz.")
-    try:
-        table = read(path)
-    except (ValueError, OSError, EOFError, zlib.error, pa.ArrowException) as error:
-        raise ValueError(f"{str(path)!r} cannot be read as {name}: {one_line(error)}") from error
-    if name == "a CSV file" and table.shape[1] == 1:
         raise ValueError(
-            f"{str(path)!r} has a single column, {one_line(table.columns[0])!r}: write the table with "
-            "commas between the columns."
+            f"{str(path)!r} must end in .parquet, or in .csv, .tsv or .txt, which .gz may follow: save the "
+            "table as one of these."
+        )
+    if len(table) == 0:
+        raise ValueError(f"{str(path)!r} has no rows: name a file with recordings.")
+    return table
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (ValueError, OSError, pa.ArrowException) as error:
+        raise ValueError(
+            f"{str(path)!r} cannot be read as a parquet file: {one_line(error)}"
+        ) from error
+
+
+def _read_text(path: Path, separator: str, decimal: str) -> pd.DataFrame:
+    try:
+        names = pd.read_csv(path, sep=separator, nrows=0).columns
+        _require_several(path, names)
+        # In parts, pandas could give a column several types.
+        table = pd.read_csv(path, sep=separator, decimal=decimal, low_memory=False)
+    except _SingleColumnError:
+        raise
+    except pd.errors.EmptyDataError as error:
+        raise ValueError(f"{str(path)!r} is empty: name a file with recordings.") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{str(path)!r} cannot be read as a CSV file: it is not in UTF-8 ({one_line(error)}). Save it in "
+            "this encoding."
+        ) from error
+    except (ValueError, OSError, EOFError, zlib.error) as error:
+        raise ValueError(
+            f"{str(path)!r} cannot be read as a CSV file: {one_line(error)}. Check the file and --separator."
+        ) from error
+    if not isinstance(table.index, pd.RangeIndex):  # pandas took the first columns for an index
+        raise ValueError(
+            f"{str(path)!r} has more values per row than names of columns: remove what stands after the last "
+            "value, or, if numbers have a decimal comma, put another character between the columns and name "
+            "it with --separator."
         )
     return table
+
+
+class _SingleColumnError(ValueError):
+    pass
+
+
+def _require_several(path: Path, names: pd.Index) -> None:
+    if len(names) > 1:
+        return
+    (only,) = names
+    likely = max(_LIKELY, key=only.count)
+    remedy = (
+        f"pass --separator {_LIKELY[likely]}."
+        if likely in only
+        else "name the character between the columns with --separator, such as ';' or tab."
+    )
+    raise _SingleColumnError(f"{str(path)!r} has a single column, {one_line(only)!r}: {remedy}")

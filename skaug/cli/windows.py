@@ -9,6 +9,7 @@ from skaug.cli.columns import choose_columns
 from skaug.cli.cutting import add_cutting, windower_of
 from skaug.cli.messages import say
 from skaug.cli.option_types import whole_number
+from skaug.cli.times import set_unit_of_gap
 from skaug.tables.aggregation import AGGREGATIONS
 
 SUMMARY = "cut a table that is larger than memory into windows on disk"
@@ -23,7 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument("table", type=Path, metavar="TABLE_DIR", help="folder of .parquet files")
     parser.add_argument("folder", type=Path, metavar="OUT_DIR", help="folder for the shards")
-    windows = add_cutting(parser, "column of the labels of the windows", needs_target=False)
+    _, windows = add_cutting(parser, "column of the labels of the windows", needs_target=False)
     windows.add_argument(
         "--target-agg",
         choices=AGGREGATIONS,
@@ -64,7 +65,9 @@ def run(options: argparse.Namespace) -> None:
         from skaug.shards import cut_on_cluster
     except ImportError as error:  # the extra is not installed
         raise ValueError(str(error)) from error
-    choose_columns(options, made_up_row(open_dataset(options.table).schema))
+    row = made_up_row(open_dataset(options.table).schema)
+    choose_columns(options, row)
+    set_unit_of_gap(options, row)
     manifest = cut_on_cluster(
         options.table,
         options.folder,
