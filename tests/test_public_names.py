@@ -40,6 +40,7 @@ PUBLIC = {
         "load_pamap2",
         "load_ppg_dalia",
         "load_wesad",
+        "load_wildppg",
         "simulate_ppg",
     ],
     "skaug.evaluation": [

@@ -94,6 +94,7 @@ def load_ieee_spc(
     See Also
     --------
     load_ppg_dalia : Wrist PPG in daily life, with heart rates.
+    load_wildppg : PPG of four parts of the body on a trip, with ECG.
 
     Notes
     -----

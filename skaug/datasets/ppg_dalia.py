@@ -40,6 +40,8 @@ def load_ppg_dalia(
     columns of :func:`~skaug.datasets.simulate_ppg`. A copy of the table is written beside the data as
     parquet, from which the next call reads in seconds.
 
+    *License*: CC BY 4.0, according to the archive.
+
     Parameters
     ----------
     path : str or path-like
@@ -99,6 +101,7 @@ def load_ppg_dalia(
     simulate_ppg : Recordings with the same columns, without a download.
     load_wesad : The same devices, under stress.
     load_ieee_spc : Wrist PPG while running, with heart rates.
+    load_wildppg : PPG of four parts of the body on a trip, with ECG.
     load_pamap2 : Movement during 18 activities, with heart rates.
 
     Notes

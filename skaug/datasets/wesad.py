@@ -68,7 +68,8 @@ def load_wesad(
     folder it was unpacked to, is read into one table at one sampling rate. A copy of the table is
     written beside the data as parquet, from which the next call reads in seconds.
 
-    *License*: the authors permit scientific, non-commercial use, if the paper [1]_ is cited.
+    *License*: the page of the authors permits scientific, non-commercial use with credit to them, and asks
+    to cite [1]_.
 
     Parameters
     ----------
@@ -101,8 +102,8 @@ def load_wesad(
         ======================  =========================================================
 
         State and subject are categorical, all other columns float32. The 24 hours of all subjects are
-        5.6 million rows at 64 Hz and take 0.3 GB, twice that while they are joined. Reading one file takes
-        1 to 2 GB.
+        5.6 million rows at 64 Hz and take 0.3 GB, twice that while they are joined. Reading a file takes
+        1 GB.
 
     Raises
     ------
