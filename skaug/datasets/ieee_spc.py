@@ -45,7 +45,7 @@ _COLUMNS = ["ECG", "PPG_1", "PPG_2", *(f"ACC_wrist_idx_{axis}" for axis in range
 def load_ieee_spc(
     path: str | os.PathLike[str], subjects: str | Iterable[str] | None = None
 ) -> pd.DataFrame:
-    """Load the IEEE Signal Processing Cup 2015: wrist PPG while running and boxing, with heart rates.
+    """Load the IEEE Signal Processing Cup 2015: wrist PPG while running or moving the arms.
 
     The data [1]_ were published in several zips: training data, one more recording for training, test
     data, and the heart rates of the test data. Unpack those that you have into one folder; all of
@@ -98,11 +98,13 @@ def load_ieee_spc(
 
     Notes
     -----
-    *Recordings*: a subject may have several, so pass ``boundaries=["session"]`` to the windower. "TYPE01"
-    and "TYPE02" are runs on a treadmill at different speeds, "T01" and "T02" movements of the arms.
+    *Recordings*: a subject may have several, so pass ``boundaries=["session"]`` to the windower. In
+    "TYPE01" and "TYPE02" the subjects ran on a treadmill, at up to 15 and 12 km/h; in "T01" they
+    exercised their arms, in "T02" with intensive movements. Name the channels, such as
+    ``features=["PPG_1", "PPG_2"]``: with the ECG among them, the test data have no complete window.
     Recordings that their names give to one subject (``DATA_S04_T01.mat`` and ``TEST_S04_T02.mat``) share
-    that subject here. Whether "01" and "S01" are the same person is not published; papers take
-    them for different people.
+    that subject here. Whether "01" and "S01" are the same person is not stated in the Readme; papers
+    take them for different people.
 
     *Heart rate*: ``BPM0[k]`` of the files is the heart rate in the seconds [2k, 2k + 8). It is assigned to
     the rows of the two seconds in the middle, [2k + 3, 2k + 5). The first one also applies to the 3 s

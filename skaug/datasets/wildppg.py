@@ -134,14 +134,15 @@ def load_wildppg(
 
     *Rows*: temperature and altitude (0.5 Hz) hold their latest sample. A recording ends with the last
     window of 8 s that all signals cover; signals that end 10 s or more apart are an error. Missing samples
-    stay NaN. So do the columns of a location in the three stretches that the authors' analysis leaves
-    out because a device did not record: at the wrist of l38 (27 minutes) and k2s (53 minutes), and at
+    stay NaN. The columns of a location are NaN too in three stretches that the authors' analysis leaves
+    out because the device did not record: at the wrist of l38 (27 minutes) and k2s (53 minutes), and at
     the ankle of an0 (15 s).
 
     *Not checked against the published files*, which are too large to come with this library: their
     structure was taken from the authors' code, which reads each signal as ``v`` and its sampling rate as
     ``fs``, and from other public code. The units of acceleration and PPG are not stated there. The card
-    of ``WildPPG.mat`` names another license, MIT.
+    of ``WildPPG.mat`` names another license, MIT. The heart rates were tested on simulated ECG only:
+    compare some with the ECG before you rely on them.
 
     References
     ----------
