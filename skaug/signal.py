@@ -102,9 +102,9 @@ class bandpass(_Filter):
     -----
     The ends of a recording are extended by their point reflection before filtering, as is the default of
     ``scipy.signal.sosfiltfilt``. What lies beyond an end is unknown, so values near it are distorted: a sine
-    of 1.5 Hz, in the band from 0.5 to 4 Hz at 64 Hz, is off by 20 % of its amplitude at the end, 4 % one
-    period of `low` away from it, and 0.6 % two periods away. A recording shorter than one period of `low`, or
-    than the extension, is filtered with a `DataWarning`.
+    of 1.5 Hz, in the band from 0.5 to 4 Hz at 64 Hz, is off by up to 113 % of its amplitude at the end (if it
+    ends at a peak), 7 % one period of `low` away from it, and 1 % two periods away. A recording shorter than
+    one period of `low`, or than the extension, is filtered with a `DataWarning`.
 
     The filter uses rows after each row. It suits recordings, not a stream of rows that must be predicted as
     they come.
