@@ -29,9 +29,6 @@ extensions = [
 ]
 exclude_patterns = [
     "_build",
-    "guide.md",
-    "scale.md",
-    "synthesizers.md",
     "sg_execution_times.rst",
     "**/sg_execution_times.rst",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -369,17 +368,6 @@ def test_a_pipeline_says_what_to_do_with_a_dask_frame(table: pd.DataFrame) -> No
     pipe = make_pipeline(windower_of(), WindowFlattener(), Ridge())
     with pytest.raises(TypeError, match=r"\.to_dask_array\(\)"):
         pipe.fit(frame_of(table, PARTS))
-
-
-@pytest.mark.slow
-def test_the_page_about_scale_runs_from_top_to_bottom(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    page = Path(__file__).parents[1] / "docs" / "scale.md"
-    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), flags=re.M | re.S)
-    exec(compile("\n".join(blocks), page.name, "exec"), {})
-    assert "LazyWindows(of 512 x 2: BVP, ECG; 6 partitions) 90" in capsys.readouterr().out
 
 
 def test_the_package_and_its_command_line_do_not_import_dask() -> None:

@@ -637,7 +637,7 @@ def test_a_transform_names_known_kinds_of_labels(transform: Transform) -> None:
 
 
 def test_the_guide_names_the_kinds_of_labels_that_a_transform_declares() -> None:
-    guide = Path(__file__).parents[1] / "docs" / "guide.md"
+    guide = Path(__file__).parents[1] / "docs" / "guide" / "synthesizers.md"
     rows = re.findall(r"^\| `(\w+)\(([\w, ]+)\)` \|.*\| (.*) \|$", guide.read_text(), re.MULTILINE)
     held = {name: re.findall(r"\w+", kinds) for name, _, kinds in rows}
     parameters = {name: of_each.split(", ") for name, of_each, _ in rows}

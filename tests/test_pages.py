@@ -1,0 +1,64 @@
+"""The Python of the README and of each page of the site runs as a script, and links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from run_blocks import read_page, run_page
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+GENERATED = {"_build", "gallery", "generated"}
+PAGES = [page for page in sorted(DOCS.rglob("*.md")) if not GENERATED & {*page.parts}]
+CHAPTERS = [page for page in PAGES if page.parent.name == "guide" and page.stem != "index"]
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", DOCS / "get_started.md", *CHAPTERS], ids=name_of
+)
+def test_a_page_that_teaches_has_python_that_needs_no_other_library(page: Path) -> None:
+    assert read_page(page).blocks
+    assert not read_page(page).requires
+
+
+def test_the_guide_has_nine_chapters() -> None:
+    assert len(CHAPTERS) == 9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", [path for path in PAGES if read_page(path).blocks], ids=name_of)
+def test_the_python_of_a_page_runs_as_a_script_without_a_warning(
+    path: Path, tmp_path: Path
+) -> None:
+    page = read_page(path)
+    if page.missing:
+        pytest.skip(f"needs {', '.join(page.missing)}")
+    result = run_page(page, tmp_path)
+    assert result.error == ""
+    assert len(result.outputs) == len(page.blocks)
+    assert "Warning:" not in result.messages
+
+
+def test_files_that_the_readme_links_to_exist() -> None:
+    names = re.findall(r"\]\(([\w/.]+\.md)[#)]", (ROOT / "README.md").read_text())
+    assert len(names) >= 2
+    for name in names:
+        assert (ROOT / name).is_file()
+
+
+def test_sections_that_pages_link_to_exist() -> None:
+    """GitHub spells the address of a section in lower case, without punctuation, with hyphens for spaces."""
+    n_links = 0
+    for page in (ROOT / "README.md", *PAGES):
+        for name, section in re.findall(r"\]\(([\w/.]*)#([\w-]+)\)", page.read_text()):
+            target = page.parent / name if name else page
+            titles = re.findall(r"^#+ (.+)$", target.read_text(), flags=re.M)
+            assert section in [re.sub(r"[^\w -]", "", t.lower()).replace(" ", "-") for t in titles]
+            n_links += 1
+    assert n_links >= 3
