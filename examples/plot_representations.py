@@ -65,16 +65,16 @@ table = pd.DataFrame(
         "numbers per window": n_numbers,
         "MAE (bpm)": errors.mean(),
         "+/-": margins,
-        "seconds": seconds,
+        "ms": 1000 * pd.Series(seconds),
     }
 )
-print(f"naive baseline: {naive:.1f} bpm\n{table.round(3).to_string()}")
+print(f"naive baseline: {naive:.1f} bpm\n{table.round(2).to_string()}")
 
 # %%
 # The picture
 # -----------
-# Bars are means over subjects with 95 % intervals, dots the subjects. The seconds are those that computing
-# the representation of all windows took when this page was built.
+# Bars are means over subjects with 95 % intervals, dots the subjects. The milliseconds are those that
+# computing the representation of all windows took when this page was built.
 figure, ax = plt.subplots(figsize=(9, 4.6), layout="constrained")
 colors = ["#8a8f98", "#8a8f98", "#5a9bc4", "#2b83ba"]
 for place, (name, color) in enumerate(zip(errors, colors, strict=True)):
@@ -91,7 +91,7 @@ ax.annotate(
 )
 ax.set_yticks(
     range(len(errors.columns)),
-    [f"{name}\n{n_numbers[name]} numbers, {1000 * seconds[name]:.0f} ms" for name in errors],
+    [f"{name}\n{n_numbers[name]} numbers, {1000 * seconds[name]:.1f} ms" for name in errors],
     size=11,
 )
 ax.invert_yaxis()
