@@ -1,0 +1,152 @@
+"""
+====================
+A service, paid once
+====================
+
+Every window that :class:`~skaug.synthesis.SynthefyAPI` buys is on disk before it is used. Later folds,
+other models and larger requests find it there, and so does a run that goes on after a crash.
+"""
+
+# %%
+# A study that buys windows
+# -------------------------
+# It cuts the recordings of six simulated subjects into 42 windows, buys ``ratio`` synthetic windows for
+# each of those it trains on, and leaves out one subject after the other. It prints when a window was found
+# in the store. Nothing leaves this machine: the service is a local one.
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from skaug.server import running
+
+STUDY = """
+import json, sys, time
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import cross_validate
+from skaug import SubjectWindower, SynthefyAugmenter, WindowSpectrum, make_pipeline
+from skaug.datasets import simulate_ppg
+from skaug.model_selection import LeaveOneSubjectOut
+from skaug.synthesis import SynthefyAPI, WindowStore
+
+class TimedStore(WindowStore):
+    def get(self, key):
+        window = super().get(key)
+        if window is not None:
+            found[-1].append(time.monotonic())
+        return window
+
+def end_fold(*_):
+    found.append([])
+    return 0.0
+
+url, folder, model, ratio = sys.argv[1:]
+found = [[]]  # one list per fold
+api = SynthefyAPI("user", "ppg_hr", "job", base_url=url, store=TimedStore(folder))
+models = {"ridge": Ridge(), "trees": ExtraTreesRegressor(50, random_state=0)}
+pipeline = make_pipeline(
+    SubjectWindower(512, features=["BVP"], target="heart_rate"),
+    SynthefyAugmenter(api, ratio=float(ratio)),
+    WindowSpectrum(0.5, 4, sampling_rate=64),
+    models[model],
+)
+recordings = simulate_ppg(n_subjects=6, minutes=1)
+cross_validate(pipeline, recordings, cv=LeaveOneSubjectOut(), scoring=end_fold, error_score="raise")
+print(json.dumps(found))
+"""
+
+# %%
+# Four runs, the first of them killed
+# -----------------------------------
+# The first process is killed while it waits for a window. Then the same command is given again.
+os.environ.setdefault("SYNTHEFY_API_KEY", "any-key-will-do")
+runs = {
+    "ridge, killed": ("ridge", "1"),
+    "ridge, again": ("ridge", "1"),
+    "other model": ("trees", "1"),
+    "twice as many": ("ridge", "2"),
+}
+paid, found = {}, {}
+with (
+    running(window_size=512, features=["BVP"], delay=0.04) as service,
+    tempfile.TemporaryDirectory() as folder,
+):
+    script, store = Path(folder) / "study.py", Path(folder) / "store"
+    script.write_text(STUDY)
+    for name, options in runs.items():
+        n_before = len(service.requests)
+        command = [sys.executable, str(script), service.base_url, str(store), *options]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            if "killed" in name:
+                while service.computed < 15 and process.poll() is None:
+                    time.sleep(0.01)
+                process.kill()
+            output, _ = process.communicate()
+        if "killed" in name:
+            time.sleep(0.5)  # the service completes a window that nobody waits for any more
+        elif process.returncode:
+            raise RuntimeError(f"The run {name!r} failed: see its messages.")
+        paid[name] = [
+            request.finished for request in service.requests[n_before:] if request.finished
+        ]
+        found[name] = [fold for fold in json.loads(output or "[]") if fold]
+        n_found = sum(map(len, found[name]))
+        print(f"{name:14} paid for {len(paid[name]):3} windows, found {n_found:3} in the store")
+
+# %%
+# The timeline
+# ------------
+# Each run on its own line, from its first window on. A complete run needs 35 windows in each of its six
+# folds, or 70 if twice as many: the numbers count those that a fold found in the store. A window that was
+# being computed when the process was killed has reached nobody and is paid for again, so that the first two
+# runs together may pay for one window more than the 42 there are.
+n_paid = sum(map(len, paid.values()))
+n_found = {name: sum(map(len, folds)) for name, folds in found.items()}
+n_needed = n_paid + sum(n_found.values())
+print(f"{n_needed} windows needed, {n_paid} paid for")
+PAID, FOUND = "#d55e00", "#2b83ba"
+figure, ax = plt.subplots(figsize=(10, 4.4), layout="constrained")
+for place, name in enumerate(runs):
+    start = min([*paid[name], *(time for fold in found[name] for time in fold)])
+    times = np.array(paid[name]) - start
+    ax.vlines(times, place - 0.32, place - 0.02, color=PAID, linewidth=1.5)
+    for fold in found[name]:
+        ax.vlines(np.array(fold) - start, place + 0.02, place + 0.32, color=FOUND, linewidth=1.5)
+        ax.text(
+            fold[-1] - start + 0.08, place + 0.17, len(fold), color=FOUND, size="small", va="center"
+        )
+    if "killed" in name:
+        ax.plot(times[-1] + 0.06, place - 0.17, "X", color="black", markersize=11)
+    ax.text(
+        1.01,
+        place - 0.17,
+        f"paid for {len(paid[name])}",
+        color=PAID,
+        weight="bold",
+        va="center",
+        transform=ax.get_yaxis_transform(),
+    )
+    ax.text(
+        1.01,
+        place + 0.17,
+        f"found {n_found[name]}",
+        color=FOUND,
+        weight="bold",
+        va="center",
+        transform=ax.get_yaxis_transform(),
+    )
+ax.set_yticks(range(len(runs)), runs, size=12)
+ax.set_ylim(len(runs) - 0.5, -0.5)
+ax.set_xlabel("Time since the first window of the run (s)")
+ax.spines[["top", "right", "left"]].set_visible(False)
+ax.tick_params(axis="y", length=0)
+figure.suptitle(
+    f"{n_needed} windows needed, {n_paid} paid for: a killed run goes on where it stopped", size=14
+)
