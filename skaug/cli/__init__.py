@@ -4,18 +4,35 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 import skaug
 from skaug.cli import compare, demo, serve, windows
-from skaug.cli.messages import one_line, plain_line, printable
+from skaug.cli.completion import complete
+from skaug.cli.messages import plain_line
+from skaug.cli.parser import Parser
 from skaug.synthesis import SynthefyError
 
-_COMMANDS = {"demo": demo, "compare": compare, "windows": windows, "serve": serve}
+COMMANDS = {"demo": demo, "compare": compare, "windows": windows, "serve": serve}
+
+_EXAMPLES = """\
+# Try it on simulated recordings
+skaug demo
+# Did synthetic windows help, on your own table?
+skaug compare recordings.parquet --target heart_rate
+# All options of a command, with examples
+skaug compare --help
+"""
+_EPILOG = (
+    "Completion of options and columns in bash and zsh: pip install 'skaug[completion]', and add to "
+    "~/.bashrc or ~/.zshrc:\n"
+    '  eval "$(register-python-argcomplete skaug)"'
+)
 
 #: Errors that the user can mend: they are printed in one line, without a traceback.
 _USER_ERRORS = (OSError, ValueError, TypeError, SynthefyError)
@@ -34,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit code: 0, 2 after an error that the user can mend, or 130 after Ctrl-C.
     """
-    options = _parser().parse_args(arguments)
+    parser = build_parser()
+    complete(parser)
+    options = parser.parse_args(arguments)
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
@@ -42,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with threadpool_limits(1, user_api="blas"):
                 options.run(options)
         except _USER_ERRORS as error:
+            if options.debug:
+                traceback.print_exc()
             print(f"skaug: error: {plain_line(error)}", file=sys.stderr)
             return 2
         except KeyboardInterrupt:
@@ -50,18 +71,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"skaug: error: {printable(one_line(message))} (see {self.prog} --help)\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="skaug", description=skaug.__doc__)
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of all commands."""
+    parser = Parser(
+        prog="skaug",
+        usage="%(prog)s COMMAND [options]",
+        description=skaug.__doc__,
+        examples=_EXAMPLES,
+        epilog=_EPILOG,
+    )
     parser.add_argument("--version", action="version", version=f"skaug {skaug.__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name, command in _COMMANDS.items():
-        options = commands.add_parser(name, help=command.SUMMARY, description=command.DESCRIPTION)
+    commands = parser.add_subparsers(
+        title="commands", required=True, metavar="COMMAND", prog=parser.prog
+    )
+    for name, command in COMMANDS.items():
+        options = commands.add_parser(
+            name,
+            help=command.SUMMARY,
+            description=command.DESCRIPTION,
+            usage=command.USAGE,
+            examples=command.EXAMPLES,
+        )
         options.set_defaults(run=command.run)
+        options.add_argument("--debug", action="store_true", help="print the traceback of an error")
         command.add_options(options)
     return parser
 

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from skaug import SubjectWindower
+from skaug.cli.completion import add_column
 from skaug.cli.option_types import gap, number, whole_number
 from skaug.windower import LAST, MISSING
 
@@ -13,31 +14,31 @@ from skaug.windower import LAST, MISSING
 def add_cutting(parser: argparse.ArgumentParser, target: str, *, needs_target: bool) -> Any:
     """Add the options about the table and its windows; return both groups."""
     table = parser.add_argument_group("the table")
-    table.add_argument(
+    add_column(
+        table,
         "--feature",
         action="append",
-        metavar="COLUMN",
         help="a channel; repeat for more (default: every numeric column without another role that does "
         "not number or date the rows; they are printed)",
     )
-    table.add_argument("--target", required=needs_target, metavar="COLUMN", help=target)
-    table.add_argument(
+    add_column(table, "--target", required=needs_target, help=target)
+    add_column(
+        table,
         "--subject",
         default="subject",
-        metavar="COLUMN",
         help="the subject of each row (default: subject)",
     )
-    table.add_argument(
+    add_column(
+        table,
         "--boundary",
         action="append",
         default=[],
-        metavar="COLUMN",
         help="a new recording begins where this column changes; repeat for more (default: a column "
         "called recording or session, if there is one; none: no column)",
     )
-    table.add_argument(
+    add_column(
+        table,
         "--time",
-        metavar="COLUMN",
         help="the time of each row: numbers, or dates and times (as text: ISO 8601, such as "
         "2026-01-31T12:00:00.5)",
     )

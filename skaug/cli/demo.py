@@ -32,6 +32,15 @@ DESCRIPTION = (
     "windows (TRSTR) from two synthesizers: surrogates, which keep the heart rate, and windows with another "
     "rate. Each subject is left out and tested in turn."
 )
+USAGE = "%(prog)s [options]"
+EXAMPLES = """\
+# Two synthesizers on simulated recordings, which takes about a minute
+skaug demo
+# With a page of plots and tables
+skaug demo --report demo.html
+# Windows over HTTP, from a service on this machine that answers like the Synthefy service
+skaug demo --service
+"""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,13 @@ DESCRIPTION = (
     "does, with phase-randomized surrogates in place of a model, one window at a time. For trying out and "
     "testing programs that use the service."
 )
+USAGE = "%(prog)s [options]"
+EXAMPLES = """\
+# For windows of the channels BVP and ECG, at http://127.0.0.1:8000
+skaug serve
+# For other channels, and with a key that requests must have
+skaug serve --feature ACC_x --feature ACC_y --window-size 256 --key-env MY_KEY
+"""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -6,8 +6,9 @@ import argparse
 import ast
 import inspect
 import re
+import textwrap
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from skaug._checks import is_finite_number
@@ -55,6 +56,20 @@ TRANSFORMS: dict[str, type[Transform]] = {
     "frequency_mask": FrequencyMask,
 }
 
+_INDENT = " " * 18
+_MEANINGS = {
+    "surrogate": "phase-randomized windows, which keep their spectrum and label",
+    "rate": "windows with another rate, and the label to match. Name all channels that carry the rhythm, "
+    "rate:channels=A,B, if it is not in --rate-channel only",
+    "mixup": "mixtures of windows with similar labels, or of the same class",
+    "spectral": "windows drawn from a model of spectra, given the label",
+    "transform": "real windows, changed by transforms in the order in which they are named, each with "
+    "probability p: transform:jitter=0.1,scale=0.1,drift,p=0.5",
+    "rate+surrogate": "one of several for each window, drawn at random",
+    "MODULE:OBJECT": "your own, from a module in the current folder: a synthesizer, or a class or a "
+    "function without arguments that makes one",
+}
+
 # Parameters that have an option of their own, or are spelled otherwise.
 _SET_ELSEWHERE = ("sampling_rate", "random_state", "transforms")
 
@@ -91,22 +106,31 @@ class Choice(NamedTuple):
     parts: tuple[Choice, ...] = ()
 
 
-def add_synthesizers(parser: Any) -> None:
-    """Add the option that chooses synthesizers."""
-    keys = "; ".join(f"{name}: {', '.join(_keys(name)) or 'none'}" for name in SYNTHESIZERS)
-    parser.add_argument(
+def add_synthesizers(group: Any) -> None:
+    """Add the option that chooses synthesizers to a group, whose description lists them."""
+    group.description = "\n".join(_listed())
+    group.add_argument(
         "--synthesizer",
         type=choice,
         action="append",
         default=[],
         metavar="NAME[:KEY=VALUE,...]",
-        help=f"what makes synthetic windows; repeat to compare several on the same folds (default: "
-        f"surrogate). Name all channels that carry the rhythm, rate:channels=A,B, if it is in more than "
-        f"--rate-channel. Transforms are applied in the order in which they are named, each with "
-        f"probability p: transform:jitter=0.1,scale=0.1,drift,p=0.5. With rate+surrogate each window is made "
-        f"by one of them, drawn at random. MODULE:OBJECT is your own: a synthesizer, or a class or "
-        f"function without arguments that makes one, in a module of the current folder. Names and their "
-        f"keys: {keys}",
+        help="what makes synthetic windows, as listed above; repeat to compare several on the same folds "
+        "(default: surrogate)",
+    )
+
+
+def _listed() -> Iterator[str]:
+    """Yield lines about what may be named, and the keys."""
+    for name, what in _MEANINGS.items():
+        yield _filled(what, f"  {name:<16}")
+        if keys := ", ".join(_keys(name) if name in SYNTHESIZERS else ()):
+            yield _filled(f"keys: {keys}", _INDENT)
+
+
+def _filled(text: str, start: str) -> str:
+    return textwrap.fill(
+        text, 76, initial_indent=start, subsequent_indent=_INDENT, break_on_hyphens=False
     )
 
 

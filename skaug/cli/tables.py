@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from skaug.cli.messages import one_line
 
@@ -17,6 +18,7 @@ _SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}
 # What may stand between columns, as it is typed.
 _LIKELY = {";": "';'", "\t": "tab", "|": "'|'", ",": "','", " ": "' '"}
 
+_PARQUET = (".parquet", ".pq")
 _TEXT = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 
 
@@ -33,7 +35,8 @@ def add_reading(parser: Any) -> None:
         "--decimal",
         choices=(".", ","),
         default=".",
-        help="what stands before the decimals of numbers in a text file (default: .)",
+        metavar="CHARACTER",
+        help="what stands before the decimals of numbers in a text file: . or , (default: .)",
     )
 
 
@@ -79,7 +82,7 @@ def read_table(path: Path, separator: str | None = None, decimal: str = ".") -> 
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {str(path)!r}: check the path.")
     name = path.name.lower()
-    if name.endswith((".parquet", ".pq")):
+    if name.endswith(_PARQUET):
         if separator is not None or decimal != ".":
             raise ValueError(
                 f"--separator and --decimal are for text files, but {str(path)!r} is a parquet file: leave "
@@ -87,8 +90,7 @@ def read_table(path: Path, separator: str | None = None, decimal: str = ".") -> 
             )
         table = _read_parquet(path)
     elif name.endswith(_TEXT):
-        default = "\t" if ".tsv" in name else ","
-        table = _read_text(path, separator or default, decimal)
+        table = _read_text(path, separator or _default_separator(path), decimal)
     else:
         raise ValueError(
             f"{str(path)!r} must end in .parquet, or in .csv, .tsv or .txt, which .gz may follow: save the "
@@ -97,6 +99,18 @@ def read_table(path: Path, separator: str | None = None, decimal: str = ".") -> 
     if len(table) == 0:
         raise ValueError(f"{str(path)!r} has no rows: name a file with recordings.")
     return table
+
+
+def column_names(path: Path, separator: str | None = None) -> list[str]:
+    """Return the names of the columns, without reading the rows."""
+    if path.name.lower().endswith(_PARQUET):
+        return pq.read_schema(path).names
+    return list(pd.read_csv(path, sep=separator or _default_separator(path), nrows=0))
+
+
+def _default_separator(path: Path) -> str:
+    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    return "\t" if ".tsv" in suffixes else ","
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

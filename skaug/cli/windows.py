@@ -18,6 +18,13 @@ DESCRIPTION = (
     "(a shard) per file of the table, on the processors of this machine or on a Dask cluster. A run that "
     "was stopped continues where it was when it is started again."
 )
+USAGE = "%(prog)s TABLE_DIR OUT_DIR [options]"
+EXAMPLES = """\
+# Cut a folder of parquet files into windows of 8 s at 64 Hz, half of which overlap
+skaug windows recordings/ windows/ --window-size 512 --stride 256 --target heart_rate
+# On a Dask cluster
+skaug windows recordings/ windows/ --target heart_rate --scheduler tcp://10.0.0.1:8786
+"""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,54 @@
+"""The parser of a command: examples before its options, and errors in one line."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from typing import Any, NoReturn
+
+from skaug.cli.messages import one_line, printable
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser with examples at the top of its help.
+
+    Parameters
+    ----------
+    examples : str, default=""
+        Commands, with comments in lines that begin with ``#``.
+    **parameters : dict
+        Those of `argparse.ArgumentParser`. In texts, indented lines stay as they are.
+    """
+
+    def __init__(self, *, examples: str = "", **parameters: Any) -> None:
+        super().__init__(formatter_class=_Formatter, **parameters)
+        self.examples = examples
+
+    def format_help(self) -> str:
+        """Return the examples, and what argparse says."""
+        examples = f"examples:\n{textwrap.indent(self.examples, '  ')}\n" if self.examples else ""
+        return f"{examples}{super().format_help()}"
+
+    def error(self, message: str) -> NoReturn:
+        """Print an error in one line, and exit."""
+        self.exit(2, f"skaug: error: {printable(one_line(message))} (see {self.prog} --help)\n")
+
+
+class _Formatter(argparse.HelpFormatter):
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines = [
+            f"{indent}{line}" if line.startswith(" ") else _filled(line, width, indent)
+            for line in text.splitlines()
+        ]
+        return "\n".join(lines)
+
+
+def _filled(text: str, width: int, indent: str) -> str:
+    return textwrap.fill(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
