@@ -69,6 +69,7 @@ sphinx_gallery_conf = {
     "doc_module": ("skaug",),
     "backreferences_dir": "gallery/backreferences",
     "inspect_global_variables": False,
+    "capture_repr": ("_repr_html_",),  # not the text that a call of matplotlib returns
     "show_signature": False,
     "show_memory": False,
     "download_all_examples": False,
