@@ -64,7 +64,7 @@ def test_windows_lie_where_the_windower_cuts_them() -> None:
     display = show(step, table)
     # A gap after 10 s, and a session that ends after 6 of 12 rows: 10, 6 and 6 rows, each cut by itself.
     assert bars(display.axes_[1]) == [(0, 4), (4, 8), (15, 19), (21, 25)]
-    assert display.windows["label"].tolist() == step.transform(table).y[:4].tolist()
+    assert display.windows["label[rate]"].tolist() == step.transform(table).y[:4].tolist()
     segments = np.array(display.axes_[2].collections[0].get_segments())
     assert_array_equal(segments[:, 0], [[0, 1.5], [4, 5.5], [15, 11.5], [21, 17.5]])
     assert_array_equal(segments[:, 1, 0], [4, 8, 19, 25])
@@ -81,6 +81,19 @@ def test_every_row_is_drawn_and_those_in_windows_stand_out() -> None:
     assert np.flatnonzero(~in_window).tolist() == [8, 9, 14, 15, 20, 21]
     track = np.concatenate([line.get_ydata() for line in display.axes_[2].lines[:3]])
     assert_array_equal(track, table["rate"][:22])
+
+
+def test_each_target_has_a_panel_of_its_own() -> None:
+    table = make_table()
+    known = show(windower().fit(table), table)
+    labels = known.labels.assign(breath=known.labels["rate"] / 4)
+    windows = known.windows.assign(**{"label[breath]": known.windows["label[rate]"] / 4})
+    display = RecordingDisplay(
+        known.signals, known.recordings, windows, labels, window_size=4
+    ).plot()
+    assert [ax.get_ylabel() for ax in display.axes_] == ["x", "windows", "rate", "breath"]
+    heights = [ax.collections[0].get_segments()[1][0, 1] for ax in display.axes_[2:]]
+    assert heights == [5.5, 5.5 / 4]
 
 
 def test_gaps_are_shaded_and_boundaries_are_lines_with_their_value() -> None:
@@ -101,7 +114,7 @@ def test_a_window_with_missing_values_is_left_out_with_the_reason() -> None:
     table.loc[5, "x"] = np.nan
     display = show(windower(missing="drop").fit(table), table)
     assert display.windows["left_out"].tolist() == ["", "missing values", "", ""]
-    assert display.windows["label"].isna().tolist() == [False, True, False, False]
+    assert display.windows["label[rate]"].isna().tolist() == [False, True, False, False]
     names = [text.get_text() for text in display.axes_[1].get_legend().get_texts()]
     assert names == ["windows (3)", "left out: missing values (1)"]
     assert len(display.axes_[2].collections[0].get_segments()) == 3

@@ -45,9 +45,10 @@ class RecordingDisplay:
         "gap" or the new value of a boundary. It is empty for the first.
     windows : DataFrame
         One row per window of the grid, with the columns ``start``, ``end``, ``first_row``, ``left_out`` (the
-        reason, or an empty text if the window is kept) and, if there are labels, ``label``.
-    labels : Series of n_rows rows, optional
-        The target of each row, with its name.
+        reason, or an empty text if the window is kept) and, for each target, the label, such as
+        ``label[heart_rate]``.
+    labels : DataFrame of n_rows rows, optional
+        The target of each row, one column per target.
     window_size : int
         Rows per window.
     title : str, default=""
@@ -59,8 +60,8 @@ class RecordingDisplay:
     ----------
     figure_ : Figure
         The figure that was drawn on.
-    axes_ : ndarray of Axes of shape (n_channels + 1,) or (n_channels + 2,)
-        The axes that were drawn on: channels, windows and, if there are any, labels. They share the axis of
+    axes_ : ndarray of Axes of shape (n_channels + 1 + n_targets,)
+        The axes that were drawn on: channels, windows and labels. They share the axis of
         time, so ``axes_[0].set_xlim(0, 60)`` shows the first minute.
 
     See Also
@@ -81,7 +82,7 @@ class RecordingDisplay:
        start   end begins
     0    0.0  15.6
     1   21.9  60.0    gap
-    >>> display.windows["label"].round(1).tolist()
+    >>> display.windows["label[heart_rate]"].round(1).tolist()
     [...]
     """
 
@@ -90,7 +91,7 @@ class RecordingDisplay:
         signals: pd.DataFrame,
         recordings: pd.DataFrame,
         windows: pd.DataFrame,
-        labels: pd.Series | None = None,
+        labels: pd.DataFrame | None = None,
         *,
         window_size: int,
         title: str = "",
@@ -99,7 +100,7 @@ class RecordingDisplay:
         self.signals = signals
         self.recordings = recordings
         self.windows = windows
-        self.labels = labels
+        self.labels = pd.DataFrame(index=signals.index) if labels is None else labels
         self.window_size = window_size
         self.title = title
         self.time_label = time_label
@@ -131,8 +132,8 @@ class RecordingDisplay:
             Rows per second (Hz), to count time by. Not used if the windower has a column of `time`, unless
             that begins again in a later recording of the subject.
         axes : sequence of matplotlib Axes, optional
-            One per channel, one for the windows and, if `X` has the target column, one for labels. A new
-            figure by default.
+            One per channel, one for the windows and one per target that is a column of `X`. A new figure by
+            default.
 
         Returns
         -------
@@ -198,8 +199,8 @@ class RecordingDisplay:
             self._draw_signal(ax, self.signals[name].to_numpy(), is_used)
             ax.set_ylabel(drawn_text(name))
         self._draw_windows(self.axes_[len(channels)])
-        if self.labels is not None:
-            self._draw_labels(self.axes_[len(channels) + 1], self.labels)
+        for ax, name in zip(self.axes_[len(channels) + 1 :], self.labels.columns, strict=True):
+            self._draw_labels(ax, name)
         self._draw_breaks()
         self.axes_[0].set_title(drawn_text(self.title), fontsize="medium", loc="left")
         self.axes_[-1].set_xlabel(drawn_text(self.time_label))
@@ -209,7 +210,7 @@ class RecordingDisplay:
 
     def _axes(self, axes: Any) -> NDArray:
         n_signals = self.signals.shape[1]
-        heights = [2.0] * n_signals + [1.0] + [1.5] * (self.labels is not None)
+        heights = [2.0] * n_signals + [1.0] + [1.5] * self.labels.shape[1]
         if axes is None:
             _, axes = import_pyplot(type(self).__name__).subplots(
                 len(heights),
@@ -221,8 +222,8 @@ class RecordingDisplay:
         axes = np.ravel(axes)
         if len(axes) < len(heights):
             raise ValueError(
-                f"RecordingDisplay needs {len(heights)} Axes, but axes holds {len(axes)}: pass one for each "
-                "channel, one for the windows and, if there are labels, one for these."
+                f"RecordingDisplay needs {len(heights)} Axes, but axes holds {len(axes)}: pass one per "
+                "channel, one for the windows and one per target."
             )
         return axes[: len(heights)]
 
@@ -273,13 +274,13 @@ class RecordingDisplay:
             borderaxespad=0.1,
         )
 
-    def _draw_labels(self, ax: Axes, labels: pd.Series) -> None:
+    def _draw_labels(self, ax: Axes, name: str) -> None:
         of_windows = self.windows[self.windows["left_out"] == ""]
-        rows, values = labels, of_windows.get("label", pd.Series(dtype=float))
-        if is_text(labels) or is_text(values.infer_objects()):
-            classes = sorted({*labels.dropna(), *values}, key=str)
+        rows, values = self.labels[name], of_windows[f"label[{name}]"]
+        if is_text(rows) or is_text(values.infer_objects()):
+            classes = sorted({*rows.dropna(), *values}, key=str)
             places = {value: place for place, value in enumerate(classes)}
-            rows, values = labels.map(places), values.map(places)
+            rows, values = rows.map(places), values.map(places)
             ax.set_yticks(range(len(classes)), [drawn_text(value) for value in classes])
         for part in self._stretches():
             track = rows.iloc[part].to_numpy(np.float64, na_value=np.nan)
@@ -293,7 +294,7 @@ class RecordingDisplay:
             colors=_KEPT,
             linewidth=2.5,
         )
-        ax.set_ylabel(drawn_text(labels.name))
+        ax.set_ylabel(drawn_text(name))
 
     def _draw_breaks(self) -> None:
         ends = self.recordings["end"].shift()

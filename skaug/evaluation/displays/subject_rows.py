@@ -88,12 +88,15 @@ class SubjectRows:
         }
         return pd.DataFrame(columns, index=self._times)
 
-    def labels(self) -> pd.Series | None:
-        """Return the target of each row."""
-        labels = self._cutting.row_labels(self._table)
-        if labels is None:
-            return None
-        return pd.Series(labels[self._in_table], self._times, name=self._cutting.target)
+    def labels(self) -> pd.DataFrame:
+        """Return the targets of each row, one column per target that the table has."""
+        values = self._cutting.row_labels(self._table)
+        labels = None if values is None else values[self._in_table]
+        return pd.DataFrame(labels, self._times, self._targets())
+
+    def _targets(self) -> list[str]:
+        target = np.atleast_1d(self._cutting.target or []).tolist()
+        return target if set(target) <= set(self._table.names) else []
 
     def recordings(self) -> pd.DataFrame:
         """Return the stretches that windows may be cut from: see `RecordingDisplay`."""
@@ -159,9 +162,12 @@ class SubjectRows:
                 "left_out": left_out,
             }
         )
-        if kept is not None and kept.y is not None:
-            frame["label"] = pd.Series(kept.y, _starts(kept)).reindex(starts).to_numpy()
-        return frame
+        names = [f"label[{name}]" for name in self._targets()]
+        if not names:
+            return frame
+        y = np.empty((0, len(names))) if kept is None or kept.y is None else kept.y
+        labels = pd.DataFrame(y, _starts(kept), names).reindex(starts)
+        return frame.join(labels.reset_index(drop=True))
 
 
 def _channels(cutting: Cutting, features: Sequence[str] | None) -> Sequence[str]:
