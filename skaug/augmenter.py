@@ -22,8 +22,13 @@ from skaug._checks import (
 )
 from skaug.base import WindowStep
 from skaug.synthesis import Synthesizer
-from skaug.synthesis.balance import choose_balanced
-from skaug.synthesis.conditions import candidate_windows, check_synthetic, choose_conditions
+from skaug.synthesis.balance import choose_balanced, require_one_label
+from skaug.synthesis.conditions import (
+    candidate_windows,
+    check_synthetic,
+    choose_conditions,
+    refuse_several_labels,
+)
 from skaug.synthesis.surrogate import synthesizer_or_default
 from skaug.synthesis.variations import Variation, check_variations, vary
 from skaug.windows.container import Windows, as_windows, require_alike
@@ -325,6 +330,8 @@ class SynthefyAugmenter(WindowStep):
 
     def _synthesize(self, real: Windows) -> Windows:
         synthesizer = synthesizer_or_default(self.synthesizer)
+        if self.balance is not None:
+            require_one_label(real)
         if self.variations is not None and not getattr(synthesizer, "supports_variations", False):
             raise ValueError(
                 f"{synthesizer._why_no_variations()} Pass variations=None, or use a synthesizer that is "
@@ -332,11 +339,14 @@ class SynthefyAugmenter(WindowStep):
             )
         check_variations(self.variations, real)
         if self.variations is not None:
+            if getattr(synthesizer, "follows_one_label", False):
+                refuse_several_labels(real, type(synthesizer).__name__)
             edited = {name for variation in self.variations for name in variation}
             synthesizer.check_edited(sorted(edited), real.provenance.target)
-            if self.balance is not None and real.provenance.target in edited:
+            targets = edited.intersection(real.provenance.targets)
+            if self.balance is not None and targets:
                 raise ValueError(
-                    f"balance='label' cannot be used beside variations of {real.provenance.target!r}, which "
+                    f"balance='label' cannot be used beside variations of {min(targets)!r}, which "
                     "change the labels: pass balance=None, or vary other columns."
                 )
         if (self.ratio if self.n_synthetic is None else self.n_synthetic) == 0:

@@ -10,8 +10,21 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skaug._warnings import warn
-from skaug.tables.aggregation import Aggregation, aggregate, mode_shares, refuse_classes
-from skaug.tables.columns import all_finite, as_column, is_missing, is_text, plain_array
+from skaug.tables.aggregation import (
+    Aggregation,
+    aggregate,
+    mode_shares,
+    refuse_classes,
+    refuse_mixed,
+)
+from skaug.tables.columns import (
+    all_finite,
+    as_column,
+    columns_of,
+    is_missing,
+    is_text,
+    plain_array,
+)
 from skaug.tables.data_warnings import (
     warn_of_empty_recordings,
     warn_of_gaps,
@@ -21,7 +34,17 @@ from skaug.tables.data_warnings import (
 from skaug.tables.recordings import Recordings
 from skaug.tables.table import Table
 from skaug.windows.container import Windows
-from skaug.windows.provenance import REAL, FrameRows, Provenance, require_same_rows
+from skaug.windows.provenance import (
+    REAL,
+    FrameRows,
+    Provenance,
+    Target,
+    require_same_rows,
+    target_names,
+)
+
+#: What the target is called in errors: one name, or one per column.
+_Label = str | tuple[str, ...]
 
 
 class NoWindowsError(ValueError):
@@ -43,8 +66,10 @@ class Cutting:
         The channels.
     window_size, stride : int
         Rows per window, and rows from the start of a window to the start of the next.
-    subject, target, time : str or None
-        The columns of subjects, of the values that become labels, and of times.
+    subject, time : str or None
+        The columns of subjects and of times.
+    target : str, tuple of str, or None
+        The column, or columns, of the values that become labels.
     boundaries : tuple of str
         The columns in which a change of value ends a recording.
     max_gap : float, str, timedelta or None
@@ -75,7 +100,7 @@ class Cutting:
     window_size: int
     stride: int
     subject: str | None
-    target: str | None
+    target: Target
     boundaries: tuple[str, ...]
     time: str | None
     max_gap: Any
@@ -93,7 +118,7 @@ class Cutting:
         ----------
         X : DataFrame, Table or array-like of shape (n_rows, n_columns)
             The recordings.
-        y : array-like of shape (n_rows,) or (n_windows,), optional
+        y : array-like of shape (n_rows,), (n_windows,), or of so many rows of labels, optional
             Labels that take precedence over the `target` column.
 
         Returns
@@ -118,7 +143,7 @@ class Cutting:
             )
         if self.time is None:
             warn_of_row_order(table, recordings)
-        roles = {self.subject, self.target, self.time, *self.boundaries, *self.features}
+        roles = {self.subject, *self.targets, self.time, *self.boundaries, *self.features}
         warn_of_sessions(table, recordings, roles)
         windows = self.windows_of(table, recordings, y)
         assert windows.provenance.rows is not None
@@ -173,12 +198,14 @@ class Cutting:
             target_gaps = None if target is None else is_missing(target)
             if self.missing == "raise":
                 named = dict(zip(self.features, gaps.T, strict=True))
-                self._refuse_missing(recordings, _with_target(named, label, target_gaps))
+                self._refuse_missing(recordings, named | _by_name(label, target_gaps))
             missing_rows = np.asarray(self._left_missing(recordings, gaps).any(axis=1))
             if self.missing == "ffill":
                 signals = recordings.filled_forward(signals, gaps, self.window_size - 1)
             if target is not None and target_gaps is not None:
-                missing_rows = missing_rows | self._left_missing(recordings, target_gaps)
+                missing_rows = missing_rows | _any_column(
+                    self._left_missing(recordings, target_gaps)
+                )
                 if self.missing == "ffill":
                     target = recordings.filled_forward(target, target_gaps, self.window_size - 1)
         provenance = self._provenance(table, recordings, target, label, y, missing_rows)
@@ -186,8 +213,10 @@ class Cutting:
         context = table.context(self.features, recordings.order)
         if self.missing == "ffill" and missing_rows is not None and label == self.target:
             # A synthesizer is sent the values that the labels are computed from.
-            context = context.drop(columns=label)
-            context[label] = target
+            context = context.drop(columns=list(self.targets))
+            assert target is not None
+            for name, values in zip(self.targets, _columns(target), strict=True):
+                context[name] = values
         starts = provenance.rows.starts
         return Windows(signals, starts, self.window_size, provenance, self.features, context)
 
@@ -220,7 +249,7 @@ class Cutting:
         missing_rows = None
         if self.missing == "raise" and _any_missing(target):
             assert target is not None
-            self._refuse_missing(recordings, {label: is_missing(target)})
+            self._refuse_missing(recordings, _by_name(label, is_missing(target)))
         if self.missing in ("drop", "ffill"):
             missing_rows = self._missing_rows(table, recordings, target)
             target = self._filled(recordings, target)
@@ -325,19 +354,24 @@ class Cutting:
                 "pass all of them, in the same order, with or without the target, or a data frame."
             )
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns of the values that become labels."""
+        return target_names(self.target)
+
     def columns(self) -> set[str]:
         """Return the columns that labeled windows are cut from; the others are context."""
-        return self._recording_columns() | set(self.features) | _names(self.target)
+        return self._recording_columns() | set(self.features) | set(self.targets)
 
     def count_columns(self) -> set[str]:
         """Return the columns that `count` reads."""
         if self.missing in ("drop", "ffill"):
             return self.columns()
-        of_labels = set() if self.purity is None else _names(self.target)
+        of_labels = set() if self.purity is None else set(self.targets)
         return self._recording_columns() | of_labels
 
     def row_labels(self, X: Any) -> NDArray | None:
-        """Return the value of the target column in each row of a table, or None if it has no such column.
+        """Return the values of the target in each row of a table, or None if it has no such column.
 
         Parameters
         ----------
@@ -346,19 +380,19 @@ class Cutting:
 
         Returns
         -------
-        ndarray of shape (n_rows,), or None
+        ndarray of shape (n_rows,) or (n_rows, n_targets), or None
         """
         table = self.read(X)
-        if self.target is None or self.target not in table.names:
+        if not self.targets or not set(self.targets) <= set(table.names):
             return None
-        return _as_values(table.column(self.target))
+        return self._joined([_as_values(table.column(name)) for name in self.targets])
 
     def read(self, X: Any) -> Table:
         """Read a table; the columns of an array are those seen in `fit`, with or without the target."""
         if isinstance(X, Table):
             return X
         table = Table(X)
-        without_target = [name for name in self.names if name != self.target]
+        without_target = [name for name in self.names if name not in self.targets]
         for names in (list(self.names), without_target):
             if table.is_array and len(table.names) == len(names):
                 table.rename(names)
@@ -409,22 +443,38 @@ class Cutting:
 
     def _target(
         self, table: Table, recordings: Recordings, y: ArrayLike | None
-    ) -> tuple[NDArray | None, str]:
-        """Return the target of each sorted row, or None where there is none, or one per window; its name."""
-        label = "y" if y is not None or self.target is None else self.target
+    ) -> tuple[NDArray | None, _Label]:
+        """Return the target of each sorted row, or None where there is none, or one per window; its name.
+
+        Several targets are the columns of an array.
+        """
         if y is None:
-            if self.target is None or self.target not in table.names:
+            label: _Label = self.target or "y"
+            if not self.targets or not set(self.targets) <= set(table.names):
                 return None, label
-            column = table.column(self.target)
-            refuse_classes(column, self.target_agg, label)
-            return recordings.sorted(_as_values(column)), label
+            columns = {name: table.column(name) for name in self.targets}
+            for name, column in columns.items():
+                refuse_classes(column, self.target_agg, name)
+            values = self._joined([_as_values(column) for column in columns.values()])
+            return recordings.sorted(values), label
         y = y if hasattr(y, "__len__") else np.asarray(y)
         if np.ndim(y):
             require_same_rows(table.n_rows_before, len(y), "y")  # type: ignore[arg-type]
         if np.ndim(y) == 0 or len(y) != len(table):  # type: ignore[arg-type]
-            return None, label
-        refuse_classes(y, self.target_agg)
-        return recordings.sorted(_as_values(y)), label
+            return None, "y"
+        if np.ndim(y) != 2:
+            refuse_classes(y, self.target_agg)
+            return recordings.sorted(_as_values(y)), "y"
+        of_y = {f"y[{i}]": column for i, column in enumerate(columns_of(y))}
+        refuse_mixed(of_y)
+        for name, column in of_y.items():
+            refuse_classes(column, self.target_agg, name)
+        values = np.stack([_as_values(column) for column in of_y.values()], axis=1)
+        return recordings.sorted(values), tuple(of_y)
+
+    def _joined(self, columns: list[NDArray]) -> NDArray:
+        """Return the values of the targets as one array, 1-D unless `target` is a tuple."""
+        return np.stack(columns, axis=1) if isinstance(self.target, tuple) else columns[0]
 
     def _missing_rows(
         self, table: Table, recordings: Recordings, target: NDArray | None
@@ -438,7 +488,7 @@ class Cutting:
             if not all_finite(values):
                 found |= self._left_missing(recordings, recordings.sorted(is_missing(values)))
         if target is not None and _any_missing(target):
-            found |= self._left_missing(recordings, is_missing(target))
+            found |= _any_column(self._left_missing(recordings, is_missing(target)))
         return found
 
     def _filled(self, recordings: Recordings, target: NDArray | None) -> NDArray | None:
@@ -458,7 +508,7 @@ class Cutting:
         table: Table,
         recordings: Recordings,
         target: NDArray | None,
-        label: str,
+        label: _Label,
         y: ArrayLike | None,
         missing_rows: NDArray[np.bool_] | None,
     ) -> Provenance:
@@ -557,10 +607,19 @@ def _names(*columns: str | None) -> set[str]:
     return {name for name in columns if name is not None}
 
 
-def _with_target(
-    gaps: dict[str, NDArray[np.bool_]], label: str, target_gaps: NDArray[np.bool_] | None
-) -> dict[str, NDArray[np.bool_]]:
-    return gaps if target_gaps is None else gaps | {label: target_gaps}
+def _by_name(label: _Label, gaps: NDArray[np.bool_] | None) -> dict[str, NDArray[np.bool_]]:
+    """Return which values of each target are missing."""
+    names = (label,) if isinstance(label, str) else label
+    return {} if gaps is None else dict(zip(names, _columns(gaps), strict=True))
+
+
+def _columns(values: NDArray) -> NDArray:
+    """Return the columns of an array, or the only one."""
+    return values[None] if values.ndim == 1 else values.T
+
+
+def _any_column(gaps: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return gaps if gaps.ndim == 1 else np.asarray(gaps.any(axis=1))
 
 
 def _any_missing(target: NDArray | None) -> bool:

@@ -128,7 +128,7 @@ class OnlineWindower:
         Series or DataFrame of n_windows rows
             Indexed by subject and first row of the window, counted among the rows of the subject that were
             pushed; without subjects, by the first row. A DataFrame of one column per class, or per output,
-            where there are several.
+            where there are several: outputs have the names of the columns of the target.
 
         Raises
         ------
@@ -170,8 +170,7 @@ class OnlineWindower:
         for name in self._cutting.required():
             require_column(name, table.names, "the windows")
         new = table.frame.to_pandas()
-        if self._cutting.target in new.columns:
-            new = new.drop(columns=self._cutting.target)
+        new = new.drop(columns=list(self._cutting.targets), errors="ignore")
         changed = sorted(self._columns ^ set(new.columns)) if self._columns else []
         if changed:
             was = "was not" if changed[0] in new.columns else "was"
@@ -247,7 +246,7 @@ class OnlineWindower:
         return held
 
     def _none(self, method: str, subjects: NDArray | None) -> Any:
-        """Return no predictions, in the form of some: of several outputs, once there were some."""
+        """Return no predictions, in the form of some; for several labels passed as `y`, once there are."""
         if method not in self._nothing:
             n_classes = len(getattr(self._predictor, "classes_", ()))
             values = np.zeros(1)
@@ -255,6 +254,8 @@ class OnlineWindower:
                 values = np.zeros((1, n_classes))
             elif n_classes and method == "predict":
                 values = self._predictor.classes_[:1]
+            elif len(self._cutting.targets) > 1:
+                values = np.zeros((1, len(self._cutting.targets)))
             subjects = np.full(1, None) if subjects is None else subjects
             self._nothing[method] = self._labeled(values, subjects, [0], method).iloc[:0]
         return self._nothing[method].copy()
@@ -270,7 +271,7 @@ class OnlineWindower:
             names = ["subject", "first_row"]
             keys = [subjects[: len(first_rows)], first_rows]
             index = pd.MultiIndex.from_arrays(keys, names=names)
-        columns = named_columns(values, self._predictor, method)
+        columns = named_columns(values, self._predictor, method, self._cutting.target)
         frame = pd.DataFrame(columns, index=index)
         return frame[method] if values.ndim == 1 else frame
 

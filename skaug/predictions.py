@@ -21,7 +21,7 @@ from skaug.recording_steps import PerRecording
 from skaug.windower import SubjectWindower
 from skaug.windows.base import WindowArray
 from skaug.windows.container import Windows
-from skaug.windows.provenance import FrameRows, Provenance
+from skaug.windows.provenance import FrameRows, Provenance, Target
 
 METHODS = ("predict", "predict_proba", "decision_function")
 
@@ -45,16 +45,17 @@ def predict_rows(estimator: Any, X: Any, method: str = "predict") -> Any:
     -------
     Series, DataFrame or ndarray of n_rows rows
         In the library of `X`, with its index. A Series where there is one value per row; a DataFrame of one
-        column per class, or per output, where there are several. For arrays: an array of shape (n_rows,) or
-        (n_rows, n_outputs). Rows that lie in no window are NaN (None where classes are text).
+        column per class, or per output, where there are several: outputs have the names of the columns of
+        the target. For arrays: an array of shape (n_rows,) or (n_rows, n_outputs). Rows that lie in no
+        window are NaN (None where classes are text).
 
     Raises
     ------
     TypeError
         If `X` is already cut into windows.
     ValueError
-        If the estimator has no `SubjectWindower` or lacks the method; `X` cannot be cut; or a step before the
-        windower changes the rows.
+        If the estimator has no `SubjectWindower` or lacks the method; `X` cannot be cut; a step before the
+        windower changes the rows; or each window has several classes.
 
     See Also
     --------
@@ -94,7 +95,10 @@ def predict_rows(estimator: Any, X: Any, method: str = "predict") -> Any:
     known = KnownPredictions(estimator, X, rows)
     if not hasattr(known, method):
         getattr(estimator, method)  # for the estimator's own message
-    return _like(X, _spread(getattr(known, method)(X), known.covered, rows.n_rows), known, method)
+    values = _spread(getattr(known, method)(X), known.covered, rows.n_rows)
+    if not nw.dependencies.is_into_dataframe(X):
+        return values
+    return _like(X, named_columns(values, estimator, method, cut.cutting.target), values.ndim == 1)
 
 
 def cut_table(estimator: Any, X: Any, *, to_fit: bool = False) -> CutTable | None:
@@ -253,6 +257,11 @@ class KnownPredictions(BaseEstimator):
             return self._once("predict")
         if not is_classifier(self.estimator):
             return self._mean(np.asarray(self._once("predict"), dtype=np.float64))
+        if self._once("predict").ndim > 1:
+            raise ValueError(
+                "The classes of rows cannot be found among those of windows with several classes each: "
+                "fit a pipeline for each target."
+            )
         if hasattr(self.estimator, "predict_proba"):
             return self.classes_[self.predict_proba(X).argmax(axis=1)]
         classes, votes = np.unique(self._once("predict"), return_inverse=True)
@@ -303,20 +312,20 @@ def _spread(values: NDArray, covered: NDArray[np.intp], n_rows: int) -> NDArray:
     return out
 
 
-def _like(X: Any, values: NDArray, known: KnownPredictions, method: str) -> Any:
+def _like(X: Any, data: dict[str, NDArray], is_one: bool) -> Any:
     """Return values of rows as a column or a frame of the library that holds the table."""
-    if not nw.dependencies.is_into_dataframe(X):
-        return values
-    data = named_columns(values, known.estimator, method)
+    name = next(iter(data))
     if isinstance(X, pd.DataFrame):
         frame = pd.DataFrame(data, index=X.index)
-        return frame[method] if values.ndim == 1 else frame
+        return frame[name] if is_one else frame
     backend = nw.from_native(X, eager_only=True).implementation
     like = nw.from_dict(data, backend=backend)
-    return (like[method] if values.ndim == 1 else like).to_native()
+    return (like[name] if is_one else like).to_native()
 
 
-def named_columns(values: NDArray, estimator: Any, method: str) -> dict[str, NDArray]:
+def named_columns(
+    values: NDArray, estimator: Any, method: str, target: Target
+) -> dict[str, NDArray]:
     """Return predictions by name: of the method, or of each class or output where there are several.
 
     Parameters
@@ -327,10 +336,15 @@ def named_columns(values: NDArray, estimator: Any, method: str) -> dict[str, NDA
         Fitted.
     method : str
         The method.
+    target : str, tuple of str, or None
+        The column, or columns, that the labels come from, which name outputs.
     """
     if values.ndim == 1:
         return {method: values}
     names = [f"{method}_{i}" for i in range(values.shape[1])]
-    if is_classifier(estimator) and len(estimator.classes_) == len(names):
-        names = [str(name) for name in estimator.classes_]
+    if is_classifier(estimator):
+        if len(estimator.classes_) == len(names):
+            names = [str(name) for name in estimator.classes_]
+    elif isinstance(target, tuple) and len(target) == len(names):
+        names = list(target)
     return dict(zip(names, values.T, strict=True))

@@ -278,6 +278,7 @@ class SpectralPeakRegressor(RegressorMixin, BaseEstimator):
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         tags.target_tags.required = False
+        tags.target_tags.one_d_labels = True
         tags.requires_fit = False
         tags.regressor_tags.poor_score = True  # on anything but rates
         return tags

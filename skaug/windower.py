@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Self
+from collections.abc import Iterable, Sequence
+from typing import Any, Self, TypeGuard
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from skaug._checks import is_number, require_choice, require_list, require_whole_number
 from skaug.base import WindowStep
 from skaug.cutting import Cutting
-from skaug.tables.aggregation import Aggregation, check_aggregation
+from skaug.tables.aggregation import Aggregation, check_aggregation, refuse_mixed
 from skaug.tables.recordings import require_time_for_gaps
 from skaug.tables.table import Table, resolve, resolve_several, resolve_subject
 from skaug.windows.container import Windows
@@ -39,8 +39,9 @@ class SubjectWindower(WindowStep):
     features : list of str or int, optional
         The channels; by default every numeric column that has no other role. Columns of an array are
         given by position.
-    target : str or int, optional
-        The column that becomes the label of the windows. It may be absent when predicting.
+    target : str, int or list of these, optional
+        The column that becomes the label of the windows. It may be absent when predicting. With a list, each
+        window has several labels, of the columns in this order, and `y` is 2-D, also for a list of one.
     subject : str, int or None, default="subject"
         The column that holds the subject of each row. The rows of a subject need not be adjacent; their
         order is kept. None if the table is one recording.
@@ -55,12 +56,13 @@ class SubjectWindower(WindowStep):
         How the target of the rows becomes the label of their window: "mean", "median", "first",
         "center" (row ``window_size // 2``), "last", "max", "mode" (the most frequent value, for classes),
         or a callable that maps an array of shape (n_windows, window_size) to (n_windows,). Text has no
-        mean: use "mode", "first", "center" or "last".
+        mean: use "mode", "first", "center" or "last". Several targets are aggregated one by one.
     purity : float, optional
-        For classes, with ``target_agg="mode"``: the smallest share of the rows of a training window that its
-        class must fill, above 0 and up to 1. `fit_transform` leaves out the others, such as transitions from
-        one activity to the next, and counts them in a warning. `transform`, and so predicting, keeps them:
-        which windows are predicted does not depend on labels. None keeps all windows.
+        For classes, with ``target_agg="mode"`` and one target: the smallest share of the rows of a training
+        window that its class must fill, above 0 and up to 1. `fit_transform` leaves out the others, such as
+        transitions from one activity to the next, and counts them in a warning. `transform`, and so
+        predicting, keeps them: which windows are predicted does not depend on labels. None keeps all
+        windows.
     alignment : {"subject", "table"}, default="subject"
         Where windows start. "subject": at the first row of each recording, so that they do not depend on the
         other subjects in the table. "table": at multiples of the stride over the whole table, as in the
@@ -105,6 +107,13 @@ class SubjectWindower(WindowStep):
     (5, 2, 1)
     >>> windows.groups.tolist()
     ['A', 'A', 'A', 'B', 'B']
+
+    Several labels per window:
+
+    >>> table["resp_rate"] = range(10)
+    >>> SubjectWindower(2, target=["heart_rate", "resp_rate"]).fit_transform(table).y[:2]
+    array([[60. ,  0.5],
+           [60. ,  2.5]])
     """
 
     def __init__(
@@ -113,7 +122,7 @@ class SubjectWindower(WindowStep):
         stride: int | None = None,
         *,
         features: Sequence[str | int] | None = None,
-        target: str | int | None = None,
+        target: str | int | Sequence[str | int] | None = None,
         subject: str | int | None = "subject",
         boundaries: str | Sequence[str | int] = (),
         time: str | int | None = None,
@@ -157,7 +166,8 @@ class SubjectWindower(WindowStep):
         Raises
         ------
         ValueError
-            If a column does not exist (the error suggests the nearest name), or a parameter is invalid.
+            If a column does not exist (the error suggests the nearest name), if some targets are classes and
+            others numbers, or a parameter is invalid.
         """
         self._learn(X)
         return self
@@ -169,9 +179,9 @@ class SubjectWindower(WindowStep):
         ----------
         X : DataFrame or array-like of shape (n_rows, n_columns)
             The recordings.
-        y : array-like of shape (n_rows,) or (n_windows,), optional
-            Labels that take precedence over the `target` column: one per row, which `target_agg` aggregates,
-            or one per window.
+        y : array-like of shape (n_rows,), (n_windows,), or of so many rows of labels, optional
+            Labels that take precedence over the `target` column: of each row, which `target_agg` aggregates,
+            or of each window.
 
         Returns
         -------
@@ -228,7 +238,7 @@ class SubjectWindower(WindowStep):
         ----------
         X : DataFrame or array-like of shape (n_rows, n_columns)
             The recordings.
-        y : array-like of shape (n_rows,) or (n_windows,), optional
+        y : array-like of shape (n_rows,), (n_windows,), or of so many rows of labels, optional
             Labels that take precedence over the `target` column.
 
         Returns
@@ -299,11 +309,8 @@ class SubjectWindower(WindowStep):
         require_time_for_gaps(self.time, self.max_gap)
         if self.features is not None:
             require_list("features", self.features)
-        if isinstance(self.target, list | tuple):
-            raise ValueError(
-                f"target={self.target!r} must be one column: pass several labels per window as y, an array "
-                "of shape (n_windows, n_labels)."
-            )
+        if _is_several(self.target) and len(self.target) == 0:
+            raise ValueError("target=[] names no column: name one or more, or pass None.")
         check_aggregation(self.target_agg)
         if self.purity is not None:
             self._check_purity(self.purity)
@@ -318,24 +325,30 @@ class SubjectWindower(WindowStep):
                 f"purity={purity!r} is the share of the most frequent class, so it needs "
                 f"target_agg='mode', not {self.target_agg!r}: use that, or no purity."
             )
+        if _is_several(self.target):
+            raise ValueError(
+                f"purity={purity!r} is the share of a class of one target: name it, "
+                f"target={self.target[0]!r}, or use no purity."
+            )
 
     def _resolve(self, table: Table) -> Cutting:
         """Find the columns that the parameters name."""
         names = table.names
 
-        def find(name: Any, what: str) -> str | None:
-            return None if name is None else resolve(name, names, what)
-
-        subject, target = resolve_subject(self.subject, table), find(self.target, "target")
-        time = find(self.time, "time")
+        subject = resolve_subject(self.subject, table)
+        time = None if self.time is None else resolve(self.time, names, "time")
+        named = self.target if _is_several(self.target) else [self.target]
+        targets = tuple(resolve(name, names, "target") for name in named if name is not None)
+        _refuse_repeated("target", targets)
+        refuse_mixed({name: table.column(name) for name in targets})
         breaks = resolve_several(self.boundaries, names, "boundaries")
         return Cutting(
             names=tuple(names),
-            features=self._channels(table, {subject, target, time, *breaks}, target),
+            features=self._channels(table, {subject, *targets, time, *breaks}, targets),
             window_size=int(self.window_size),
             stride=int(self.window_size if self.stride is None else self.stride),
             subject=subject,
-            target=target,
+            target=targets if _is_several(self.target) else (targets or (None,))[0],
             boundaries=breaks,
             time=time,
             max_gap=self.max_gap,
@@ -348,7 +361,7 @@ class SubjectWindower(WindowStep):
         )
 
     def _channels(
-        self, table: Table, roles: set[str | None], target: str | None
+        self, table: Table, roles: set[str | None], targets: tuple[str, ...]
     ) -> tuple[str, ...]:
         if self.features is None:
             channels = [name for name in table.numeric_names() if name not in roles]
@@ -358,16 +371,13 @@ class SubjectWindower(WindowStep):
             channels = [resolve(name, table.names, "features") for name in self.features]
             if not channels:
                 raise ValueError("features=[] leaves nothing to cut: name a column, or pass None.")
-            repeated = {name for name in channels if channels.count(name) > 1}
-            if repeated:
-                raise ValueError(
-                    f"The feature {sorted(repeated)[0]!r} is named twice: name it once."
-                )
-            if target in channels:
-                raise ValueError(
-                    f"The target {target!r} is among the features, which would give the answer away: "
-                    "remove it from features."
-                )
+            _refuse_repeated("feature", channels)
+            for target in targets:
+                if target in channels:
+                    raise ValueError(
+                        f"The target {target!r} is among the features, which would give the answer away: "
+                        "remove it from features."
+                    )
         for name in channels:
             table.column_of_numbers(name, "feature")
         return tuple(channels)
@@ -376,7 +386,7 @@ class SubjectWindower(WindowStep):
         """Have scikit-learn compare the columns that cutting reads, in the order of `fit`."""
         cutting = self.cutting_
         if table.is_array and (reset or not hasattr(self, "feature_names_in_")):
-            names = [name for name in table.names if name != cutting.target]
+            names = [name for name in table.names if name not in cutting.targets]
         else:
             cutting.require_width(table)
             # A table without subjects counts as one recording: `Cutting` warns of it.
@@ -394,6 +404,17 @@ class SubjectWindower(WindowStep):
         tags.input_tags.string = True
         tags.input_tags.allow_nan = self.missing != "raise"
         return tags
+
+
+def _is_several(target: Any) -> TypeGuard[Sequence[str | int]]:
+    """Whether a target is a list, so that labels are 2-D."""
+    return isinstance(target, Iterable) and not isinstance(target, str)
+
+
+def _refuse_repeated(what: str, names: Sequence[str]) -> None:
+    repeated = {name for name in names if names.count(name) > 1}
+    if repeated:
+        raise ValueError(f"The {what} {sorted(repeated)[0]!r} is named twice: name it once.")
 
 
 def _is_lazy(X: Any) -> bool:

@@ -59,7 +59,9 @@ def test_partners_are_drawn_with_the_probabilities_of_the_kernel(
     """Pearson's chi-square against eq. 6 of the paper, over the windows expected at least 5 times."""
     labels = np.sort(np.random.default_rng(0).normal(80, 15, 40))
     at, n = labels[own] + (own < 0) * 2.5, 20_000
-    partners = draw_partners(labels, np.full(n, at), np.full(n, own), bandwidth, keys(n))
+    partners = draw_partners(
+        labels[:, None], np.full((n, 1), at), np.full(n, own), bandwidth, keys(n)
+    )
     expected = n * exact_kernel(labels, at, own, bandwidth)
     counts = np.bincount(partners, minlength=40)
     often = expected >= 5
@@ -74,7 +76,7 @@ def test_rejected_proposals_do_not_bias_the_draw() -> None:
     """A window between two clumps, most of whose proposals are rejected: the kernel decides directly."""
     labels = np.concatenate([np.full(2000, 0.0), [5.0], np.full(1000, 10.5)])
     n = 4000
-    partners = draw_partners(labels, np.full(n, 5.0), np.full(n, 2000), 1.0, keys(n))
+    partners = draw_partners(labels[:, None], np.full((n, 1), 5.0), np.full(n, 2000), 1.0, keys(n))
     low, high = 2000 * np.exp(-(5**2) / 2), 1000 * np.exp(-(5.5**2) / 2)
     share = low / (low + high)
     deviation = np.sqrt(share * (1 - share) / n)
@@ -83,9 +85,13 @@ def test_rejected_proposals_do_not_bias_the_draw() -> None:
 
 def test_a_window_far_from_all_others_is_mixed_with_the_nearest() -> None:
     labels = np.array([0.0, 1.0, 100.0, 900.0, 901.0])
-    partners = draw_partners(labels, np.full(500, 100.0), np.full(500, 2), 0.01, keys(500))
+    partners = draw_partners(
+        labels[:, None], np.full((500, 1), 100.0), np.full(500, 2), 0.01, keys(500)
+    )
     assert set(partners) == {0, 1}
-    edge = draw_partners(labels, np.full(200, 901.0), np.full(200, 4), 1e-300, keys(200))
+    edge = draw_partners(
+        labels[:, None], np.full((200, 1), 901.0), np.full(200, 4), 1e-300, keys(200)
+    )
     assert_array_equal(edge, 3)
 
 
@@ -253,7 +259,7 @@ def test_a_window_without_a_label_is_neither_condition_nor_partner() -> None:
         ({"random_state": None}, "random_state=None must be a whole number, 0 or more"),
         ({"bandwidth": 2.0, "labels": list("aabb")}, "bandwidth=2.0 is a distance between labels"),
         ({"labels": None}, "have no labels to choose similar windows by"),
-        ({"labels": np.ones((4, 2))}, "have 2 labels each"),
+        ({"bandwidth": 2.0, "labels": np.ones((4, 2))}, "these windows have 2 labels each"),
         ({"labels": [1.5, np.nan, np.nan, np.nan]}, "needs two windows, but 1 of the training"),
     ],
 )

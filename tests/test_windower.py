@@ -792,8 +792,6 @@ def test_labels_of_another_length_are_refused(table: pd.DataFrame) -> None:
     message = "y has 5 labels, but there are 4 windows: pass one label for each, or 14 for the rows"
     with pytest.raises(ValueError, match=message):
         windower.fit_transform(table, range(5))
-    with pytest.raises(ValueError, match=r"y has the shape \(14, 1\).*pass a single column"):
-        windower.fit_transform(table, table[["heart_rate"]])
     with pytest.raises(ValueError, match="scalar"):
         windower.fit_transform(table, 60.0)
 
@@ -984,9 +982,16 @@ def test_a_warning_about_a_sample_is_heeded_wherever_it_is_made(large_table: pd.
         ({"stride": "1"}, "stride='1' must be a whole number"),
         ({"alignment": "rows"}, "alignment='rows' is unknown: use one of 'subject', 'table'"),
         ({"missing": "fill"}, "missing='fill' is unknown: use one of 'raise', 'keep', 'drop'"),
+        ({"target": []}, r"target=\[\] names no column"),
+        ({"target": ["heart_rate", "heartrate"]}, "no column 'heartrate' for target"),
+        ({"target": ["heart_rate", "heart_rate"]}, "The target 'heart_rate' is named twice"),
         (
-            {"target": ["heart_rate", "BVP"]},
-            r"target=\['heart_rate', 'BVP'\] must be one column: pass several labels per window as y",
+            {"target": ["heart_rate", "sex"], "target_agg": "mode"},
+            "The target 'sex' holds text, and 'heart_rate' numbers.*fit a pipeline for each kind",
+        ),
+        (
+            {"target": ["heart_rate"], "target_agg": "mode", "purity": 0.8},
+            "purity=0.8 is the share of a class of one target: name it, target='heart_rate'",
         ),
         ({"purity": 0}, "purity=0 must be a share .* above 0 and up to 1"),
         ({"purity": True}, "purity=True must be a share"),

@@ -958,8 +958,8 @@ def test_labels_of_rows_are_aggregated_as_the_windower_would(order: np.ndarray) 
     for labels in (y, y.tolist(), pd.Series(y, index=frame.index)):
         assert_array_equal(cut(frame).relabel(labels).y, expected.y)
         assert_array_equal(cut(frame)[[7, 2]].relabel(labels).y, expected.y[[7, 2]])
-    with pytest.raises(ValueError, match="one value per row"):
-        cut(frame).relabel(np.zeros((N_ROWS, 2)))
+    several = cut(frame).relabel(np.stack([y, -y], axis=1)).y
+    assert_array_equal(several, np.stack([expected.y, -expected.y], axis=1))
 
 
 @pytest.mark.parametrize("y", [np.zeros(8), np.zeros(23), 1.0])

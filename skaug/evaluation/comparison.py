@@ -16,11 +16,12 @@ from skaug.evaluation import doubts
 from skaug.evaluation.displays.comparison import ProtocolComparisonDisplay
 from skaug.evaluation.displays.metric_names import ReadableMetric
 from skaug.evaluation.displays.strata import StrataDisplay
+from skaug.evaluation.outputs import output_in
 from skaug.evaluation.protocol_scores import ProtocolScores
 from skaug.evaluation.protocol_variants import is_control, meaning_of, protocol_of
 from skaug.evaluation.report import report_page
 from skaug.evaluation.scores import is_restorable
-from skaug.evaluation.strata import kept_columns, page_bins
+from skaug.evaluation.strata import kept_columns, label_columns, page_bins
 from skaug.evaluation.text_table import comparison_table
 from skaug.evaluation.verdict import Judged, in_words
 from skaug.windows.container import Windows
@@ -42,13 +43,16 @@ class ProtocolComparison(ProtocolScores):
     ----------
     scores : DataFrame
         One row per protocol, repeat, fold, subject and metric. A protocol is "TRSTR" or, with several
-        synthesizers, "TRSTR, rate" for the one called "rate". Columns: ``score`` (greater is better, as in
+        synthesizers, "TRSTR, rate" for the one called "rate". Where windows have several labels, each metric
+        is followed by its score for each output, such as ``neg_mean_absolute_error[heart_rate]``, and is
+        itself the average. Columns: ``score`` (greater is better, as in
         scikit-learn; NaN where the metric is not defined), ``n_real`` and ``n_synthetic`` (numbers of
         training windows), ``fit_seconds`` (without synthesis) and ``synthesis_seconds``. Baselines have
         such rows too: ``naive`` and those of the user.
     predictions : DataFrame
         One row per protocol, repeat, fold and window: ``subject``, ``first_row`` (within the subject's
-        recording), ``is_synthetic``, ``y_true``, ``y_pred``, and the columns of `strata`.
+        recording), ``is_synthetic``, ``y_true``, ``y_pred``, and the columns of `strata`. Of several labels:
+        ``y_true[heart_rate]``, ``y_pred[heart_rate]``, and so on.
     details : dict
         How the comparison was made: parameters, versions, a fingerprint of the data, and the numbers of
         synthetic windows requested and paid for. ``shared_by_design`` says what `CalibrationSplit` trains on
@@ -57,7 +61,8 @@ class ProtocolComparison(ProtocolScores):
         synthetic windows it chose each. For each metric, ``signs`` holds -1 if its scores are
         negative errors, and ``naive`` what the naive baseline predicts: the mean, the median or the prior
         of the training labels; None if the metric has no such baseline. ``untrained_baselines`` names the
-        baselines that learn nothing. ``warnings`` holds the `skaug.DataWarning` of all fits, each once.
+        baselines that learn nothing, ``outputs`` the several labels of each window, if any. ``warnings``
+        holds the `skaug.DataWarning` of all fits, each once.
     baseline_predictions : DataFrame
         Predictions of the baselines, in the same columns. For regressors, the naive baseline appears twice:
         "naive mean" and "naive median".
@@ -291,7 +296,10 @@ class ProtocolComparison(ProtocolScores):
         return cls(scores, predictions, details, of_baselines)
 
     def __repr__(self) -> str:
-        return f"{self.table()}\n\n{self.verdict()}"
+        average, *others = self.metrics
+        of_outputs = [name for name in others if name.startswith(f"{average}[")]
+        shown = [average, *(of_outputs if self.details.get("outputs") else [])]
+        return "\n\n".join([*map(self.table, shown), self.verdict()])
 
     def _repr_html_(self) -> str:
         return (
@@ -304,20 +312,18 @@ class ProtocolComparison(ProtocolScores):
         metrics = [name for name in self.metrics if is_restorable(name, scorers.get(name))]
         if not metrics or not self._compared("TRTR"):
             return []
-        columns = kept_columns(self.predictions)
-        if "y_true" in self.predictions:
-            columns = ["y_true", *columns]
-        summaries = [
-            self.by(name, bins=page_bins(self.predictions[name]), metric=metrics[0])
-            for name in columns
-            if self.predictions[name].nunique() > 1
-        ]
+        columns = [*label_columns(self.predictions), *kept_columns(self.predictions)]
         sign = self.readable(metrics[0]).sign
         shown = [name for name in self._compared("TRTR") if not is_control(name)]
-        return [
-            StrataDisplay(summary.loc[["TRTR", *shown]], metrics[0], sign=sign)
-            for summary in summaries
-        ]
+        displays = []
+        for name in columns:
+            if self.predictions[name].nunique() < 2:
+                continue
+            output = output_in(name)  # the average over outputs says little about parts of one
+            metric = metrics[0] if output is None else f"{metrics[0]}[{output}]"
+            summary = self.by(name, bins=page_bins(self.predictions[name]), metric=metric)
+            displays.append(StrataDisplay(summary.loc[["TRTR", *shown]], metric, sign=sign))
+        return displays
 
     def readable(self, metric: str) -> ReadableMetric:
         """Return how a metric is shown."""
@@ -356,6 +362,11 @@ class ProtocolComparison(ProtocolScores):
         if metric.name in naive and naive[metric.name] is None:
             sentences.append(
                 f"There is no naive baseline, because {metric.label} needs the samples themselves."
+            )
+        if outputs := self.details.get("outputs"):
+            sentences.append(
+                f"{metric.label} is the average over {len(outputs)} outputs, {', '.join(outputs)}: see the "
+                "score of each."
             )
         by_design = self.details.get("shared_by_design")
         if by_design is not None:

@@ -21,6 +21,7 @@ from skaug.augmenter import SynthefyAugmenter
 from skaug.cutting import NoWindowsError
 from skaug.evaluation.baselines import FittedBaselines, windows_of
 from skaug.evaluation.folds import Samples
+from skaug.evaluation.outputs import Outputs, column_of
 from skaug.evaluation.protocol_variants import Duplicates, SyntheticTestSet, replaced
 from skaug.evaluation.scores import score_subject
 from skaug.evaluation.strata import window_modes
@@ -69,6 +70,7 @@ def run_trials(
     progress: bool | None = None,
     may_share: bool = False,
     strata: Sequence[str] = (),
+    outputs: Outputs = None,
     label: str = "fits",
 ) -> Outcome:
     """Fit and score the trials, and show progress.
@@ -89,6 +91,8 @@ def run_trials(
         Whether a subject may be in both the training and the test set of a trial.
     strata : sequence of str, default=()
         Columns of the context to keep beside the predictions.
+    outputs : tuple of str, optional
+        The names of several labels per window.
     label : str, default="fits"
         What the progress bar is called.
 
@@ -112,6 +116,7 @@ def run_trials(
             may_share,
             trial.baselines,
             strata,
+            outputs,
         )
         for trial in trials
     )
@@ -210,6 +215,7 @@ def _run(
     may_share: bool,
     baselines: Mapping[str, Any] | None,
     strata: Sequence[str],
+    outputs: Outputs,
 ) -> _Result:
     with collected() as messages:
         if may_share:
@@ -244,13 +250,14 @@ def _run(
                 result.scores.extend(others.scores(scorers, subject, X, y, real))
                 kept = window_modes(windows_of(fitted, X, y), strata) if strata else None
                 result.of_baselines.extend(
-                    _prediction_table(subject, real, values, kept).assign(protocol=name)
+                    _prediction_table(subject, real, values, outputs, kept).assign(protocol=name)
                     for name, values in others.predictions(X, y, real)
                 )
             if strata:
                 kept = window_modes(windows_of(fitted, X, y) if tested is None else tested, strata)
+            values = predicted.predict(X)
             result.predictions.append(
-                _prediction_table(subject, truth, predicted.predict(X), kept if strata else None)
+                _prediction_table(subject, truth, values, outputs, kept if strata else None)
             )
     return result
 
@@ -320,15 +327,14 @@ def _joined(parts: list[pd.DataFrame], first: list[str]) -> pd.DataFrame:
 
 
 def _prediction_table(
-    subject: str, truth: Provenance, predicted: NDArray, kept: pd.DataFrame | None
+    subject: str, truth: Provenance, predicted: NDArray, outputs: Outputs, kept: pd.DataFrame | None
 ) -> pd.DataFrame:
     table = pd.DataFrame(
         {"subject": subject, "first_row": truth.first_row, "is_synthetic": truth.is_synthetic}
     )
     for name, values in (("y_true", truth.y), ("y_pred", predicted)):
-        columns = np.asarray(values)
-        if columns.ndim == 1:
-            table[name] = columns
+        if outputs is None:
+            table[name] = np.asarray(values).ravel()  # also of a column, as scikit-learn may return
         else:
-            table[[f"{name}_{i}" for i in range(columns.shape[1])]] = columns
+            table[[column_of(name, output) for output in outputs]] = np.asarray(values)
     return table if kept is None else pd.concat([table, kept], axis=1)

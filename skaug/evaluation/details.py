@@ -45,13 +45,13 @@ def described(estimator: Any, X: Any) -> dict[str, str]:
     parameters = estimator.get_params(deep=True).values()
     windowers = [value for value in parameters if isinstance(value, SubjectWindower)]
     if isinstance(X, Windows):
-        found["target"] = X.provenance.target
+        found["target"] = ", ".join(X.provenance.targets)
         found["window size"] = _in_rows(X.window_size)
         found["stride"] = _in_rows(_stride(X))
         found["channels"] = ", ".join(map(str, X.feature_names))
     elif windowers:
         windower = windowers[0]
-        found["target"] = windower.target
+        found["target"] = _listed(windower.target)
         found["window size"] = _in_rows(windower.window_size)
         found["stride"] = _in_rows(windower.stride or windower.window_size)
         found["boundaries"] = _listed(windower.boundaries) or "none"

@@ -23,9 +23,10 @@ from skaug.evaluation.baselines import NAIVE, check_baselines, choose_naive
 from skaug.evaluation.cross_validation import Trial, run_trials
 from skaug.evaluation.folds import Samples
 from skaug.evaluation.learning_curve_scores import LearningCurve
+from skaug.evaluation.outputs import check_outputs, outputs_of, scorers_by_output
 from skaug.evaluation.protocol_variants import augmenter_path, protocol_of, under_protocol
 from skaug.evaluation.scores import Scoring, named_scorers
-from skaug.evaluation.searches import refuse_searched_synthesizer
+from skaug.evaluation.searches import refuse_searched_synthesizer, synthesizers_of
 from skaug.evaluation.synthesizers import check_synthesizers, variants_of
 from skaug.evaluation.variants import Variant
 from skaug.model_selection.scorers import scorer_sign
@@ -138,6 +139,10 @@ def learning_curve(
         variants = variants_of(estimator, path, check_synthesizers(synthesizers), ["TRRTR"])
     with collected() as messages:
         samples = Samples.of(estimator, X, y, groups)
+    outputs = outputs_of(estimator, samples)
+    used = synthesizers_of(estimator, path) if synthesizers is None else synthesizers.values()
+    check_outputs(outputs, estimator, estimator.get_params(deep=True)[path], used, baselines)
+    scorers = scorers_by_output(scorers, outputs)
     folds = samples.folds(cv)
     names: dict[float, str] = {}
     if n_subjects is None:
@@ -151,7 +156,13 @@ def learning_curve(
             )
         )
     outcome = run_trials(
-        trials, samples, scorers, n_jobs=n_jobs, progress=progress, label="learning curve"
+        trials,
+        samples,
+        scorers,
+        n_jobs=n_jobs,
+        progress=progress,
+        outputs=outputs,
+        label="learning curve",
     )
     messages = without_repeats([*messages, *outcome.warnings])
     for message in messages:

@@ -224,7 +224,8 @@ class ProtocolScores:
         Parameters
         ----------
         column : str
-            A column that `compare_protocols` kept (`strata`), or "y_true" for the labels.
+            A column that `compare_protocols` kept (`strata`), or "y_true" for the labels. Several labels per
+            window have a column each, such as "y_true[heart_rate]".
         bins : sequence of float, optional
             Limits between strata of a column of numbers, in ascending order: ``[90, 120]`` makes three
             strata, up to 90, above 90 up to 120, and above 120. By default each value is a stratum.
@@ -244,9 +245,10 @@ class ProtocolScores:
         Raises
         ------
         ValueError
-            If the windows do not have the column, a column of many different numbers comes without `bins`,
-            the metric was not scored or cannot be computed from labels and predictions (it needs
-            probabilities, or scores rows), or the reference was not compared.
+            If the windows do not have the column (with several labels there is no "y_true"), a column of many
+            different numbers comes without `bins`, the metric was not scored or cannot be computed from
+            labels and predictions (it needs probabilities, or scores rows), or the reference was not
+            compared.
 
         See Also
         --------

@@ -18,6 +18,7 @@ from skaug.synthesis import Synthesizer
 from skaug.synthesis.conditions import check_synthetic
 from skaug.synthesis.surrogate import synthesizer_or_default
 from skaug.windows.container import Windows, as_windows
+from skaug.windows.provenance import Target
 
 #: What each protocol trains on, and what it is tested on.
 PROTOCOLS = {
@@ -226,7 +227,7 @@ class PermutedLabels(Synthesizer):
         """Whether the synthesizer may be conditioned on edited windows."""
         return bool(getattr(self.synthesizer, "supports_variations", False))
 
-    def check_edited(self, columns: Collection[str], target: str | None) -> None:
+    def check_edited(self, columns: Collection[str], target: Target) -> None:
         """Raise if edits of some columns would not change the windows of the synthesizer."""
         synthesizer_or_default(self.synthesizer).check_edited(columns, target)
 

@@ -73,7 +73,8 @@ def compare_protocols(
     scoring : str, callable, list of str or dict of str to either, optional
         One metric or several, each as for `skaug.model_selection.window_scorer`; the first decides the
         verdict. By default accuracy and balanced accuracy for classifiers, and the mean absolute error for
-        regressors.
+        regressors. Where windows have several labels, each metric is scored on the average over them first,
+        as scikit-learn's metrics compute it, and then for each, as ``metric[output]``.
     baselines : dict of str to estimator, optional
         Further baselines beside the naive one, by name: estimators that are fitted on the real training
         windows (`Windows`) of each fold and predict one value per window. The verdict is "helped" only if a
@@ -108,7 +109,8 @@ def compare_protocols(
     ValueError
         If the estimator does not contain exactly one augmenter, a protocol or metric is unknown, the
         windows do not have a column of `strata`, a baseline adds synthetic windows, or a subject is in both
-        the training and the test set of a fold.
+        the training and the test set of a fold; or if windows have several labels, and the estimator is a
+        classifier, or the synthesizer, `balance` or a baseline needs a single label.
 
     Warns
     -----

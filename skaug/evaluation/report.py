@@ -16,7 +16,11 @@ from skaug.evaluation.displays.learning_curve import LearningCurveDisplay
 from skaug.evaluation.displays.metric_names import ReadableMetric, number, signed
 from skaug.evaluation.displays.p_values import p_in_words
 from skaug.evaluation.displays.pyplot import import_pyplot
-from skaug.evaluation.displays.strata import StrataDisplay, stratum_in_words
+from skaug.evaluation.displays.strata import (
+    StrataDisplay,
+    column_in_words,
+    stratum_in_words,
+)
 from skaug.evaluation.displays.windows import SyntheticWindowsDisplay
 from skaug.evaluation.inference import FEWEST_SUBJECTS
 from skaug.evaluation.text_table import training_windows
@@ -298,7 +302,7 @@ def _strata(display: StrataDisplay, salt: str) -> dict[str, Any]:
         )[1]
     )
     return {
-        "name": "the label" if column == "y_true" else column,
+        "name": column_in_words(column),
         "label": metric.label,
         "reference": display.reference,
         "rows": rows,

@@ -15,6 +15,7 @@ from sklearn.base import is_classifier
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import brier_score_loss, get_scorer_names, log_loss, make_scorer
 
+from skaug.evaluation.outputs import OutputScorer
 from skaug.model_selection.scorers import RowScorer, Scorer, as_scorer, scorer_sign
 from skaug.predictions import KnownPredictions
 
@@ -87,11 +88,15 @@ def described_scorer(scorer: Scorer) -> dict[str, Any] | str:
     Returns
     -------
     dict or str
-        The function of scikit-learn, the sign and further arguments, all of them plain values for JSON; or
-        why scores cannot be computed from labels and predictions alone.
+        The function of scikit-learn, the sign and further arguments, all of them plain values for JSON, and
+        the position of the output that is scored, if it is one of several; or why scores cannot be computed
+        from labels and predictions alone.
     """
     if isinstance(scorer, RowScorer):
         return "it scores rows, not windows"
+    if isinstance(scorer, OutputScorer):
+        inner = described_scorer(scorer.scorer)
+        return inner if isinstance(inner, str) else inner | {"output": scorer.output}
     function = getattr(scorer, "_score_func", None)
     if function is None:
         return "it is a function of the estimator"
@@ -132,11 +137,12 @@ def restored_scorer(metric: str, description: dict[str, Any] | str | None) -> Sc
             f"metric={metric!r} cannot be computed from the labels and predictions of windows, because "
             f"{description}: choose another metric that was scored."
         )
-    return make_scorer(
+    scorer = make_scorer(
         getattr(sklearn.metrics, description["function"]),
         greater_is_better=description["sign"] > 0,
         **description["arguments"],
     )
+    return OutputScorer(scorer, description["output"]) if "output" in description else scorer
 
 
 def is_restorable(metric: str, description: dict[str, Any] | str | None) -> bool:

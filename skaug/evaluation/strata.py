@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from skaug._checks import is_finite_number, require_list
 from skaug.evaluation.baselines import choose_naive
+from skaug.evaluation.outputs import output_in
 from skaug.evaluation.protocol_variants import TESTED_ON_SYNTHETIC
 from skaug.evaluation.scores import restored_scorer, score_subject
 from skaug.predictions import KnownPredictions
@@ -73,7 +74,7 @@ def check_strata(strata: Sequence[str], X: Any) -> list[str]:
             f"strata={list(strata)!r} names columns, but an array has none: pass a DataFrame or Windows."
         )
     for name in strata:
-        if name in _COLUMNS:
+        if name in _COLUMNS or output_in(name) is not None:
             raise ValueError(
                 f"strata cannot name {name!r}, which is a column of every comparison's predictions: rename "
                 "the column of the table."
@@ -119,10 +120,13 @@ def window_modes(windows: Windows, columns: Sequence[str]) -> pd.DataFrame:
 def kept_columns(predictions: pd.DataFrame) -> list[str]:
     """Return the context columns that a comparison kept in its predictions."""
     return [
-        str(name)
-        for name in predictions
-        if name not in _COLUMNS and not str(name).startswith(("y_true_", "y_pred_"))
+        str(name) for name in predictions if name not in _COLUMNS and output_in(str(name)) is None
     ]
+
+
+def label_columns(predictions: pd.DataFrame) -> list[str]:
+    """Return the columns of predictions that hold the labels: one, or one per output."""
+    return [str(name) for name in predictions if str(name).partition("[")[0] == "y_true"]
 
 
 def strata_of(
@@ -140,7 +144,7 @@ def strata_of(
     predictions, baselines : DataFrame
         Predictions of the protocols and of the baselines.
     column : str
-        A column that was kept, or "y_true".
+        A column that was kept, or one of the labels: "y_true" or, of several, "y_true[output]".
     bins : sequence of float or None
         Limits between strata.
     metric : str
@@ -195,10 +199,14 @@ def page_bins(values: pd.Series) -> list[float] | None:
 
 
 def _column(predictions: pd.DataFrame, column: str) -> pd.Series:
-    kept = kept_columns(predictions)
-    if column in predictions and column in (*kept, "y_true"):
+    kept, labels = kept_columns(predictions), label_columns(predictions)
+    if column in (*kept, *labels):
         return predictions[column]
-    known = [*kept, *(name for name in ("y_true",) if name in predictions)]
+    if column == "y_true":
+        raise ValueError(
+            f"These windows have several labels: group them by one, {' or '.join(map(repr, labels))}."
+        )
+    known = [*kept, *labels]
     raise ValueError(
         f"The predictions have no column {column!r} to group windows by: use one of "
         f"{', '.join(map(repr, known))}, or pass strata=[{column!r}] to compare_protocols."
@@ -242,7 +250,8 @@ def _scored(predictions: pd.DataFrame, scorer: Any, metric: str) -> pd.DataFrame
     """Score the predictions of each protocol, repeat, fold and subject."""
     keys = ["protocol", "repeat", "fold", "subject"]
     labels, predicted = (_values(predictions, name) for name in ("y_true", "y_pred"))
-    classes = None if labels.dtype.kind == "f" else np.unique(labels)
+    is_number = labels.dtype.kind == "f" or labels.ndim > 1
+    classes = None if is_number else np.unique(labels)
     rows = [
         {
             **dict(zip(keys, key, strict=True)),
@@ -262,7 +271,7 @@ def _scored(predictions: pd.DataFrame, scorer: Any, metric: str) -> pd.DataFrame
 def _values(predictions: pd.DataFrame, name: str) -> NDArray:
     if name in predictions:
         return predictions[name].to_numpy()
-    return predictions[[c for c in predictions if str(c).startswith(f"{name}_")]].to_numpy()
+    return predictions[[c for c in predictions if str(c).startswith(f"{name}[")]].to_numpy()
 
 
 def _known(predicted: NDArray, classes: NDArray | None) -> KnownPredictions:

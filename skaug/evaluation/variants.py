@@ -18,6 +18,7 @@ from skaug.evaluation.comparison import ProtocolComparison
 from skaug.evaluation.cross_validation import Trial, run_trials
 from skaug.evaluation.details import described, fingerprint, n_stored, now
 from skaug.evaluation.folds import Samples, shared_by_design
+from skaug.evaluation.outputs import check_outputs, outputs_of, scorers_by_output
 from skaug.evaluation.paired_tests import check_rope
 from skaug.evaluation.protocol_variants import TESTED_ON_SYNTHETIC, protocol_of, under_protocol
 from skaug.evaluation.scores import Scoring, described_scorer, named_scorers
@@ -95,12 +96,16 @@ def compare_variants(
     """
     scorers = named_scorers(scoring, estimator)
     baselines = check_baselines(baselines)
+    with collected() as messages:
+        samples = Samples.of(estimator, X, y, groups)
+    outputs = outputs_of(estimator, samples)
+    augmenter = estimator.get_params(deep=True)[path]
+    check_outputs(outputs, estimator, augmenter, synthesizers, baselines)
+    scorers = scorers_by_output(scorers, outputs)
     _check_parameters(n_repeats, random_state, rope, list(scorers))
     labels = [variant.label for variant in variants]
     if set(labels) & set(TESTED_ON_SYNTHETIC):
         _check_synthetic_tests(scorers, estimator, path)
-    with collected() as messages:
-        samples = Samples.of(estimator, X, y, groups)
     strata = check_strata(strata, samples.X)
     by_design = shared_by_design(cv)
     may_share = allow_shared_subjects or by_design is not None
@@ -130,6 +135,7 @@ def compare_variants(
         progress=progress,
         may_share=may_share,
         strata=strata,
+        outputs=outputs,
         label="protocols",
     )
     messages = without_repeats([*messages, *of_fits])
@@ -162,6 +168,7 @@ def compare_variants(
         "n_repeats": int(n_repeats),
         "random_state": int(random_state),
         "rope": _plain_rope(rope),
+        "outputs": None if outputs is None else list(outputs),
         "naive": naive,
         "untrained_baselines": untrained(baselines),
         "signs": {name: scorer_sign(scorer) for name, scorer in scorers.items()},

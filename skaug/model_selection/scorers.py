@@ -33,6 +33,8 @@ def window_scorer(metric: str | Callable) -> Scorer:
     To choose a `window_size` use `row_scorer`: longer windows average their labels, which improves every
     score of windows, even on noise.
 
+    With several targets, the score is the average over outputs, as scikit-learn's metrics compute it.
+
     Parameters
     ----------
     metric : str, scorer or callable
@@ -76,7 +78,8 @@ def row_scorer(metric: str | Callable) -> Scorer:
     """Make a scorer that compares one prediction with one label per row.
 
     A row is predicted by the mean over the windows that hold it, as in `skaug.predict_rows`. Rows that lie in
-    no window, and rows whose value is missing in the target column, are left out. Pipelines that change the
+    no window, and rows that miss a value of the target, are left out. With several targets, the score is the
+    average over outputs, as scikit-learn's metrics compute it. Pipelines that change the
     rows before they cut windows, by resampling, are refused. It is the fair score for choosing `window_size`
     and `stride`, because the labels do not depend on them.
 
@@ -180,7 +183,10 @@ class RowScorer(BaseEstimator):
             raise ValueError(
                 f"y has {len(truth)} labels for {rows.n_rows} rows: pass one for each row."
             )
-        known = KnownPredictions(estimator, X, rows, without=pd.isna(truth) & (y is None))
+        without = None
+        if y is None:
+            without = np.asarray(np.any(pd.isna(truth).reshape(len(truth), -1), axis=1))
+        known = KnownPredictions(estimator, X, rows, without=without)
         if kwargs.get("sample_weight") is not None:
             kwargs["sample_weight"] = np.asarray(kwargs["sample_weight"])[known.covered]
         return as_scorer(self.metric)(known, X, truth[known.covered], **kwargs)

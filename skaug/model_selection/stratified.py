@@ -118,6 +118,11 @@ class StratifiedSubjectKFold(SubjectSplitter, StratifiedGroupKFold):
 
 def _classes(y: Any, n_samples: int, n_bins: int | None) -> NDArray[np.intp]:
     """Return the class or the bin of each label; -1 for a missing one."""
+    if np.ndim(y) > 1:
+        raise ValueError(
+            f"StratifiedSubjectKFold balances one label, and these samples have {np.shape(y)[1]} each: pass "
+            "one of them, split(windows, windows.y[:, 0]), or use SubjectKFold."
+        )
     labels = as_column(y, "y")
     if len(labels) != n_samples:
         raise ValueError(

@@ -17,6 +17,7 @@ from skaug.synthesis.conditions import labels_are_replaced
 from skaug.tables.aggregation import aggregate
 from skaug.tables.columns import as_context, encode, is_text, require_column
 from skaug.windows.container import Windows
+from skaug.windows.provenance import target_names
 
 WINDOW_COLUMN = "window_idx"
 
@@ -38,9 +39,10 @@ class AgentArchive(Synthesizer):
     features : list of str, optional
         The columns that are the channels, in the order of the windows' channels; by default the columns
         with the same names.
-    target : str, optional
+    target : str or list of str, optional
         The column that the labels are computed from; by default the target of the windows. For windows made
-        from arrays, name the column that their labels were computed from.
+        from arrays, name the column that their labels were computed from. A list for several labels per
+        window.
 
     Attributes
     ----------
@@ -67,7 +69,7 @@ class AgentArchive(Synthesizer):
         *,
         subject: Any = None,
         features: Sequence[str] | None = None,
-        target: str | None = None,
+        target: str | Sequence[str] | None = None,
     ) -> None:
         self.path = path
         self.subject = subject
@@ -109,11 +111,11 @@ class AgentArchive(Synthesizer):
             )
         for name in features:
             require_column(name, archive.schema.names, f"the archive {str(self.path)!r}")
-        target = self._target(windows)
-        if target is not None:
+        targets = self._targets(windows)
+        for target in targets:
             require_column(target, archive.schema.names, f"the target in {str(self.path)!r}")
         size, recorded = windows.window_size, windows[:1].context_rows
-        wanted = {*features, WINDOW_COLUMN, _subject_column(windows), target, *recorded.columns}
+        wanted = {*features, WINDOW_COLUMN, _subject_column(windows), *targets, *recorded.columns}
         table = archive.read([name for name in archive.schema.names if name in wanted])
         rows = self._rows_of_windows(table, size)
         subjects = self._subjects_of_windows(table, rows, windows)
@@ -131,7 +133,7 @@ class AgentArchive(Synthesizer):
         table = table.iloc[rows[kept].ravel()].reset_index(drop=True)
         channels = [self._numbers(table, name) for name in features]
         self._samples = np.stack(channels, axis=1).reshape(-1, size, len(features))
-        self._labels = None if target is None else self._make_labels(table, windows, target)
+        self._labels = self._make_labels(table, windows, targets) if targets else None
         context = table.drop(columns=[*features, WINDOW_COLUMN], errors="ignore")
         self._context = as_context(_typed_like(context, recorded))
         return self
@@ -251,21 +253,39 @@ class AgentArchive(Synthesizer):
             )
         return names
 
-    def _target(self, windows: Windows) -> str | None:
-        """Return the column that the labels are computed from, or None for windows without labels."""
+    def _targets(self, windows: Windows) -> tuple[str, ...]:
+        """Return the columns that the labels are computed from; none for windows without labels."""
         if windows.y is None:
-            return None
-        target = windows.provenance.target if self.target is None else self.target
-        if target is None:
+            return ()
+        own = windows.provenance.targets
+        targets = own if self.target is None else target_names(self.target)
+        if not targets:
             raise ValueError(
                 "The labels of these windows were passed as y, so that the column of the archive they "
                 "correspond to is unknown: pass target."
             )
-        self._check_labels(windows, windows.y, windows.provenance.target or target)
-        return target
+        labels = windows.y.reshape(len(windows), -1)
+        if own and len(own) != labels.shape[1]:
+            self._check_labels(windows, windows.y, own[0])  # raises, because they were passed
+        if len(targets) != labels.shape[1]:
+            raise ValueError(
+                f"These windows have {labels.shape[1]} labels each, and target names {', '.join(targets)} in "
+                "the archive: name one column for each label."
+            )
+        for i, name in enumerate(own or targets):
+            self._check_labels(windows, labels[:, i], name)
+        return targets
 
-    def _make_labels(self, table: pd.DataFrame, windows: Windows, target: str) -> NDArray:
+    def _make_labels(
+        self, table: pd.DataFrame, windows: Windows, targets: tuple[str, ...]
+    ) -> NDArray:
         """Label the windows of the archive the way the recorded ones are labeled."""
+        labels = [self._labels_of(table, windows, target) for target in targets]
+        assert windows.y is not None
+        return labels[0] if windows.y.ndim == 1 else np.stack(labels, axis=1)
+
+    def _labels_of(self, table: pd.DataFrame, windows: Windows, target: str) -> NDArray:
+        """Return the label of each window of the archive from one of its columns."""
         size, how = windows.window_size, windows.provenance.target_agg
         starts = np.arange(0, len(table), size)
         if windows.y is not None and windows.y.dtype.kind not in "fiub":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -79,14 +80,32 @@ def choose_balanced(
     return order[firsts[group] + window], draws.astype(np.int64)
 
 
+def require_one_label(windows: Windows) -> None:
+    """Raise unless each window has one label.
+
+    Raises
+    ------
+    ValueError
+    """
+    outputs = windows.provenance.outputs
+    if windows.y is None or outputs is not None:
+        raise ValueError(not_one_label(outputs))
+
+
+def not_one_label(outputs: Sequence[str] | None) -> str:
+    """Return the message for windows without labels, or with several."""
+    what = "no labels" if outputs is None else f"{len(outputs)} labels each ({', '.join(outputs)})"
+    return (
+        f"balance='label' needs one label per window, and these have {what}: pass balance=None, or name "
+        "one column in target."
+    )
+
+
 def _classes(real: Windows, candidates: Windows) -> tuple[NDArray[np.intp], list[Any]]:
     """Return the class or bin of each real window, then of each candidate, -1 for none; and their names."""
-    if real.y is None or np.ndim(real.y) != 1:
-        what = "no labels" if real.y is None else f"{real.y.shape[1]} labels each"
-        raise ValueError(
-            f"balance='label' needs one label per window, and these have {what}: pass balance=None, or name "
-            "one column in target."
-        )
+    require_one_label(real)
+    assert real.y is not None
+    assert candidates.y is not None
     labels = as_column(np.concatenate([real.y, candidates.y]))
     if is_text(labels) or labels.dtype.kind not in "iuf":
         codes, names = encode(labels)

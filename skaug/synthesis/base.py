@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 
 from skaug.windows.container import Windows
+from skaug.windows.provenance import Target
 
 #: What a label may depend on, in `Synthesizer.keeps` and `Synthesizer.moves`.
 LABEL_KINDS = ("rate", "level", "class", "shape", "time")
@@ -44,6 +45,9 @@ class Synthesizer(BaseEstimator, ABC):
         Class attribute, False by default. Set it to True if the samples follow the labels and the context
         of the conditions. Only then may these be edited (the ``variations`` of `SynthefyAugmenter`). If it
         follows some of the columns only, `check_edited` should refuse the others.
+    follows_one_label : bool
+        Class attribute or property, False by default. Set it to True if the samples follow the label of the
+        condition in a way that needs a single one: windows with several labels are then refused.
     keeps : frozenset of str
         Class attribute or property: the kinds of labels (`LABEL_KINDS`) that hold for a synthetic window as
         they do for its condition.
@@ -89,6 +93,7 @@ class Synthesizer(BaseEstimator, ABC):
     """
 
     supports_variations = False
+    follows_one_label: bool = False
     keeps: frozenset[str] = frozenset()
     moves: frozenset[str] = frozenset()
 
@@ -106,7 +111,7 @@ class Synthesizer(BaseEstimator, ABC):
         """
         return self
 
-    def check_edited(self, columns: Collection[str], target: str | None) -> None:
+    def check_edited(self, columns: Collection[str], target: Target) -> None:
         """Raise if edits of some columns would not change the samples; by default never.
 
         It is called before anything is fitted, if conditions are to be edited.
@@ -115,8 +120,9 @@ class Synthesizer(BaseEstimator, ABC):
         ----------
         columns : collection of str
             The columns of the context that the ``variations`` of `SynthefyAugmenter` edit.
-        target : str, or None
-            The column that the labels are computed from; None if they were passed.
+        target : str, tuple of str, or None
+            The column that the labels are computed from, or the columns of several labels per window; None if
+            they were passed.
 
         Raises
         ------

@@ -15,6 +15,7 @@ from skaug.synthesis.base import Synthesizer
 from skaug.synthesis.conditions import check_synthetic
 from skaug.synthesis.keys import condition_keys
 from skaug.windows.container import Windows
+from skaug.windows.provenance import Target
 
 _PARAMETERS = ("synthesizers", "weights", "random_state")
 
@@ -90,6 +91,11 @@ class ChoiceSynthesizer(Synthesizer):
         return frozenset.intersection(*(synthesizer.keeps for _, synthesizer in self._used()))
 
     @property
+    def follows_one_label(self) -> bool:  # type: ignore[override]
+        """Whether one of the synthesizers needs a single label per window."""
+        return any(synthesizer.follows_one_label for _, synthesizer in self._used())
+
+    @property
     def moves(self) -> frozenset[str]:  # type: ignore[override]
         """The kinds of labels that some synthesizers move, and the others move or keep."""
         known = [synthesizer.keeps | synthesizer.moves for _, synthesizer in self._used()]
@@ -138,15 +144,15 @@ class ChoiceSynthesizer(Synthesizer):
         super().set_params(**params)
         return self
 
-    def check_edited(self, columns: Collection[str], target: str | None) -> None:
+    def check_edited(self, columns: Collection[str], target: Target) -> None:
         """Raise if one of the synthesizers does not follow edits of these columns.
 
         Parameters
         ----------
         columns : collection of str
             The edited columns.
-        target : str, or None
-            The column of the labels.
+        target : str, tuple of str, or None
+            The column, or columns, of the labels.
 
         Raises
         ------

@@ -43,7 +43,7 @@ class ConditionDesign:
         """
         for name in self.columns:
             require_column(name, windows[:1].context_rows.columns, "columns")
-            if name == windows.provenance.target:
+            if name in windows.provenance.targets:
                 raise ValueError(
                     f"{name!r} is the target, which the windows follow anyway: leave it out of columns."
                 )
@@ -131,4 +131,4 @@ class ConditionDesign:
 
 
 def _label_name(windows: Windows) -> str:
-    return windows.provenance.target or "the label"
+    return next(iter(windows.provenance.targets), "the label")

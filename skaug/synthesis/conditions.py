@@ -101,6 +101,34 @@ def labels_from_context(
     return aggregate(values, firsts, conditions.window_size, how, str(column))
 
 
+def refuse_several_labels(windows: Windows, name: str) -> None:
+    """Raise if windows have several labels each.
+
+    Parameters
+    ----------
+    windows : Windows
+    name : str
+        What needs a single label per window, for the error.
+
+    Raises
+    ------
+    ValueError
+        Names the labels.
+    """
+    outputs = windows.provenance.outputs
+    if outputs is not None:
+        raise ValueError(several_labels(outputs, name))
+
+
+def several_labels(outputs: Sequence[str], name: str) -> str:
+    """Return the message for several labels where something needs a single one."""
+    labels = f"{len(outputs)} label{'s' if len(outputs) > 1 else ''} each ({', '.join(outputs)})"
+    return (
+        f"These windows have {labels}, but {name} needs a single one per window: cut windows with "
+        f"target={outputs[0]!r}, not a list, or use another synthesizer."
+    )
+
+
 def labels_are_replaced(conditions: Windows, labels: NDArray, column: str | None) -> bool:
     """Whether labels were passed, or transformed, in place of those of the windows' own column.
 

@@ -49,7 +49,8 @@ class MixupSynthesizer(Synthesizer):
         Standard deviation of the Gaussian kernel, in the unit of the label. By default it is computed from
         the labels of the training windows by Silverman's rule, :math:`0.9 \min(s, r / 1.34) n^{-1/5}`, with
         their standard deviation :math:`s` and interquartile range :math:`r`. If it is passed, whole
-        numbers are mixed as numbers, however few distinct values there are.
+        numbers are mixed as numbers, however few distinct values there are. It cannot be passed for several
+        labels per window, which differ in their units.
     alpha : float, default=2.0
         The share of the condition in the mixture has the distribution Beta(alpha, alpha): near 1/2 for a
         large `alpha`, near 0 or 1 for a small one.
@@ -59,8 +60,8 @@ class MixupSynthesizer(Synthesizer):
 
     Attributes
     ----------
-    bandwidth_ : float or None
-        The bandwidth that is used; None if labels are classes.
+    bandwidth_ : float, ndarray of shape (n_labels,), or None
+        The bandwidth that is used, of each label where there are several; None if labels are classes.
 
     See Also
     --------
@@ -79,6 +80,10 @@ class MixupSynthesizer(Synthesizer):
     is the distance to the nearest one. A window that occurs several times, as in a bootstrap sample, counts
     once, and is never its own partner. Silverman's rule is that of "Density estimation for
     statistics and data analysis" (1986), eq. 3.31.
+
+    Several labels per window are compared together: distances are divided by the bandwidth of each label,
+    with :math:`n^{-1/(4+d)}` for :math:`d` labels in the rule, and added up as squares; the cut-off is that
+    of the first label. Windows are of the same class if all their classes agree.
 
     Labels are classes if they are text, booleans, the modes of a target (``target_agg="mode"``), or whole
     numbers with at most 20 distinct values. Subject, origin and context are those of the condition.
@@ -122,9 +127,9 @@ class MixupSynthesizer(Synthesizer):
         Raises
         ------
         ValueError
-            If a parameter is invalid; if there are no labels, or several per window; if a window holds NaN
-            or infinity (the error names it); if fewer than two windows have a label; or if a bandwidth is
-            passed and the labels are classes.
+            If a parameter is invalid; if there are no labels; if a window holds NaN or infinity (the error
+            names it); if fewer than two windows have a label; or if a bandwidth is passed and the labels are
+            classes, or several per window.
         """
         self._check_parameters()
         labels = windows.y
@@ -133,12 +138,12 @@ class MixupSynthesizer(Synthesizer):
                 "These windows have no labels to choose similar windows by: cut them with a target, pass y "
                 "to fit, or use SurrogateSynthesizer."
             )
-        if labels.ndim != 1:
+        if labels.ndim != 1 and self.bandwidth is not None:
             raise ValueError(
-                f"These windows have {labels.shape[1]} labels each, but MixupSynthesizer compares one label "
-                "per window."
+                f"bandwidth={self.bandwidth!r} is in the unit of a label, and these windows have "
+                f"{labels.shape[1]} labels each: use bandwidth=None, which computes one for each."
             )
-        known = candidate_windows(windows[~pd.isna(labels)], None)
+        known = candidate_windows(windows[_has_labels(windows)], None)
         if len(known) < 2:
             raise ValueError(
                 f"A mixture needs two windows, but {len(known)} of the training windows have a label."
@@ -152,14 +157,17 @@ class MixupSynthesizer(Synthesizer):
                 "use bandwidth=None, which mixes windows of the same class."
             )
         self._classes: pd.Index | None = None
-        self.bandwidth_: float | None = None
+        self.bandwidth_: float | NDArray | None = None
         labels = known.y
         assert labels is not None
         if is_class or (self.bandwidth is None and are_classes(labels)):
-            self._classes = pd.Index(labels).unique()
-        else:
+            self._classes = _index_of(labels).unique()
+        elif labels.ndim == 1:
             self.bandwidth_ = float(self.bandwidth or _silverman(labels))
-        order = np.argsort(self._coordinates(known), kind="stable")
+        else:
+            n_labels = labels.shape[1]
+            self.bandwidth_ = np.array([_silverman(one, n_labels) for one in labels.T])
+        order = np.argsort(self._coordinates(known)[:, 0], kind="stable")
         self._windows = known[order]
         return self
 
@@ -176,9 +184,9 @@ class MixupSynthesizer(Synthesizer):
         ndarray of bool of shape (n_windows,)
         """
         if self._classes is None:
-            return np.asarray(~pd.isna(windows.y))
-        of_class = np.bincount(self._coordinates(self._windows).astype(np.intp))
-        classes = self._classes.get_indexer(pd.Index(windows.y))
+            return _has_labels(windows)
+        of_class = np.bincount(self._coordinates(self._windows)[:, 0].astype(np.intp))
+        classes = self._classes.get_indexer(_index_of(windows.y))
         return (classes >= 0) & (of_class[classes] > 1)
 
     def synthesize(self, conditions: Windows) -> Windows:
@@ -211,8 +219,7 @@ class MixupSynthesizer(Synthesizer):
             self._coordinates(self._windows),
             self._coordinates(conditions),
             TrainingOrigins(self._windows).find(conditions),
-            # Classes are 1 apart, so that this reaches no other one.
-            1 / (2 * _REACH) if self.bandwidth_ is None else self.bandwidth_,
+            self._width,
             keys,
         )
         samples = conditions.to_numpy()
@@ -228,17 +235,26 @@ class MixupSynthesizer(Synthesizer):
         if self._classes is not None:
             return conditions.synthesized(samples)
         assert conditions.y is not None
+        share = share if conditions.y.ndim == 1 else share[:, None]
         labels = share * conditions.y + (1 - share) * self._windows.y[partners]
         is_float = conditions.y.dtype.kind == "f"
         return conditions.synthesized(
             samples, labels.astype(conditions.y.dtype) if is_float else labels
         )
 
+    @property
+    def _width(self) -> float:
+        """The bandwidth in the unit of the coordinates."""
+        if self.bandwidth_ is None:
+            return 1 / (2 * _REACH)  # classes are 1 apart, so that this reaches no other one
+        return 1.0 if isinstance(self.bandwidth_, np.ndarray) else self.bandwidth_
+
     def _coordinates(self, windows: Windows) -> NDArray[np.float64]:
-        """Return labels as numbers: classes are counted."""
-        if self._classes is None:
-            return np.asarray(windows.y, dtype=np.float64)
-        return self._classes.get_indexer(pd.Index(windows.y)).astype(np.float64)
+        """Return labels as rows of numbers: classes are counted, several labels divided by bandwidths."""
+        if self._classes is not None:
+            return self._classes.get_indexer(_index_of(windows.y))[:, None].astype(np.float64)
+        labels = np.asarray(windows.y, dtype=np.float64)
+        return labels[:, None] if labels.ndim == 1 else labels / np.asarray(self.bandwidth_)
 
     def _check_parameters(self) -> None:
         for name in ("bandwidth", "alpha"):
@@ -262,15 +278,15 @@ def draw_partners(
 
     Parameters
     ----------
-    labels : ndarray of shape (n_windows,)
-        The labels of the windows to draw from, in ascending order.
-    at : ndarray of shape (n_draws,)
-        The label from which each distance is measured.
+    labels : ndarray of shape (n_windows, n_labels)
+        The labels of the windows to draw from, the first of them in ascending order.
+    at : ndarray of shape (n_draws, n_labels)
+        The labels from which each distance is measured.
     own : ndarray of shape (n_draws,)
         The position of a window that must not be drawn; -1 for none.
     bandwidth : float
-        The standard deviation of the kernel, which is cut off at 6 of them. If no other label is that
-        close, it is the distance to the nearest.
+        The standard deviation of the kernel, which is cut off at 6 of them in the first label. If no other
+        first label is that close, it is the distance to the nearest.
     keys : ndarray of uint64 of shape (n_draws,)
 
     Returns
@@ -279,12 +295,12 @@ def draw_partners(
         Positions among `labels`.
     """
     widths = np.full(len(at), bandwidth)
-    first, stop = _candidates(labels, at, widths)
+    first, stop = _candidates(labels[:, 0], at[:, 0], widths)
     is_alone = stop - first <= (own >= 0)
-    padded = np.concatenate([[-np.inf], labels, [np.inf]])
+    padded = np.concatenate([[-np.inf], labels[:, 0], [np.inf]])
     below, above = padded[first[is_alone]], padded[stop[is_alone] + 1]
-    widths[is_alone] = np.minimum(at[is_alone] - below, above - at[is_alone])
-    first, stop = _candidates(labels, at, widths)
+    widths[is_alone] = np.minimum(at[is_alone, 0] - below, above - at[is_alone, 0])
+    first, stop = _candidates(labels[:, 0], at[:, 0], widths)
 
     # By rejection: the kernel need not be computed for every pair of windows.
     partners = np.empty(len(at), dtype=np.intp)
@@ -292,7 +308,7 @@ def draw_partners(
     for nth in range(_N_PROPOSALS):
         numbers = uniform(combine(keys[left], np.full(len(left), nth)), 2)
         proposed = first[left] + (numbers[:, 0] * (stop - first)[left]).astype(np.intp)
-        kernel = np.exp(-0.5 * ((labels[proposed] - at[left]) / widths[left]) ** 2)
+        kernel = np.exp(-_exponents(labels[proposed], at[left], widths[left]))
         accepted = (numbers[:, 1] < kernel) & (proposed != own[left])
         partners[left[accepted]] = proposed[accepted]
         left = left[~accepted]
@@ -302,10 +318,17 @@ def draw_partners(
     ):
         candidates = np.arange(first[draw], stop[draw])
         candidates = candidates[candidates != own[draw]]
-        exponents = 0.5 * ((labels[candidates] - at[draw]) / widths[draw]) ** 2
+        exponents = _exponents(labels[candidates], at[draw], widths[draw, None])
         sums = np.cumsum(np.exp(exponents.min() - exponents))
         partners[draw] = candidates[np.searchsorted(sums, number * sums[-1], side="right")]
     return partners
+
+
+def _exponents(
+    labels: NDArray[np.float64], at: NDArray[np.float64], widths: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return minus the logarithm of the kernel between rows of labels."""
+    return 0.5 * (((labels - at) / widths[:, None]) ** 2).sum(axis=1)
 
 
 def _candidates(
@@ -316,9 +339,21 @@ def _candidates(
     return first, np.searchsorted(labels, at + _REACH * widths, side="right")
 
 
-def _silverman(labels: NDArray) -> float:
-    """Return the bandwidth of Silverman's rule; 1 if all labels are equal."""
+def _has_labels(windows: Windows) -> NDArray[np.bool_]:
+    """Return which windows miss no label."""
+    is_missing = np.asarray(pd.isna(windows.y)).reshape(len(windows), -1)
+    return np.asarray(~is_missing.any(axis=1))
+
+
+def _index_of(labels: NDArray | None) -> pd.Index:
+    """Return classes as an index, the combinations of several per window as tuples."""
+    assert labels is not None
+    return pd.Index(labels) if labels.ndim == 1 else pd.MultiIndex.from_arrays(list(labels.T))
+
+
+def _silverman(labels: NDArray, n_labels: int = 1) -> float:
+    """Return the bandwidth of Silverman's rule for one of several labels; 1 if all labels are equal."""
     deviation = float(np.std(labels, ddof=1))
     low, high = np.percentile(labels, [25, 75])
     spread = min(deviation, (high - low) / 1.34) or deviation
-    return 0.9 * spread * len(labels) ** -0.2 or 1.0
+    return 0.9 * spread * len(labels) ** (-1 / (4 + n_labels)) or 1.0

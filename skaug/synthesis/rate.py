@@ -28,6 +28,7 @@ from skaug.synthesis.rate_plan import RatePlanner
 from skaug.synthesis.resampling import read
 from skaug.synthesis.variations import refuse_edits_except
 from skaug.windows.container import Windows
+from skaug.windows.provenance import Target, target_names
 
 _METHODS = ("stretch", "shift", "both")
 _LABELS = ("local", "flat", "mix")
@@ -129,6 +130,7 @@ class RateSynthesizer(Synthesizer):
     """
 
     supports_variations = True
+    follows_one_label = True
     keeps = frozenset({"level"})
     moves = frozenset({"rate"})
 
@@ -157,14 +159,14 @@ class RateSynthesizer(Synthesizer):
         self.check = check
         self.random_state = random_state
 
-    def check_edited(self, columns: Collection[str], target: str | None) -> None:
+    def check_edited(self, columns: Collection[str], target: Target) -> None:
         """Raise unless only the target column is edited.
 
         Parameters
         ----------
         columns : collection of str
             The columns that are edited.
-        target : str, or None
+        target : str, tuple of str, or None
             The column that the labels are computed from.
 
         Raises
@@ -172,8 +174,8 @@ class RateSynthesizer(Synthesizer):
         ValueError
             Names the column.
         """
-        followed = [] if target is None else [target]
-        remedy = "use another synthesizer" if target is None else f"edit the rate, {target!r}"
+        followed = target_names(target)
+        remedy = f"edit the rate, {followed[0]!r}" if followed else "use another synthesizer"
         refuse_edits_except(followed, columns, type(self).__name__, remedy)
 
     def fit(self, windows: Windows) -> Self:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skaug._warnings import warn
-from skaug.synthesis.conditions import labels_are_replaced
+from skaug.synthesis.conditions import labels_are_replaced, refuse_several_labels
 from skaug.synthesis.rhythm_check import RhythmCheck, check_rhythm
 from skaug.windows.container import Windows
 
@@ -66,12 +66,13 @@ def rates_of(windows: Windows, name: str) -> NDArray[np.float64]:
             f"{name} changes the labels of windows, but these have none: cut them with a target "
             "column, or pass y."
         )
-    if y.ndim != 1 or y.dtype.kind not in "fiu":
+    refuse_several_labels(windows, name)
+    if y.dtype.kind not in "fiu":
         raise ValueError(
-            f"{name} needs one number per window as the label, a rate; got {y.dtype} of the "
-            f"shape {y.shape}. Use another synthesizer for other labels."
+            f"{name} needs one number per window as the label, a rate; got {y.dtype}. Use another "
+            "synthesizer for other labels."
         )
-    column = windows.provenance.target
+    column = next(iter(windows.provenance.targets), None)
     if labels_are_replaced(windows, y, column):
         own = "their own" if column is None else f"those of the column {column!r}"
         raise ValueError(

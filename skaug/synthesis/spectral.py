@@ -22,7 +22,11 @@ from skaug._checks import (
 from skaug._random import combine, normal, uniform
 from skaug.synthesis.base import Synthesizer
 from skaug.synthesis.condition_design import ConditionDesign
-from skaug.synthesis.conditions import one_per_origin, require_finite_samples
+from skaug.synthesis.conditions import (
+    one_per_origin,
+    refuse_several_labels,
+    require_finite_samples,
+)
 from skaug.synthesis.keys import condition_keys
 from skaug.synthesis.rate_labels import (
     channel_positions,
@@ -33,6 +37,7 @@ from skaug.synthesis.rate_labels import (
 from skaug.synthesis.rate_spectra import RateAxis, log_power, samples_of
 from skaug.synthesis.variations import refuse_edits_except
 from skaug.windows.container import Windows
+from skaug.windows.provenance import Target, target_names
 
 # Windows that the model is fitted on, at most.
 _MOST_WINDOWS = 4000
@@ -124,6 +129,7 @@ class SpectralSynthesizer(Synthesizer):
     """
 
     supports_variations = True
+    follows_one_label = True
 
     def __init__(
         self,
@@ -149,14 +155,14 @@ class SpectralSynthesizer(Synthesizer):
         """Level, and rate if there are `rate_channels`."""
         return frozenset({"level", "rate"} if len(self.rate_channels) else {"level"})
 
-    def check_edited(self, columns: Collection[str], target: str | None) -> None:
+    def check_edited(self, columns: Collection[str], target: Target) -> None:
         """Raise if a column is edited that is neither the target nor in `columns`.
 
         Parameters
         ----------
         columns : collection of str
             The columns that are edited.
-        target : str, or None
+        target : str, tuple of str, or None
             The column that the labels are computed from.
 
         Raises
@@ -164,7 +170,7 @@ class SpectralSynthesizer(Synthesizer):
         ValueError
             Names the column.
         """
-        followed = [*self.columns, *([] if target is None else [target])]
+        followed = [*self.columns, *target_names(target)]
         refuse_edits_except(followed, columns, type(self).__name__, "add it to columns")
 
     def fit(self, windows: Windows) -> Self:
@@ -193,10 +199,7 @@ class SpectralSynthesizer(Synthesizer):
             similar, or there is one at half the labels too.
         """
         self._check_parameters()
-        if windows.y is not None and windows.y.ndim != 1:
-            raise ValueError(
-                f"These windows have {windows.y.shape[1]} labels each: SpectralSynthesizer follows one."
-            )
+        refuse_several_labels(windows, type(self).__name__)
         if windows.window_size < 2:
             raise ValueError("Windows of 1 sample have no spectrum: use longer windows.")
         windows = windows[one_per_origin(windows, _MOST_WINDOWS)]

@@ -89,6 +89,11 @@ class TransformSynthesizer(Synthesizer):
         return frozenset.intersection(*(one.keeps for one in self._checked()))
 
     @property
+    def follows_one_label(self) -> bool:  # type: ignore[override]
+        """Whether a transform needs a single label per window."""
+        return any(one.follows_one_label for one in self._checked())
+
+    @property
     def moves(self) -> frozenset[str]:  # type: ignore[override]
         """The kinds of labels that at least one transform moves, and the others keep or move."""
         right = (one.keeps | one.moves for one in self._checked())

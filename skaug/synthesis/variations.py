@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from skaug._checks import is_finite_number
 from skaug.synthesis.conditions import labels_from_context
@@ -62,7 +63,7 @@ def check_variations(variations: Sequence[Variation] | None, windows: Windows) -
                     "choose the subjects of the conditions with subjects=[...]."
                 )
             _check_edit(name, edit, context[name])
-            if name == windows.provenance.target:
+            if name in windows.provenance.targets:
                 _check_labels_follow(windows, name)
 
 
@@ -117,13 +118,23 @@ def vary(windows: Windows, variation: Variation) -> Windows:
             context[name] = pd.Categorical([edit] * len(context))
         else:
             context[name] = edit
-    target, labels = windows.provenance.target, windows.y
-    if target is None or target not in variation:
-        return windows._with_context(context, labels)
-    labels = labels_from_context(windows, target, context)
-    edited = windows._with_context(context, labels)
+    targets = [name for name in windows.provenance.targets if name in variation]
+    if not targets:
+        return windows._with_context(context, windows.y)
+    edited = windows._with_context(context, _edited_labels(windows, targets, context))
     is_edited = np.ones(len(windows), dtype=bool)
     return edited._with_provenance(replace(edited.provenance, is_edited=is_edited))
+
+
+def _edited_labels(windows: Windows, targets: Sequence[str], context: pd.DataFrame) -> NDArray:
+    """Return the labels of windows, those of edited columns computed from the edited context."""
+    edited = {name: labels_from_context(windows, name, context) for name in targets}
+    labels = windows.y
+    assert labels is not None
+    if labels.ndim == 1:
+        return edited[targets[0]]
+    names = windows.provenance.targets
+    return np.stack([edited.get(name, labels[:, i]) for i, name in enumerate(names)], axis=1)
 
 
 def _check_edit(name: str, edit: Any, column: pd.Series) -> None:
@@ -164,8 +175,10 @@ def _kind(column: pd.Series) -> str:
 
 def _check_labels_follow(windows: Windows, target: str) -> None:
     """Raise if labels are not computed from the target column, so that an edit could not change them."""
-    expected = labels_from_context(windows, target)
-    if windows.y is None or not same_labels(windows.y, expected):
+    expected, labels = labels_from_context(windows, target), windows.y
+    if labels is not None and windows.provenance.outputs == windows.provenance.targets:
+        labels = labels[:, windows.provenance.targets.index(target)]
+    if labels is None or not same_labels(labels, expected):
         raise ValueError(
             f"The labels of these windows are not those of the target column {target!r}: a y was passed "
             "to fit, or a meta-estimator transformed it. An edit of the target would make labels wrong:  "

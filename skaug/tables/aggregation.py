@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,14 +39,18 @@ def check_aggregation(how: Aggregation) -> None:
 
 
 def aggregate(
-    values: Any, starts: NDArray[np.intp], size: int, how: Aggregation, name: str = "y"
+    values: Any,
+    starts: NDArray[np.intp],
+    size: int,
+    how: Aggregation,
+    name: str | Sequence[str] = "y",
 ) -> NDArray:
     """Aggregate row-level values over windows.
 
     Parameters
     ----------
-    values : array-like of shape (n_rows,)
-        One value per row: numbers, booleans or text.
+    values : array-like of shape (n_rows,), or ndarray of shape (n_rows, n_targets)
+        One value per row, or several: numbers, booleans or text.
     starts : ndarray of shape (n_windows,)
         First row of each window.
     size : int
@@ -54,22 +58,26 @@ def aggregate(
     how : str or callable
         One of `AGGREGATIONS`, or a callable that maps ``(n_windows, size)`` to ``(n_windows,)``, which
         is called on blocks of windows.
-    name : str, default="y"
-        The name of the values in errors.
+    name : str or sequence of str, default="y"
+        The name of the values in errors, or that of each column.
 
     Returns
     -------
-    ndarray of shape (n_windows,)
+    ndarray of shape (n_windows,) or (n_windows, n_targets)
         Means and medians as floats; otherwise the dtype of the values. Among equally frequent classes,
         "mode" returns the first in sorted order; missing values are not a class.
 
     Raises
     ------
     ValueError
-        If the values are not 1-D, if they are text and `how` is not one of `TEXT_AGGREGATIONS`, or
+        If the values have another shape, if they are text and `how` is not one of `TEXT_AGGREGATIONS`, or
         if a callable does not return one label per window.
     """
     check_aggregation(how)
+    if not isinstance(name, str):
+        columns = zip(np.asarray(values).T, name, strict=True)
+        of_each = [aggregate(column, starts, size, how, one) for column, one in columns]
+        return np.stack(of_each, axis=1)
     column = as_column(values, name)
     if not is_text(column):
         return _aggregate_array(plain_array(column), starts, size, how, name)
@@ -130,6 +138,32 @@ def refuse_classes(values: Any, how: Aggregation, name: str = "y") -> None:
             f"The target {name!r} holds {kind}, which are classes and have no {how}: use "
             "target_agg='mode', 'first' or 'last', or turn them into numbers."
         )
+
+
+def refuse_mixed(columns: Mapping[str, pd.Series]) -> None:
+    """Raise if some columns hold numbers, and others classes or times.
+
+    Raises
+    ------
+    ValueError
+        Names a column of each kind.
+    """
+    kinds = {name: _kind_of(column) for name, column in columns.items()}
+    numbers = [name for name, kind in kinds.items() if kind == "numbers"]
+    others = [name for name, kind in kinds.items() if kind != "numbers"]
+    if numbers and others:
+        raise ValueError(
+            f"The target {others[0]!r} holds {kinds[others[0]]}, and {numbers[0]!r} numbers, which no "
+            "estimator predicts together: name targets of one kind, and fit a pipeline for each kind."
+        )
+
+
+def _kind_of(column: pd.Series) -> str:
+    if kind := _kind_of_classes(column):
+        return kind
+    if is_text(column):
+        return "text"
+    return "times" if plain_array(column.iloc[:0]).dtype.kind in "mM" else "numbers"
 
 
 def _kind_of_classes(values: Any) -> str | None:

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -162,6 +163,14 @@ def as_column(values: Any, name: str = "y") -> pd.Series:
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = pd.Series(np.asarray(column))
     return with_inferred_type(column)
+
+
+def columns_of(values: Any) -> list[pd.Series]:
+    """Return the columns of a 2-D array or a data frame, each as `as_column` does."""
+    if nw.dependencies.is_into_dataframe(values):
+        frame = nw.from_native(values, eager_only=True).to_pandas()
+        return [as_column(frame.iloc[:, i]) for i in range(frame.shape[1])]
+    return [as_column(column) for column in np.asarray(values).T]
 
 
 def with_inferred_type(column: pd.Series) -> pd.Series:

@@ -50,7 +50,7 @@ class WindowArray(ABC):
 
     @property
     def y(self) -> NDArray | None:
-        """The label of each window, of shape (n_windows,), or None."""
+        """The label of each window, of shape (n_windows,); several, (n_windows, n_outputs); or None."""
         return self.provenance.y
 
     @property

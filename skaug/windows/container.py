@@ -41,8 +41,8 @@ class Windows(WindowArray):
 
     Attributes
     ----------
-    y : ndarray of shape (n_windows,), or None
-        The label of each window.
+    y : ndarray of shape (n_windows,) or (n_windows, n_outputs), or None
+        The label of each window, or its labels, which ``provenance.outputs`` names.
     groups : ndarray of shape (n_windows,), or None
         The subject of each window.
     is_synthetic : ndarray of shape (n_windows,)
@@ -111,8 +111,8 @@ class Windows(WindowArray):
         ----------
         X : array-like of shape (n_windows, window_size, n_features)
             The samples. A C-contiguous array is not copied.
-        y : array-like of shape (n_windows,), optional
-            The label of each window.
+        y : array-like of shape (n_windows,) or (n_windows, n_outputs), optional
+            The label of each window, or its labels; the columns of a data frame name them.
         groups : array-like of shape (n_windows,), optional
             The subject of each window.
         feature_names : sequence of str, optional
@@ -188,6 +188,7 @@ class Windows(WindowArray):
                 recording=np.full(n_windows, NO_RECORDING),
                 size=window_size,
                 y=labels,
+                target=_names_of(y),
             ),
             feature_names,
             pd.DataFrame(index=range(n_windows * window_size)),
@@ -212,7 +213,8 @@ class Windows(WindowArray):
         Raises
         ------
         ValueError
-            If there are none, if sizes or channels differ, or if only some have labels or subjects.
+            If there are none, if sizes, channels or several labels differ, or if only some have labels or
+            subjects.
         TypeError
             If one of them is not `Windows`.
         """
@@ -414,8 +416,9 @@ class Windows(WindowArray):
         Parameters
         ----------
         y : array-like of shape (n_windows,), or (n_rows,) of the table they were cut from, or None
-            Labels of rows are aggregated as the windower would. None changes nothing, and neither
-            does any `y` if some windows are synthetic: only the container knows their labels.
+            Labels, or as many rows of several labels. Those of rows are aggregated as the windower would.
+            None changes nothing, and neither does any `y` if some windows are synthetic: only the container
+            knows their labels.
 
         Returns
         -------
@@ -624,7 +627,9 @@ class Windows(WindowArray):
         if self.groups is not None:
             n_subjects = len(np.unique(self.provenance.codes))
             parts.append(f"{n_subjects} subject{'s' if n_subjects != 1 else ''}")
-        parts.append("labeled" if self.y is not None else "no labels")
+        outputs = self.provenance.outputs
+        labeled = "labeled" if outputs is None else f"labeled with {', '.join(outputs)}"
+        parts.append(labeled if self.y is not None else "no labels")
         if self.provenance.holds_synthetic:
             parts.append(f"{int(self.is_synthetic.sum())} synthetic")
         names = ", ".join(self.feature_names[:4]) + (", ..." if n_features > 4 else "")
@@ -636,12 +641,20 @@ class Windows(WindowArray):
         )
         counts = pd.DataFrame({"real": ~self.is_synthetic, "synthetic": self.is_synthetic})
         table = counts.groupby(subjects.to_numpy(), sort=False).sum()
-        if self.y is not None and self.y.ndim == 1 and self.y.dtype.kind in "fiu":
-            table["mean of y"] = pd.Series(self.y).groupby(subjects.to_numpy(), sort=False).mean()
+        if self.y is not None and self.y.dtype.kind in "fiu":
+            labels = pd.DataFrame(self.y, columns=list(self.provenance.outputs or ("y",)))
+            means = labels.groupby(subjects.to_numpy(), sort=False).mean()
+            table = table.join(means.add_prefix("mean of "))
         table.index.name = "subject"
         shown = table.head(20).to_html(float_format="{:.4g}".format, border=0)
         more = f"<p>and {len(table) - 20} more subjects</p>" if len(table) > 20 else ""
         return f"<div><p>{html.escape(repr(self))}</p>{shown}{more}</div>"
+
+
+def _names_of(y: Any) -> tuple[str, ...] | None:
+    """Return the columns of labels that are a data frame; None for others."""
+    columns = getattr(y, "columns", None) if np.ndim(y) == 2 else None
+    return None if columns is None else tuple(map(str, columns))
 
 
 def as_windows(X: Any) -> Windows:

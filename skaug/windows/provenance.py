@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from skaug._arrays import covered_rows, plain_layout
 from skaug.tables.aggregation import Aggregation, aggregate, refuse_classes
-from skaug.tables.columns import as_column
+from skaug.tables.columns import as_column, columns_of
+
+#: The column of the labels, or the columns where there may be several labels per window.
+Target = str | tuple[str, ...] | None
 
 #: The draw of a window that was recorded.
 REAL = -1
@@ -65,7 +68,10 @@ class FrameRows:
         return replace(self, starts=plain_layout(starts), positions=positions)
 
     def aggregate(self, values: Any, how: Aggregation, name: str = "y") -> NDArray:
-        """Aggregate one value per row of the frame to one per window."""
+        """Aggregate one value per row of the frame, or several, to as many per window."""
+        if np.ndim(values) == 2:
+            columns = columns_of(values)
+            return np.stack([self.aggregate(column, how, name) for column in columns], axis=1)
         if self.positions is not None:
             values = as_column(values, name).take(self.positions)
         refuse_classes(values, how, name)
@@ -149,14 +155,14 @@ class Provenance:
         `NO_RECORDING` if its samples are not rows of a recording.
     size : int
         How many rows of its subject each window covers, from `first_row` on.
-    y : ndarray of shape (n_windows,), or None
-        The label of each window.
+    y : ndarray of shape (n_windows,) or (n_windows, n_outputs), or None
+        The label of each window, or its labels.
     rows : FrameRows or None
         Where the windows lay in the frame that was transformed; None if there is none, or several.
     subject : str or None
         The column that the subjects were read from.
-    target : str or None
-        The column that the labels were aggregated from.
+    target : str, tuple of str, or None
+        The column that the labels were aggregated from; a tuple if there may be several per window.
     target_agg : str or callable
         How they were aggregated.
     is_replaced : bool
@@ -179,7 +185,7 @@ class Provenance:
     y: NDArray | None = None
     rows: FrameRows | None = None
     subject: str | None = None
-    target: str | None = None
+    target: Target = None
     target_agg: Aggregation = "mean"
     is_replaced: bool = False
     weights: NDArray | None = None
@@ -198,6 +204,19 @@ class Provenance:
     def holds_synthetic(self) -> bool:
         """Whether any window is synthetic."""
         return bool(self.is_synthetic.any())
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns that the labels were aggregated from."""
+        return target_names(self.target)
+
+    @property
+    def outputs(self) -> tuple[str, ...] | None:
+        """The names of several labels per window: their columns, or else "0", "1", ...; None for one."""
+        if self.y is None or self.y.ndim == 1:
+            return None
+        is_own = not self.is_replaced and len(self.targets) == self.y.shape[1]
+        return self.targets if is_own else tuple(map(str, range(self.y.shape[1])))
 
     def origins(self) -> pd.DataFrame:
         """Return one row per window: subject, first_row, draw."""
@@ -260,7 +279,7 @@ class Provenance:
 
         Parameters
         ----------
-        y : array-like of shape (n_windows,) or (n_rows_of_the_frame,), or None
+        y : array-like of shape (n_windows,) or (n_rows_of_the_frame,), or of so many rows of labels, or None
             One label per window, or one per row, which are then aggregated; None keeps the labels. Where
             there are as many windows as rows, which need not be in the same order, they are one per row if a
             pipeline cut the table, and one per window otherwise.
@@ -305,6 +324,11 @@ class Provenance:
     def _replace_labels(self, y: NDArray) -> Provenance:
         is_other = self.y is not None and not same_labels(y, self.y)
         return replace(self, y=y, is_replaced=self.is_replaced or is_other)
+
+
+def target_names(target: Target | Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of the labels as a tuple."""
+    return () if target is None else (target,) if isinstance(target, str) else tuple(target)
 
 
 def require_same_rows(n_rows_before: int | None, n_values: int, name: str) -> None:
@@ -364,6 +388,7 @@ def concatenate_provenance(parts: Sequence[Provenance]) -> Provenance:
             raise ValueError(
                 f"Some of these windows have {noun} and others have none: pass them for all."
             )
+    _require_same_outputs([part for part in parts if len(part)])
     filled = [part for part in parts if len(part)] or [first]
     subjects, codes = _concatenate_subjects(filled)
     return replace(
@@ -381,6 +406,20 @@ def concatenate_provenance(parts: Sequence[Provenance]) -> Provenance:
         is_edited=_concatenate_optional([part.is_edited for part in filled], filled, False),
         entry=_concatenate_entries(filled),
     )
+
+
+def _require_same_outputs(parts: Sequence[Provenance]) -> None:
+    """Raise if windows differ in the number of labels, or in the names of several."""
+    labeled = [part for part in parts if part.y is not None]
+    shapes = {part.y.shape[1:] for part in labeled}  # type: ignore[union-attr]
+    names = {part.targets for part in labeled if part.outputs is not None and part.targets}
+    if len(shapes) > 1 or len(names) > 1:
+        found = dict.fromkeys(", ".join(part.outputs or ("one label",)) for part in labeled)
+        one, other = list(found)[:2]
+        raise ValueError(
+            f"Windows labeled with {one} cannot join windows labeled with {other}: cut them with the same "
+            "target, in the same order."
+        )
 
 
 def _concatenate_optional(

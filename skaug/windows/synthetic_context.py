@@ -1,4 +1,4 @@
-"""The target column of synthetic windows that have labels of their own."""
+"""The target columns of synthetic windows that have labels of their own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from skaug.windows.provenance import Provenance
 
 
 def with_own_labels(context: pd.DataFrame, size: int, provenance: Provenance) -> pd.DataFrame:
-    """Return a context whose target column agrees with the labels of synthetic windows.
+    """Return a context whose target columns agree with the labels of synthetic windows.
 
     Their context is that of the recorded windows they were made from. Where a synthesizer moved the label,
     the target of these would be a wrong label in a table of synthetic windows.
@@ -30,19 +30,25 @@ def with_own_labels(context: pd.DataFrame, size: int, provenance: Provenance) ->
     -------
     DataFrame
     """
-    target, y = provenance.target, provenance.y
-    if y is None or y.ndim > 1 or y.dtype.kind not in "fiu" or provenance.is_replaced:
+    y = provenance.y
+    if y is None or y.dtype.kind not in "fiu" or provenance.is_replaced:
         return context
-    if target not in context.columns or is_text(context[target]):
-        return context
-    values = plain_array(context[target])
-    if values.dtype.kind not in "fiu":
+    columns = y[:, None] if y.ndim == 1 else y
+    if len(provenance.targets) != columns.shape[1]:
         return context
     synthetic = np.flatnonzero(provenance.is_synthetic)
-    recorded = aggregate(values, synthetic * size, size, provenance.target_agg, str(target))
-    moved = synthetic[~np.isclose(y[synthetic], recorded, rtol=1e-6, atol=0, equal_nan=True)]
-    if len(moved):
-        context[target] = _filled(values, moved[:, None] * size + np.arange(size), y[moved])
+    for target, labels in zip(provenance.targets, columns.T, strict=True):
+        if target not in context.columns or is_text(context[target]):
+            continue
+        values = plain_array(context[target])
+        if values.dtype.kind not in "fiu":
+            continue
+        recorded = aggregate(values, synthetic * size, size, provenance.target_agg, target)
+        is_same = np.isclose(labels[synthetic], recorded, rtol=1e-6, atol=0, equal_nan=True)
+        moved = synthetic[~is_same]
+        if len(moved):
+            rows = moved[:, None] * size + np.arange(size)
+            context[target] = _filled(values, rows, labels[moved])
     return context
 
 

@@ -49,7 +49,8 @@ class ReadableMetric:
     def label(self) -> str:
         """The name in plots and tables."""
         plain = self.name.removeprefix("neg_") if self.is_error else self.name
-        return _KNOWN.get(plain, plain.replace("_", " "))
+        metric, bracket, output = plain.partition("[")  # of one of several outputs
+        return _KNOWN.get(metric, metric.replace("_", " ")) + bracket + output
 
     @property
     def drawn(self) -> str:

@@ -86,8 +86,7 @@ class StrataDisplay:
         self._draw(ax, drawn, values)
         ax.set_yticks(range(len(values)), [self._label(value) for value in values])
         ax.set_ylim(len(values) - 0.5, -0.5)
-        column = drawn_text(self.summary.index.names[1])
-        column = "label" if column == "y_true" else column
+        column = drawn_text(column_in_words(str(self.summary.index.names[1])))
         ax.set_xlabel(
             f"difference in {metric.drawn} from {self.reference}\n{metric.better_side} zero: better"
         )
@@ -124,6 +123,12 @@ class StrataDisplay:
         row = self.summary.xs(value, level=1).iloc[0]
         name = drawn_text(stratum_in_words(value))
         return f"{name}\n{row['n_subjects']} subjects, {row['n_windows']} windows"
+
+
+def column_in_words(column: str) -> str:
+    """Return what divides the windows: "label", of several "label heart_rate", or a column of the context."""
+    values, _, output = column.partition("[")
+    return f"label {output[:-1]}".strip() if values == "y_true" else column
 
 
 def stratum_in_words(value: Any) -> str:

@@ -18,6 +18,7 @@ from skaug.synthesis.synthefy.store import WindowStore
 from skaug.synthesis.synthefy.wire import Encoder
 from skaug.synthesis.variations import refuse_edits_except
 from skaug.windows.container import Windows
+from skaug.windows.provenance import Target
 
 
 class SynthefyAPI(Synthesizer):
@@ -101,15 +102,15 @@ class SynthefyAPI(Synthesizer):
         self.store = store
         self.max_new_windows = max_new_windows
 
-    def check_edited(self, columns: Collection[str], target: str | None) -> None:
+    def check_edited(self, columns: Collection[str], target: Target) -> None:
         """Raise if an edited column is not among those that are sent.
 
         Parameters
         ----------
         columns : collection of str
             The edited columns.
-        target : str, or None
-            The column of the labels.
+        target : str, tuple of str, or None
+            The column, or columns, of the labels.
 
         Raises
         ------

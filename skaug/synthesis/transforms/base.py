@@ -58,6 +58,7 @@ class Transform(BaseEstimator, ABC):
     keeps: frozenset[str] = frozenset()
     moves: frozenset[str] = frozenset()
     reads_recording = False
+    follows_one_label = False
 
     def fit(self, windows: Windows) -> Self:
         """Check the parameters, and learn from the training windows; by default neither.

@@ -139,6 +139,7 @@ class TimeShift(Transform):
     keeps = frozenset({"class"})
     moves = frozenset({"rate", "level"})
     reads_recording = True
+    follows_one_label = True
 
     def __init__(self, max_shift: int | float = 0.25) -> None:
         self.max_shift = max_shift
