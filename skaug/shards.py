@@ -37,11 +37,11 @@ def write_shards(
     """Cut a dataset of parquet files into windows on disk, one shard per file.
 
     A shard has one row per window: ``subject``, ``first_row`` (counted among the rows of the subject),
-    ``recording`` (counted among those of the subject), ``y`` where there is a target, and one list of
-    `window_size` samples per channel. It is written to a temporary file, flushed to the disk and renamed, so
-    that it is either complete or absent. Its checksum is verified whenever it is read. The same call
-    continues a run that was stopped: it keeps shards that are undamaged, of the same parameters, and made
-    from files that have not changed since.
+    ``recording`` (counted among those of the subject), ``y`` where there is a target (a list of labels for a
+    list of targets), and one list of `window_size` samples per channel. It is written to a temporary file,
+    flushed to the disk and renamed, so that it is either complete or absent. Its checksum is verified
+    whenever it is read. The same call continues a run that was stopped: it keeps shards that are undamaged,
+    of the same parameters, and made from files that have not changed since.
     ``manifest.json`` is written last, when all shards are complete.
 
     Parameters

@@ -120,6 +120,8 @@ def assert_same(given: Windows, expected: Windows) -> None:
         {"target": None},
         {"target": "activity", "target_agg": "mode"},
         {"target": "activity", "target_agg": "mode", "purity": 0.7},
+        {"target": ["heart_rate", "ECG"], "features": ["BVP"]},
+        {"target": ["activity", "subject"], "target_agg": "mode"},
         {"features": None, "time": "time"},
         {"dtype": "float32", "window_size": 41},
     ],

@@ -100,6 +100,7 @@ def assert_same(given: Windows, expected: Windows) -> None:
     assert_frame_equal(given.origins, expected.origins)
     assert_array_equal(given.provenance.recording, expected.provenance.recording)
     assert (given.y is None) == (expected.y is None)
+    assert given.provenance.target == expected.provenance.target
     if expected.y is not None:
         assert_array_equal(given.y, expected.y)
         assert given.y.dtype == expected.y.dtype
@@ -120,6 +121,10 @@ def written_at(folder: Path) -> dict[str, int]:
         {"target": None},
         {"target": "activity", "target_agg": "mode"},
         {"target": "activity", "target_agg": "mode", "purity": 0.7},
+        {"target": ["heart_rate", "ECG"], "features": ["BVP"]},
+        {"target": ["heart_rate", "ECG"], "features": ["BVP"], "missing": "keep"},
+        {"target": ["activity", "subject"], "target_agg": "mode"},
+        {"target": ["heart_rate"]},
         {"features": None},
         {"missing": "drop"},
         {"missing": "keep"},
@@ -133,6 +138,7 @@ def test_windows_come_back_as_they_were_cut(
     if "missing" in parameters:
         recordings = recordings.copy()
         recordings.loc[[3, 90, 200], "BVP"] = np.nan
+        recordings.loc[[5, 100], "ECG"] = np.nan
     table = written(recordings, tmp_path / "table")
     expected = windower_of(**parameters).fit_transform(recordings)
     manifest = write_shards(table, out, windower_of(**parameters))

@@ -7,7 +7,7 @@ from typing import Any
 
 from skaug import SubjectWindower
 from skaug.cli.completion import add_column
-from skaug.cli.option_types import gap, number, whole_number
+from skaug.cli.option_types import OneTarget, gap, number, whole_number
 from skaug.windower import LAST, MISSING
 
 
@@ -21,7 +21,7 @@ def add_cutting(parser: argparse.ArgumentParser, target: str, *, needs_target: b
         help="a channel; repeat for more (default: every numeric column without another role that does "
         "not number or date the rows; they are printed)",
     )
-    add_column(table, "--target", required=needs_target, help=target)
+    add_column(table, "--target", action=OneTarget, required=needs_target, help=target)
     add_column(
         table,
         "--subject",

@@ -6,8 +6,24 @@ import argparse
 import difflib
 import math
 from collections.abc import Callable
+from typing import Any
 
 from sklearn.metrics import get_scorer_names
+
+
+class OneTarget(argparse.Action):
+    """Store a column, and refuse a second one."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
+        """Store the column that was named."""
+        first = getattr(namespace, self.dest)
+        if first is not None:
+            raise argparse.ArgumentError(
+                self,
+                f"names {values!r} beside {first!r}, but commands take one target: run the command for each, "
+                "or in Python use SubjectWindower with a list of targets",
+            )
+        setattr(namespace, self.dest, values)
 
 
 def whole_number(least: int, most: float = math.inf) -> Callable[[str], int]:

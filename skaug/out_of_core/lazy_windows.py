@@ -144,7 +144,7 @@ class LazyWindows:
 
     @property
     def y(self) -> da.Array | None:
-        """The label of each window, a dask array of shape (n_windows,); None without a target column."""
+        """The label of each window, or its labels, as a dask array; None without a target column."""
         like = self._like.y
         if like is None:
             return None

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from dask.dataframe.utils import meta_nonempty
+from numpy.typing import NDArray
 
 from skaug._errors import prefix_errors
 from skaug._files import whole_file
@@ -115,7 +116,8 @@ def shard_schema(cutting: Cutting, row: pd.DataFrame, table: pa.Schema) -> pa.Sc
     if y is not None:
         # Where labels may be missing, whole numbers become floats.
         may_miss = cutting.missing == "keep" and y.dtype.kind in "iub"
-        columns.append(pa.field("y", pa.float64() if may_miss else pa.array(y).type))
+        kind = pa.float64() if may_miss else pa.array(y.ravel()).type
+        columns.append(pa.field("y", kind if y.ndim == 1 else pa.list_(kind, y.shape[1])))
     samples = pa.list_(pa.from_numpy_dtype(cutting.dtype), cutting.window_size)
     return pa.schema(columns + [pa.field(name, samples) for name in cutting.features])
 
@@ -269,23 +271,30 @@ def windows_of(batch: pa.RecordBatch, parameters: dict[str, Any]) -> Windows:
         [batch.column(name).flatten().to_numpy().reshape(-1, size) for name in names], axis=-1
     )
     known = {
-        name: batch.column(name).to_numpy(zero_copy_only=False)
-        if name in batch.schema.names
-        else None
+        name: _values(batch.column(name)) if name in batch.schema.names else None
         for name in _OWN_COLUMNS
     }
     windows = Windows.from_arrays(
         values, known["y"], known["subject"], feature_names=names, channels_first=False
     )
+    target = parameters["target"]
     provenance = replace(
         windows.provenance,
         first_row=batch.column("first_row").to_numpy(),
         recording=batch.column("recording").to_numpy(),
         subject=parameters["subject"],
-        target=parameters["target"],
+        target=tuple(target) if isinstance(target, list) else target,
         target_agg=parameters["target_agg"],
     )
     return windows._with(provenance=provenance)
+
+
+def _values(column: pa.Array) -> NDArray:
+    """Return a column as an array, 2-D where each window has several values."""
+    if not pa.types.is_fixed_size_list(column.type):
+        return column.to_numpy(zero_copy_only=False)
+    values = column.flatten().to_numpy(zero_copy_only=False)
+    return values.reshape(len(column), column.type.list_size)
 
 
 def _cut(rows: pa.Table, cutting: Cutting) -> tuple[Windows | None, list[dict[str, Any]]]:
@@ -367,7 +376,7 @@ def _batch(windows: Windows, schema: pa.Schema) -> pa.RecordBatch:
         "subject": windows.groups,
         "first_row": windows.provenance.first_row,
         "recording": windows.provenance.recording,
-        "y": windows.y,
+        "y": windows.y if windows.y is None or windows.y.ndim == 1 else list(windows.y),
     }
     for j, name in enumerate(windows.feature_names):
         samples = pa.array(np.ascontiguousarray(values[:, :, j]).ravel())
