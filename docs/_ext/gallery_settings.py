@@ -8,9 +8,19 @@ from typing import Any
 
 # The order of the gallery: from the question to the details. Examples that are not listed come last.
 ORDER = [
-    "plot_verdict",
-    "plot_strata",
+    "plot_did_it_help",
+    "plot_where_did_it_help",
     "plot_synthesizers",
+    "plot_few_subjects",
+    "plot_which_label_survives",
+    "plot_leak",
+    "plot_window_size_trap",
+    "plot_windows_over_recording",
+    "plot_balance_activities",
+    "plot_is_it_a_copy",
+    "plot_representations",
+    "plot_paid_once",
+    "plot_rows_of_a_subject",
 ]
 
 
