@@ -107,7 +107,18 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"index": [], "get_started": [], "gallery/index": [], "changes": []}
+html_sidebars = {
+    name: []
+    for name in (
+        "index",
+        "get_started",
+        "gallery/index",
+        "changes",
+        "pitfalls",
+        "statistics",
+        "datasets",
+    )
+}
 
 # While pages are being written, a table of contents may name one that does not exist yet.
 logging.getLogger("sphinx.sphinx.directives.other").addFilter(
