@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from sphinx.util import logging
 import skaug
 
 logger = logging.getLogger(__name__)
+
+LINE_LENGTH = 88  # of the code that is shown
 
 
 @dataclasses.dataclass
@@ -96,7 +99,7 @@ class InsertOutputs(SphinxTransform):
         """Return what is shown below a block."""
         made: list[nodes.Node] = []
         if output.printed.strip():
-            text = output.printed.rstrip()
+            text = wrapped(output.printed.rstrip())
             literal = nodes.literal_block(text, text, language="none", classes=["block-output"])
             made.append(literal)
         here = self.env.doc2path(self.env.docname).parent
@@ -104,6 +107,14 @@ class InsertOutputs(SphinxTransform):
             uri = Path(os.path.relpath(folder / name, here)).as_posix()
             made.append(nodes.image(uri=uri, alt=alt, classes=["block-figure"]))
         return made
+
+
+def wrapped(text: str) -> str:
+    """Wrap long lines of sentences as a notebook does. Lines of tables stay as they are."""
+    return "\n".join(
+        line if "  " in line.strip() else textwrap.fill(line, LINE_LENGTH, break_on_hyphens=False)
+        for line in text.splitlines()
+    )
 
 
 def not_run(names: str) -> nodes.Node:
