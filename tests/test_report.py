@@ -28,6 +28,7 @@ from skaug.evaluation import (
 )
 from skaug.evaluation.strata import page_bins
 from skaug.model_selection import SubjectKFold
+from skaug.synthesis import SurrogateSynthesizer
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
@@ -67,6 +68,27 @@ def page(comparison: ProtocolComparison, windows: Windows, tmp_path_factory: Any
         windows=(real, synthetic),
         sampling_rate=32,
         quality=synthetic_quality(real, synthetic, holdout=windows[aside], sampling_rate=32),
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def page_of_two(comparison: ProtocolComparison, windows: Windows, tmp_path_factory: Any) -> Path:
+    """Write a page with windows of two synthesizers and their quality."""
+    path: Path = tmp_path_factory.mktemp("page") / "two.html"
+    synthesizers = {"<i>one</i>": SurrogateSynthesizer(1), "two": SurrogateSynthesizer(2)}
+    synthetic = {
+        name: SynthefyAugmenter(one).fit(windows).synthetic_windows_
+        for name, one in synthesizers.items()
+    }
+    comparison.to_html(
+        path,
+        windows={name: (windows, made) for name, made in synthetic.items()},
+        sampling_rate=32,
+        quality={
+            name: synthetic_quality(windows, made, sampling_rate=32)
+            for name, made in synthetic.items()
+        },
     )
     return path
 
@@ -130,8 +152,9 @@ def test_the_page_refers_to_nothing_outside(page: Path) -> None:
     assert not re.search(r"url\((?!#)|@import", html)
 
 
-def test_parts_of_plots_have_unique_ids(page: Path) -> None:
-    html = page.read_text()
+@pytest.mark.parametrize("which", ["page", "page_of_two"])
+def test_parts_of_plots_have_unique_ids(which: str, request: pytest.FixtureRequest) -> None:
+    html = request.getfixturevalue(which).read_text()
     names = re.findall(r'\bid="([^"]+)"', html)
     assert len(names) == len(set(names)) > 100
     assert set(re.findall(r"(?:url\(|href=\")#([^\")]+)", html)) <= set(names)
@@ -150,6 +173,23 @@ def test_plots_are_described_and_tables_have_headings(page: Path) -> None:
     tags = [tag for tag, _ in outline.elements]
     assert tags.count("h1") == 1
     assert tags.count("caption") >= 4
+
+
+def test_windows_and_quality_of_several_synthesizers_stand_under_their_names(
+    page: Path, page_of_two: Path
+) -> None:
+    text = Outline(page_of_two.read_text()).text
+    drawn, measured = text.split("Real and synthetic windows")[1].split("Quality of the synthetic")
+    for part in (drawn, measured.partition("Subject by subject")[0]):
+        assert re.findall("Synthesizer (<i>one</i>|two)", part) == ["<i>one</i>", "two"]
+    assert measured.count("Synthetic windows compared with real ones") == 2
+    # Per channel one window and the spectra of each synthesizer; of a single one there are two windows.
+    assert drawn.count("Time (s)") == 2 * len(["BVP", "ECG"])
+    alone = Outline(page.read_text()).text
+    assert (
+        "Synthesizer " not in alone.split("Real and synthetic windows")[1].split("How this was")[0]
+    )
+    assert alone.count("Time (s)") == 2 * len(["BVP", "ECG"])
 
 
 def test_with_few_subjects_the_page_says_why_there_is_no_p_value(
@@ -344,7 +384,9 @@ def test_the_page_has_the_naive_baseline_and_says_helped_of_nothing_that_did_not
 
 
 @needs_browser
-def test_nothing_is_cut_on_a_phone(page: Path) -> None:
+@pytest.mark.parametrize("which", ["page", "page_of_two"])
+def test_nothing_is_cut_on_a_phone(which: str, request: pytest.FixtureRequest) -> None:
+    page = request.getfixturevalue(which)
     measured = page.with_name("phone.html")
     html = re.sub(r"<meta http-equiv[^>]*>", "", page.read_text(encoding="utf-8"))
     script = """document.body.style.width = "400px";

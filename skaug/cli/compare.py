@@ -22,7 +22,6 @@ from skaug.cli.comparisons import (
     DEFAULT_PROTOCOLS,
     SPECTRAL_PEAK,
     compare,
-    drawn,
     print_comparison,
     print_curve,
     print_windows,
@@ -128,12 +127,12 @@ def run(options: argparse.Namespace) -> None:
             curve,
             pipeline,
             windows,
+            synthesizers,
             sampling_rate=options.sampling_rate or 1.0,
             rate=options.rate_channel,
             about={
                 "file": printable(one_line(options.table)),
                 "boundaries": printable(one_line(", ".join(options.boundary))) or "none",
-                **drawn(synthesizers),
             },
         )
 

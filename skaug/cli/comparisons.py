@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skaug import Pipeline, Windows
-from skaug.cli.messages import printable, say
+from skaug.cli.messages import say
 from skaug.evaluation import (
     LearningCurve,
     ProtocolComparison,
@@ -39,12 +39,6 @@ def compare(
     return compare_synthesizers(
         pipeline, windows, synthesizers, controls=controls, progress=True, **parameters
     )
-
-
-def drawn(synthesizers: Mapping[str, Synthesizer]) -> dict[str, str]:
-    """Return the synthesizer whose windows the page draws, if there are several to choose from."""
-    first, *others = synthesizers
-    return {"synthetic windows drawn and measured": printable(first)} if others else {}
 
 
 def print_windows(windows: Windows) -> None:

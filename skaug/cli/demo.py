@@ -12,7 +12,6 @@ from skaug import SpectralPeakRegressor, SubjectWindower, WindowSpectrum
 from skaug.cli.comparisons import (
     SPECTRAL_PEAK,
     compare,
-    drawn,
     print_comparison,
     print_windows,
 )
@@ -100,12 +99,12 @@ def run(options: argparse.Namespace) -> None:
                 curve_of("subjects", pipeline, windows, synthesizers, baselines=baselines),
                 pipeline,
                 windows,
+                synthesizers,
                 sampling_rate=64.0,
                 rate="BVP",
                 about={
                     "data": "simulated PPG and ECG at 64 Hz",
                     "boundaries": "none",
-                    **drawn(synthesizers),
                 },
             )
 

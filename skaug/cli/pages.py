@@ -13,8 +13,8 @@ from sklearn.base import clone
 from skaug import Pipeline, Windows
 from skaug.cli.messages import plain_line, say
 from skaug.cli.outputs import check_output
-from skaug.evaluation import LearningCurve, ProtocolComparison, synthetic_quality
-from skaug.synthesis.surrogate import synthesizer_or_default
+from skaug.evaluation import LearningCurve, ProtocolComparison, QualityReport, synthetic_quality
+from skaug.synthesis import Synthesizer
 
 
 def add_report(parser: Any) -> None:
@@ -43,33 +43,49 @@ def write_report(
     curve: LearningCurve,
     pipeline: Pipeline,
     windows: Windows,
+    synthesizers: Mapping[str, Synthesizer],
     *,
     sampling_rate: float,
     rate: str | None = None,
     about: Mapping[str, str] | None = None,
 ) -> None:
-    """Write the page, with the quality of the windows of the pipeline's synthesizer."""
-    (_, augmenter), *_ = pipeline.steps
+    """Write the page, with windows of each synthesizer and their quality."""
+    name_of_augmenter, _ = pipeline.steps[0]
     held_out, rest = _divide(windows)
-    synthetic = clone(augmenter).fit(rest).synthetic_windows_
-    parts: dict[str, Any] = {"learning_curve": curve, "sampling_rate": sampling_rate}
-    try:
-        parts["quality"] = synthetic_quality(
-            rest,
-            synthetic,
-            holdout=held_out,
-            sampling_rate=sampling_rate,
-            rate_channel=rate,
-            synthesizer=synthesizer_or_default(augmenter.synthesizer),
-            progress=True,
+    drawn: dict[str, tuple[Windows, Windows]] = {}
+    quality: dict[str, QualityReport] = {}
+    for name, synthesizer in synthesizers.items():
+        shown = name if len(synthesizers) > 1 else ""
+        augmenter = clone(pipeline.named_steps[name_of_augmenter]).set_params(
+            synthesizer=synthesizer
         )
-    except ValueError as error:  # for example, too few windows
-        say(
-            f"The page has no section about the quality of the synthetic windows: {plain_line(error)}"
-        )
-    if len(synthetic):
-        parts["windows"] = (rest, synthetic)
-    comparison.to_html(path, **parts, about=about)
+        synthetic = augmenter.fit(rest).synthetic_windows_
+        if len(synthetic):
+            drawn[shown] = (rest, synthetic)
+        try:
+            quality[shown] = synthetic_quality(
+                rest,
+                synthetic,
+                holdout=held_out,
+                sampling_rate=sampling_rate,
+                rate_channel=rate,
+                synthesizer=synthesizer,
+                progress=True,
+            )
+        except ValueError as error:  # for example, too few windows
+            of_which = f" of {shown}" if shown else ""
+            say(
+                f"The page has no section about the quality of the synthetic windows{of_which}: "
+                f"{plain_line(error)}"
+            )
+    comparison.to_html(
+        path,
+        learning_curve=curve,
+        windows=drawn,
+        sampling_rate=sampling_rate,
+        quality=quality,
+        about=about,
+    )
     say(f"The page is {path}.")
 
 

@@ -177,9 +177,9 @@ class ProtocolComparison(ProtocolScores):
         path: str | Path,
         *,
         learning_curve: LearningCurve | None = None,
-        windows: tuple[Windows, Windows] | None = None,
+        windows: tuple[Windows, Windows] | Mapping[str, tuple[Windows, Windows]] | None = None,
         sampling_rate: float = 1.0,
-        quality: QualityReport | None = None,
+        quality: QualityReport | Mapping[str, QualityReport] | None = None,
         about: Mapping[str, str] | None = None,
     ) -> None:
         """Write a self-contained page: verdict, plots, tables, and how the comparison was made.
@@ -193,12 +193,13 @@ class ProtocolComparison(ProtocolScores):
             The file to write.
         learning_curve : LearningCurve, optional
             A curve to add, as returned by `skaug.evaluation.learning_curve`.
-        windows : tuple of Windows, optional
-            Real and synthetic windows, to be drawn over each other.
+        windows : tuple of Windows, or dict of str to tuple of Windows, optional
+            Real and synthetic windows, to be drawn over each other; for several synthesizers, by their names.
         sampling_rate : float, default=1.0
             Sampling rate of `windows` in Hz.
-        quality : QualityReport, optional
-            The quality of the synthetic windows, as returned by `skaug.evaluation.synthetic_quality`.
+        quality : QualityReport, or dict of str to QualityReport, optional
+            The quality of the synthetic windows, as returned by `skaug.evaluation.synthetic_quality`; for
+            several synthesizers, by their names.
         about : dict of str to str, optional
             More to say about the data, by name, such as ``{"file": "ride.parquet"}``.
 
@@ -221,9 +222,9 @@ class ProtocolComparison(ProtocolScores):
             n_windows=tested.groupby("subject", sort=False).size(),
             curve=None if learning_curve is None else learning_curve.display(),
             curve_verdict=None if learning_curve is None else learning_curve.verdict(),
-            windows=windows,
+            windows=_by_name(windows),
             sampling_rate=sampling_rate,
-            quality=None if quality is None else quality._repr_html_(),
+            quality={name: report._repr_html_() for name, report in _by_name(quality).items()},
             strata=self._strata_displays(),
             about=about,
         )
@@ -379,3 +380,10 @@ class ProtocolComparison(ProtocolScores):
                 "But subjects are on both sides of the folds, so this says little about new subjects."
             )
         return sentences
+
+
+def _by_name(value: Any) -> dict[str, Any]:
+    """Return what there is for each synthesizer; what is passed without a name gets an empty one."""
+    if value is None:
+        return {}
+    return dict(value) if isinstance(value, Mapping) else {"": value}

@@ -54,9 +54,9 @@ def report_page(
     n_windows: pd.Series,
     curve: LearningCurveDisplay | None = None,
     curve_verdict: str | None = None,
-    windows: tuple[Windows, Windows] | None = None,
+    windows: Mapping[str, tuple[Windows, Windows]],
     sampling_rate: float = 1.0,
-    quality: str | None = None,
+    quality: Mapping[str, str],
     strata: Sequence[StrataDisplay] = (),
     about: Mapping[str, str] | None = None,
 ) -> str:
@@ -82,12 +82,13 @@ def report_page(
         A learning curve.
     curve_verdict : str, optional
         What it says, in sentences.
-    windows : tuple of Windows, optional
-        Real and synthetic windows, to be drawn over each other.
+    windows : dict of str to tuple of Windows
+        Real and synthetic windows, to be drawn over each other, by the synthesizer; an empty name is not
+        shown. If there are several, one window of each is drawn.
     sampling_rate : float, default=1.0
         Sampling rate of `windows` in Hz.
-    quality : str, optional
-        HTML that describes the synthetic windows.
+    quality : dict of str to str
+        HTML that describes the synthetic windows, by the synthesizer.
     strata : sequence of StrataDisplay, default=()
         The comparison within parts of the windows.
     about : dict of str to str, optional
@@ -128,7 +129,10 @@ def report_page(
         metrics=metrics,
         fewest_subjects=FEWEST_SUBJECTS,
         curve=None if curve is None else _curve(curve) | {"verdict": curve_verdict},
-        windows=None if windows is None else _windows(*windows, sampling_rate),
+        windows=[
+            _windows(name, *pair, sampling_rate, n_pairs=1 if len(windows) > 1 else 2, salt=f"{i}")
+            for i, (name, pair) in enumerate(windows.items())
+        ],
         quality=quality,
         strata=[_strata(display, f"strata-{i}") for i, display in enumerate(strata)],
         about=(about or {})
@@ -318,8 +322,18 @@ def _span(n_windows: pd.Series) -> str:
     return f"{low}" if low == high else f"{low} to {high} (median {n_windows.median():g})"
 
 
-def _windows(real: Windows, synthetic: Windows, sampling_rate: float) -> dict[str, Any]:
-    display = SyntheticWindowsDisplay.from_windows(real, synthetic, sampling_rate=sampling_rate)
+def _windows(
+    name: str,
+    real: Windows,
+    synthetic: Windows,
+    sampling_rate: float,
+    *,
+    n_pairs: int,
+    salt: str,
+) -> dict[str, Any]:
+    display = SyntheticWindowsDisplay.from_windows(
+        real, synthetic, sampling_rate=sampling_rate, n_windows=n_pairs
+    )
     import_pyplot("The page").close(display.figure_)
     # Each panel is a figure, with its title and the names of its axes, so that none is cut on a phone.
     axes = np.empty(display.axes_.shape, dtype=object)
@@ -335,10 +349,11 @@ def _windows(real: Windows, synthetic: Windows, sampling_rate: float) -> dict[st
             ylabel=ax.get_ylabel() or axes[row, 0].get_ylabel(),
         )
     rows = [
-        [_svg(ax.figure, f"windows-{i}-{j}") for j, ax in enumerate(of_channel)]
+        [_svg(ax.figure, f"windows-{salt}-{i}-{j}") for j, ax in enumerate(of_channel)]
         for i, of_channel in enumerate(axes)
     ]
     return {
+        "name": name,
         "rows": rows,
         "alt": f"Some of {len(synthetic)} synthetic windows over the real windows they were made from, "
         "and the mean spectra of both.",
