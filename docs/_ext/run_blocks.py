@@ -134,7 +134,8 @@ def run_page(page: Page, folder: Path) -> Result:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
-        script = Path(temporary, "program", page.path.with_suffix(".py").name)
+        # With a prefix: a page may have the name of the library it imports.
+        script = Path(temporary, "program", f"page_{page.path.stem}.py")
         empty = Path(temporary, "empty")
         script.parent.mkdir()
         empty.mkdir()
