@@ -186,9 +186,15 @@ def test_times_may_be_dates_and_durations() -> None:
     display = show(windower(max_gap="2s").fit(dates), dates)
     assert display.recordings["start"].iloc[1] == pd.Timestamp("2026-01-01 00:00:15")
     assert len(bars(display.axes_[1])) == 4
+    assert display.axes_[-1].get_xlabel() == "seconds"
     display.figure_.canvas.draw()
+    zoned = dates.assign(seconds=dates["seconds"].dt.tz_localize("Europe/Berlin"))
+    display = show(windower(max_gap="2s").fit(zoned), zoned)
+    assert display.recordings["start"].iloc[0] == pd.Timestamp("2025-12-31 23:00")
+    assert display.axes_[-1].get_xlabel() == "seconds (UTC)"
     durations = table.assign(seconds=since)
     display = show(windower(max_gap="2s").fit(durations), durations)
+    assert display.axes_[-1].get_xlabel() == "seconds (s)"
     assert bars(display.axes_[1]) == [(0, 4), (4, 8), (15, 19), (21, 25)]
 
 

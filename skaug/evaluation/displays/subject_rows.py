@@ -63,16 +63,20 @@ class SubjectRows:
         name = self._cutting.time
         if name is None:
             return
-        times = plain_array(self._table.column(name))[self._in_table]
+        column = self._table.column(name)
+        times, unit = plain_array(column)[self._in_table], ""
         if times.dtype.kind == "m":
-            times = times / np.timedelta64(1, "s")
+            times, unit = times / np.timedelta64(1, "s"), " (s)"
+        elif times.dtype.kind == "M":
+            unit = "" if column.dt.tz is None else " (UTC)"
         elif times.dtype.kind in "iu":
             times = times.astype(np.int64)
         steps = np.diff(times)
         zero = np.zeros((), steps.dtype)
         forward = np.sort(steps[steps > zero])
         if (steps >= zero).all() and len(forward):
-            self._times, self._step, self.time_label = times, forward[len(forward) // 2], name
+            self._times, self._step = times, forward[len(forward) // 2]
+            self.time_label = name + unit
 
     def signals(self, features: Sequence[str] | None) -> pd.DataFrame:
         """Return the channels that are named, or all, indexed by time.
