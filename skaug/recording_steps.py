@@ -73,7 +73,7 @@ class PerRecording(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
     See Also
     --------
-    skaug.signal : Band-pass, resampling, standardization and interpolation of gaps.
+    skaug.signal.bandpass, skaug.signal.resample, skaug.signal.standardize, skaug.signal.interpolate_gaps
     skaug.SubjectWindower : The next step.
 
     Notes
