@@ -85,6 +85,7 @@ html_title = "skaug"
 html_static_path = ["_static"]
 html_css_files = ["skaug.css"]
 html_favicon = "_static/logo.svg"
+toc_object_entries_show_parents = "hide"
 html_domain_indices = False
 html_context = {"default_mode": "auto"}
 html_copy_source = True

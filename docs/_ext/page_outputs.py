@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import shutil
 import textwrap
 from pathlib import Path
@@ -79,20 +80,19 @@ class InsertOutputs(SphinxTransform):
             literal.parent.insert(position, self.output_nodes(output, folder))
 
     def shown_blocks(self, page: Page) -> list[nodes.literal_block]:
-        """Return the nodes of the blocks that are run."""
-        expected = {block.opens: block.code for block in page.blocks}
-        found = [
-            node
-            for node in self.document.findall(nodes.literal_block)
-            if node.get("language") == "python"
-            and node.line in expected
-            and node.astext().rstrip("\n") == expected[node.line].rstrip("\n")
-        ]
-        if len(found) != len(page.blocks):
-            lines = sorted(set(expected) - {node.line for node in found})
-            logger.error(
-                "blocks are run but not shown, at lines %s", lines, location=self.env.docname
-            )
+        """Return the nodes of the blocks that are run, which are on the page in the same order."""
+        candidates = iter(self.document.findall(nodes.literal_block))
+        found = []
+        for block in page.blocks:
+            for node in candidates:
+                if node.get("language") == "python" and node.astext().strip() == block.code.strip():
+                    found.append(node)
+                    break
+            else:
+                logger.error(
+                    "this block is run but not shown", location=(self.env.docname, block.opens)
+                )
+                break
         return found
 
     def output_nodes(self, output: Output, folder: Path) -> list[nodes.Node]:
@@ -153,8 +153,6 @@ def library_hash() -> str:
 
 def failing_line(error: str, page: Page) -> int | None:
     """Return the line of the page in a traceback."""
-    import re
-
     lines = re.findall(rf'File "{re.escape(str(page.path))}", line (\d+)', error)
     return int(lines[0]) if lines else None
 
