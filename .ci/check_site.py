@@ -1,8 +1,8 @@
-"""Check the built site: `check_site.py docs/_build`, with `--screenshots FOLDER` to look at the pages it opens.
+"""Check the built site: `check_site.py docs/_build`; `--screenshots FOLDER` keeps what was looked at.
 
-Every link within the site leads somewhere, nothing is loaded from elsewhere, and in headless Chromium four pages
-show at two widths, in light and dark, without an error in the console, a request that leaves the computer, or a
-horizontal scroll bar.
+Every link within the site leads somewhere, nothing is loaded from elsewhere, and in headless Chromium four
+pages show at two widths, in light and dark, without an error in the console, a request that leaves the
+computer, or a horizontal scroll bar.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from urllib.parse import unquote, urlsplit
 
 WIDTHS = (1280, 400)
 SCHEMES = ("light", "dark")
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 STAYS = ("file:", "data:", "blob:", "about:", "http://127.0.0.1")  # requests that do not leave
 
 
@@ -40,7 +43,7 @@ def main() -> int:
     options = parser.parse_args()
     wrong = list(broken_links(options.site))
     pages = options.pages or one_page_of_each_kind(options.site)
-    if shutil.which("chromium"):
+    if BROWSER is not None:
         wrong += complaints(options.site, pages, options.screenshots)
     elif os.environ.get("SKAUG_REQUIRE_BROWSER"):
         wrong.append("Chromium is not installed.")
@@ -52,7 +55,11 @@ def main() -> int:
 def one_page_of_each_kind(site: Path) -> list[str]:
     """Return the start page, a page of the guide, an example and a page of the API."""
     pages = ["index.html"]
-    for pattern in ("guide/verdict.html", "gallery/plot_*.html", "api/generated/*compare_prot*.html"):
+    for pattern in (
+        "guide/verdict.html",
+        "gallery/plot_*.html",
+        "api/generated/*compare_prot*.html",
+    ):
         pages += [str(path.relative_to(site)) for path in sorted(site.glob(pattern))[:1]]
     return pages
 
@@ -111,6 +118,8 @@ class Browser:
 
     def __enter__(self) -> Self:
         """Start the browser."""
+        if BROWSER is None:
+            raise RuntimeError("There is no Chromium here: install it.")
         self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         commands, self.commands = pipe()
         self.replies, replies = pipe()
@@ -121,7 +130,7 @@ class Browser:
 
         self.process = subprocess.Popen(
             [
-                "chromium",
+                BROWSER,
                 "--headless",
                 "--no-sandbox",
                 "--disable-gpu",

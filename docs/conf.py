@@ -74,6 +74,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "download_all_examples": False,
     "parallel": 2,
+    "thumbnail_size": (640, 400),
     "image_srcset": ["2x"],
     "copyfile_regex": "",
     "remove_config_comments": True,
@@ -111,15 +112,18 @@ html_theme_options = {
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
 html_sidebars = {
-    name: []
-    for name in (
+    page: []  # they have no pages below them
+    for page in (
         "index",
         "get_started",
-        "gallery/index",
-        "changes",
         "pitfalls",
         "statistics",
         "datasets",
+        "changes",
+        "contributing",
+        "citing",
+        "sample_report",
+        "gallery/index",
     )
 }
 
