@@ -84,16 +84,15 @@ def test_every_row_is_drawn_and_those_in_windows_stand_out() -> None:
 
 
 def test_each_target_has_a_panel_of_its_own() -> None:
-    table = make_table()
-    known = show(windower().fit(table), table)
-    labels = known.labels.assign(breath=known.labels["rate"] / 4)
-    windows = known.windows.assign(**{"label[breath]": known.windows["label[rate]"] / 4})
-    display = RecordingDisplay(
-        known.signals, known.recordings, windows, labels, window_size=4
-    ).plot()
+    table = make_table().assign(breath=np.arange(30.0) / 4)
+    table.loc[5, "breath"] = np.nan
+    display = show(windower(target=["rate", "breath"], missing="drop").fit(table), table)
     assert [ax.get_ylabel() for ax in display.axes_] == ["x", "windows", "rate", "breath"]
-    heights = [ax.collections[0].get_segments()[1][0, 1] for ax in display.axes_[2:]]
-    assert heights == [5.5, 5.5 / 4]
+    heights = [
+        [line[0, 1] for line in ax.collections[0].get_segments()] for ax in display.axes_[2:]
+    ]
+    assert_array_equal(heights, [[1.5, 11.5, 17.5], np.array([1.5, 11.5, 17.5]) / 4])
+    assert display.windows["left_out"].tolist() == ["", "missing values", "", ""]
 
 
 def test_gaps_are_shaded_and_boundaries_are_lines_with_their_value() -> None:

@@ -41,7 +41,6 @@ from skaug import (
 from skaug.cli import main
 from skaug.evaluation import (
     ProtocolComparison,
-    RecordingDisplay,
     compare_protocols,
     compare_synthesizers,
     learning_curve,
@@ -679,12 +678,8 @@ def test_a_list_of_one_target_is_compared_as_that_target(table: pd.DataFrame) ->
     assert_frame_equal(found.predictions, alone.predictions)
 
 
-def test_the_command_line_and_the_drawing_of_a_recording_take_one_target(
-    table: pd.DataFrame, capsys: pytest.CaptureFixture
-) -> None:
+def test_the_command_line_takes_one_target(capsys: pytest.CaptureFixture) -> None:
     command = ["compare", "table.parquet", "--target", "heart_rate", "--target", "breaths"]
     with pytest.raises(SystemExit):
         main(command)
     assert "names 'breaths' beside 'heart_rate', but commands take one" in capsys.readouterr().err
-    with pytest.raises(ValueError, match=r"draws one label.*set_params\(target='heart_rate'\)"):
-        RecordingDisplay.from_recording(windower().fit(table), table)

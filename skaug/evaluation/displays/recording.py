@@ -144,8 +144,8 @@ class RecordingDisplay:
         TypeError
             If `X` is already cut into windows.
         ValueError
-            If the estimator has no `SubjectWindower`, or one with a list of targets, no row is of this
-            subject, `X` cannot be cut, a parameter is invalid, or there are too few axes.
+            If the estimator has no `SubjectWindower`, no row is of this subject, `X` cannot be cut, a
+            parameter is invalid, or there are too few axes.
         ImportError
             If matplotlib (the extra ``plot``) is not installed.
         """
@@ -160,12 +160,6 @@ class RecordingDisplay:
             raise ValueError(
                 f"This {type(estimator).__name__} has no SubjectWindower to say where windows lie: pass one, "
                 "or a pipeline with one."
-            )
-        if isinstance(cut.cutting.target, tuple):
-            name = cut.cutting.target[0]
-            raise ValueError(
-                f"RecordingDisplay draws one label, and the windower has a list of targets: fit and pass "
-                f"clone(windower).set_params(target={name!r})."
             )
         rows = SubjectRows(cut.cutting, cut.table, subject, sampling_rate)
         return cls(

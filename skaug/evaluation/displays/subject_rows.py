@@ -99,8 +99,8 @@ class SubjectRows:
         return pd.DataFrame(labels, self._times, self._targets())
 
     def _targets(self) -> list[str]:
-        target = np.atleast_1d(self._cutting.target or []).tolist()
-        return target if set(target) <= set(self._table.names) else []
+        targets = self._cutting.targets
+        return list(targets) if set(targets) <= set(self._table.names) else []
 
     def recordings(self) -> pd.DataFrame:
         """Return the stretches that windows may be cut from: see `RecordingDisplay`."""
