@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import tracemalloc
+import warnings
 from itertools import pairwise
 from typing import Any
 
@@ -290,6 +291,25 @@ def test_other_windows_of_a_fitted_subject_are_noticed(door: str) -> None:
     pipe = DOORS[door](windower, WindowFlattener(), last).fit(table)
     with pytest.warns(SubjectOverlapWarning, match="1 of the subjects"):
         OnlineWindower(pipe).push(table[table["subject"] == "T"].iloc[1:])
+
+
+@pytest.mark.parametrize("train_on", ["real", "real+synthetic", "synthetic"])
+def test_pipelines_of_both_kinds_notice_the_same_windows(train_on: str) -> None:
+    table = small(20, "TU").sort_values("subject", kind="stable")
+    said = []
+    for door, last in (("skaug", Ridge()), ("sklearn", WindowRegressor(Ridge()))):
+        windower = SubjectWindower(4, features=["x"], target="rate")
+        steps = windower, SynthefyAugmenter(train_on=train_on), WindowFlattener(), last
+        online = OnlineWindower(DOORS[door](*steps).fit(table))
+        seen = table[table["subject"] == "T"]
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for first in range(0, 20, 5):  # the windows that it was fitted on, then others
+                online.push(seen.iloc[first : first + 5])
+            online.push(seen.iloc[1:])
+        said.append([str(each.message) for each in caught])
+    assert said[0] == said[1]
+    assert len(said[0]) == (5 if train_on == "synthetic" else 1)  # of five calls
 
 
 # What is kept -----------------------------------------------------------------------------------

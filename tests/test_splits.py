@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import warnings
 from math import comb
 from pathlib import Path
@@ -595,6 +596,47 @@ def test_a_table_is_compared_after_calibration_too(recordings: pd.DataFrame) -> 
     assert set(n_real) == {5 * 7 + 2}  # 1,920 rows per subject, 256 per window
 
 
+def test_a_curve_over_ratios_after_calibration_has_the_scores_of_comparisons(
+    windows: Windows, calibrated: ProtocolComparison
+) -> None:
+    pipe = make_pipeline(SynthefyAugmenter(), WindowSpectrum(0.5, 4.0, 32), Ridge())
+    cv = CalibrationSplit(n_windows=4)
+    curve = learning_curve(pipe, windows, ratios=(0, 1), cv=cv, progress=False)
+    for ratio, protocol in ((0, "TRTR"), (1, "TRSTR")):
+        expected = calibrated.scores.query(f"protocol == {protocol!r}")
+        found = curve.scores.query(f"ratio == {ratio}")
+        assert found["score"].tolist() == expected["score"].tolist()
+    words = "the training sets also contain the first 4 windows of each test subject"
+    assert f"By design, {words}: these scores are about people the model is" in curve.verdict()
+    assert words in repr(curve)
+
+
+def test_a_curve_over_subjects_after_calibration_counts_the_others(windows: Windows) -> None:
+    pipe = make_pipeline(SynthefyAugmenter(), WindowSpectrum(0.5, 4.0, 32), Ridge())
+    cv = CalibrationSplit(n_windows=4)
+    curve = learning_curve(pipe, windows, n_subjects=(1, None), cv=cv, progress=False)
+    real = curve.scores.query("protocol == 'TRTR'").groupby("n_training_subjects")["n_real"]
+    assert real.unique().map(list).to_dict() == {1: [14 + 4], 5: [5 * 14 + 4]}
+    assert "By design, the training sets also contain the first 4 windows" in curve.verdict()
+    with pytest.raises(ValueError, match="must be whole numbers from 1 to 5"):
+        learning_curve(pipe, windows, n_subjects=(6,), cv=cv, progress=False)
+
+
+def test_under_scikit_learn_the_warning_says_how_to_silence_it(windows: Windows) -> None:
+    pipe = make_pipeline(SynthefyAugmenter(), WindowSpectrum(0.5, 4.0, 32), Ridge())
+    message = (
+        r"shared on purpose, as by CalibrationSplit, silence it: (warnings\.simplefilter\(.*\))\.$"
+    )
+    cv = CalibrationSplit(n_windows=4)
+    with pytest.warns(SubjectOverlapWarning, match=message) as caught:
+        cross_val_score(pipe, windows, windows.y, cv=cv)
+    remedy = re.search(message, str(caught[0].message))[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        exec(remedy, {"warnings": warnings, "skaug": skaug})
+        cross_val_score(pipe, windows, windows.y, cv=cv)
+
+
 def test_nested_in_itself_the_inner_split_needs_fewer_windows(windows: Windows) -> None:
     spectrum = WindowSpectrum(0.5, 4.0, 32)
     grid = {"ridge__alpha": [0.1, 10.0]}
@@ -620,8 +662,8 @@ def test_scikit_learn_cross_validates_with_calibration(windows: Windows) -> None
 
 def test_a_learning_curve_keeps_subjects_apart(windows: Windows) -> None:
     pipe = make_pipeline(SynthefyAugmenter(), WindowStatistics(), Ridge())
-    with pytest.raises(ValueError, match=r"CalibrationSplit.* on both sides"):
-        learning_curve(pipe, windows, cv=CalibrationSplit(n_windows=2), progress=False)
+    with pytest.raises(ValueError, match=r"KFold.* on both sides"):
+        learning_curve(pipe, windows, cv=KFold(4), progress=False)
 
 
 def test_a_lasso_is_calibrated_behind_the_windows(windows: Windows) -> None:

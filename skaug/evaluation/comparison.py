@@ -371,10 +371,7 @@ class ProtocolComparison(ProtocolScores):
             )
         by_design = self.details.get("shared_by_design")
         if by_design is not None:
-            sentences.append(
-                f"By design, the training sets also contain {by_design}: these scores are about people the "
-                "model is calibrated to, not about new subjects."
-            )
+            sentences.append(doubts.of_calibration(by_design))
         elif self.details["shared_subjects"]:
             sentences.append(
                 "But subjects are on both sides of the folds, so this says little about new subjects."

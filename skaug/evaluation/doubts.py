@@ -58,6 +58,14 @@ def of_controls(protocol: str, scores: pd.DataFrame, random_state: int) -> list[
     return sentences
 
 
+def of_calibration(shared: str) -> str:
+    """Say what of the test subjects is trained on by design, and what that means."""
+    return (
+        f"By design, the training sets also contain {shared}: these scores are about people the model is "
+        "calibrated to, not about new subjects."
+    )
+
+
 def of_undefined_scores(
     metric: ReadableMetric, n_defined: int, n_subjects: int, *, is_classifier: bool
 ) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from skaug._checks import require_choice
+from skaug.evaluation import doubts
 from skaug.evaluation.curve_verdict import best_ratio, where_it_pays
 from skaug.evaluation.displays.learning_curve import LearningCurveDisplay
 from skaug.evaluation.displays.metric_names import ReadableMetric
@@ -35,7 +36,8 @@ class LearningCurve:
     details : dict
         ``signs``: for each metric -1 if its scores are negative errors, else 1. ``warnings``: the
         `skaug.DataWarning` of all fits, each once. ``random_state``: the seed. ``amount_names``: how an
-        amount is shown where its number does not say it, such as "all 19".
+        amount is shown where its number does not say it, such as "all 19". ``shared_by_design``: what
+        `CalibrationSplit` trains on of the test subjects; None for other splits.
     """
 
     scores: pd.DataFrame
@@ -115,9 +117,12 @@ class LearningCurve:
         metric = ReadableMetric(display.metric, display.sign)
         shown = metric.shown_summary(display.summary)
         if self.amount == "ratio":
-            return best_ratio(shown, metric)
-        n_subjects = len(self._by(display.metric)[0])
-        return where_it_pays(shown, metric, n_subjects, display.names)
+            said = best_ratio(shown, metric)
+        else:
+            n_subjects = len(self._by(display.metric)[0])
+            said = where_it_pays(shown, metric, n_subjects, display.names)
+        by_design = self.details.get("shared_by_design")
+        return " ".join([said, *([] if by_design is None else [doubts.of_calibration(by_design)])])
 
     def plot(self, metric: str | None = None, *, axes: Any = None) -> LearningCurveDisplay:
         """Draw the curve: mean over subjects, and the difference that synthetic windows make.

@@ -21,7 +21,7 @@ from skaug._warnings import collected, warn, without_repeats
 from skaug.augmenter import SynthefyAugmenter
 from skaug.evaluation.baselines import NAIVE, check_baselines, choose_naive
 from skaug.evaluation.cross_validation import Trial, run_trials
-from skaug.evaluation.folds import Samples
+from skaug.evaluation.folds import Samples, shared_by_design
 from skaug.evaluation.learning_curve_scores import LearningCurve
 from skaug.evaluation.outputs import check_outputs, outputs_of, scorers_by_output
 from skaug.evaluation.protocol_variants import augmenter_path, protocol_of, under_protocol
@@ -77,7 +77,8 @@ def learning_curve(
         One curve per synthesizer ("TRSTR, rate"), as for `compare_synthesizers`, in place of the
         synthesizer of the augmenter.
     cv, groups, scoring, n_jobs, progress
-        As for `compare_protocols`.
+        As for `compare_protocols`. With `skaug.model_selection.CalibrationSplit`, `n_subjects` counts other
+        subjects: the first windows of the test subjects are always trained on, and the verdict says so.
     baselines : dict of str to estimator, optional
         As for `compare_protocols`, for a curve over `n_subjects`.
     random_state : int, default=0
@@ -143,12 +144,15 @@ def learning_curve(
     used = synthesizers_of(estimator, path) if synthesizers is None else synthesizers.values()
     check_outputs(outputs, estimator, estimator.get_params(deep=True)[path], used, baselines)
     scorers = scorers_by_output(scorers, outputs)
-    folds = samples.folds(cv)
+    by_design = shared_by_design(cv)
+    may_share = by_design is not None
+    folds = samples.folds(cv, may_share=may_share)
     names: dict[float, str] = {}
     if n_subjects is None:
         trials = list(_by_ratio(variants, path, ratios, folds))
     else:
-        present = [np.unique(samples.codes[train]) for train, _ in folds]
+        # Subjects to draw from: a test subject that shares its first windows is always trained on.
+        present = [np.setdiff1d(samples.codes[train], samples.codes[test]) for train, test in folds]
         amounts, names = _amounts(n_subjects, [len(codes) for codes in present])
         trials = list(
             _by_subjects(
@@ -161,6 +165,7 @@ def learning_curve(
         scorers,
         n_jobs=n_jobs,
         progress=progress,
+        may_share=may_share,
         outputs=outputs,
         label="learning curve",
     )
@@ -172,6 +177,7 @@ def learning_curve(
         "warnings": messages,
         "random_state": int(random_state),
         "amount_names": names,
+        "shared_by_design": by_design,
     }
     order = [*(variant.label for variant in variants), NAIVE, *baselines]
     return LearningCurve(_sorted(outcome.scores, order), details)
@@ -247,7 +253,8 @@ def _by_subjects(
             for amount, n in amounts.items():
                 if draw and (n is None or n == len(order)):
                     continue  # every draw is the same
-                chosen = train[np.isin(samples.codes[train], order[:n])]
+                among = np.concatenate([order[:n], np.unique(samples.codes[test])])
+                chosen = train[np.isin(samples.codes[train], among)]
                 for label, estimator in variants:
                     protocol = protocol_of(label)[0]
                     yield Trial(

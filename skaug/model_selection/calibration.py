@@ -46,9 +46,10 @@ class CalibrationSplit(SubjectSplitter):
     not trained on. Windows from an array count as recorded end to end, so that overlap between them cannot
     be seen.
 
-    `skaug.evaluation.compare_protocols` accepts these folds and says in words that subjects are shared by
-    design. Under scikit-learn's own functions, a model that predicts its calibrated subjects raises
-    `skaug.SubjectOverlapWarning`, which shows how to silence it. Within the training set of such a fold,
+    `skaug.evaluation.compare_protocols` and `skaug.evaluation.learning_curve` accept these folds and say in
+    words that subjects are shared by design. Under scikit-learn's own functions, where a model does not know
+    which splitter chose its windows, one that predicts its calibrated subjects raises
+    `skaug.SubjectOverlapWarning`, which says how to silence it. Within the training set of such a fold,
     the test subject has only its calibration windows: nested in itself, the inner `CalibrationSplit`
     needs a smaller number.
 

@@ -76,7 +76,9 @@ class FittedSubjects:
             warn(
                 f"This model was fitted on {windows} {len(leaked)} of the subjects that it predicts "
                 f"({names}): the score says little about new subjects. Split with "
-                "skaug.model_selection.SubjectKFold or LeaveOneSubjectOut, and augment after the split.",
+                "skaug.model_selection.SubjectKFold or LeaveOneSubjectOut, and augment after the split. If "
+                "the subjects are shared on purpose, as by CalibrationSplit, silence it: "
+                "warnings.simplefilter('ignore', skaug.SubjectOverlapWarning).",
                 SubjectOverlapWarning,
             )
         n_synthetic = int((provenance.is_synthetic & is_new).sum())
