@@ -117,7 +117,7 @@ for name, recall in recalls.items():
 # more often a model says "stairs", the more walks it takes for them. Weights do not help these trees. Rows
 # are what the subjects did, columns what the model says.
 before, *_, after = models
-figure, axes = plt.subplots(1, 2, figsize=(9.5, 4.6), layout="constrained", sharey=True)
+figure, axes = plt.subplots(1, 2, figsize=(8.5, 4.6), layout="constrained", sharey=True)
 for ax, name in zip(axes, (before, after), strict=True):
     shares = counts[name].sum(axis=0)
     shares = shares / shares.sum(axis=1, keepdims=True)

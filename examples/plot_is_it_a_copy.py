@@ -70,7 +70,7 @@ for name, made in synthetic.items():
 TRAINING, SYNTHETIC = "#8a8f98", "#d55e00"
 shown = 40
 seconds, hertz = np.arange(512) / 64, np.arange(1, 80) / 8
-figure, axes = plt.subplots(3, 2, figsize=(10, 6.2), sharex="col", layout="constrained")
+figure, axes = plt.subplots(3, 2, figsize=(8.5, 6), sharex="col", layout="constrained")
 for row, (name, made) in zip(axes, synthetic.items(), strict=True):
     for ax, (view, of), x in zip(row, views.items(), (seconds, hertz), strict=True):
         ax.plot(x, of(windows)[nearest[name, view][shown]], color=TRAINING, linewidth=3)
@@ -108,7 +108,7 @@ axes[0, 0].text(
     transform=axes[0, 0].transAxes,
     weight="bold",
 )
-figure.suptitle("A surrogate looks new, but its spectrum is a copy", size=14)
+figure.suptitle("A surrogate looks new, but its spectrum is a copy", size=15)
 
 # %%
 # A copy is not wrong: windows with noise or new phases may help a model. But they are not anonymous. To

@@ -112,7 +112,7 @@ n_found = {name: sum(map(len, folds)) for name, folds in found.items()}
 n_needed = n_paid + sum(n_found.values())
 print(f"{n_needed} windows needed, {n_paid} paid for")
 PAID, FOUND = "#d55e00", "#2b83ba"
-figure, ax = plt.subplots(figsize=(10, 4.4), layout="constrained")
+figure, ax = plt.subplots(figsize=(8.5, 4.6), layout="constrained")
 for place, name in enumerate(runs):
     start = min([*paid[name], *(time for fold in found[name] for time in fold)])
     times = np.array(paid[name]) - start
@@ -120,7 +120,12 @@ for place, name in enumerate(runs):
     for fold in found[name]:
         ax.vlines(np.array(fold) - start, place + 0.02, place + 0.32, color=FOUND, linewidth=1.5)
         ax.text(
-            fold[-1] - start + 0.08, place + 0.17, len(fold), color=FOUND, size="small", va="center"
+            fold[-1] - start + 0.08,
+            place + 0.17,
+            len(fold),
+            color=FOUND,
+            size="medium",
+            va="center",
         )
     if "killed" in name:
         ax.plot(times[-1] + 0.06, place - 0.17, "X", color="black", markersize=11)
@@ -144,9 +149,10 @@ for place, name in enumerate(runs):
     )
 ax.set_yticks(range(len(runs)), runs, size=12)
 ax.set_ylim(len(runs) - 0.5, -0.5)
+ax.margins(x=0.08)
 ax.set_xlabel("Time since the first window of the run (s)")
 ax.spines[["top", "right", "left"]].set_visible(False)
 ax.tick_params(axis="y", length=0)
 figure.suptitle(
-    f"{n_needed} windows needed, {n_paid} paid for: a killed run goes on where it stopped", size=14
+    f"{n_needed} windows needed, {n_paid} paid for: a killed run goes on where it stopped", size=15
 )

@@ -75,7 +75,7 @@ print(f"naive baseline: {naive:.1f} bpm\n{table.round(2).to_string()}")
 # -----------
 # Bars are means over subjects with 95 % intervals, dots the subjects. The milliseconds are those that
 # computing the representation of all windows took when this page was built.
-figure, ax = plt.subplots(figsize=(9, 4.6), layout="constrained")
+figure, ax = plt.subplots(figsize=(8, 4.8), layout="constrained")
 colors = ["#8a8f98", "#8a8f98", "#5a9bc4", "#2b83ba"]
 for place, (name, color) in enumerate(zip(errors, colors, strict=True)):
     ax.barh(place, errors[name].mean(), xerr=margins[name], color=color, capsize=5, height=0.7)

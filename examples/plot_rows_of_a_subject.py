@@ -55,7 +55,7 @@ print(
 # Altman.
 TRUE, STILL, MOVING = "#8a8f98", "#2b83ba", "#d55e00"
 figure, (track, ax) = plt.subplots(
-    1, 2, figsize=(11, 4.4), width_ratios=[1.7, 1], layout="constrained"
+    1, 2, figsize=(8.5, 4.6), width_ratios=[1.7, 1], layout="constrained"
 )
 minutes = by_step.index / (60 * RATE)
 track.plot(minutes, by_step["heart_rate"], color=TRUE, linewidth=4)
@@ -93,5 +93,5 @@ for panel in (track, ax):
 still, moving = (difference[here].abs().mean() for here in (~is_moving, is_moving))
 figure.suptitle(
     f"Subject S10, never seen: {still:.1f} bpm off while still, {moving:.1f} bpm while moving",
-    size=14,
+    size=15,
 )
