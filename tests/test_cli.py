@@ -547,6 +547,16 @@ def test_a_metric_is_named_as_scikit_learn_names_it(
     assert "did you mean neg_mean_absolute_error" in capsys.readouterr().err
 
 
+def test_a_metric_that_does_not_suit_the_target_is_reported(
+    table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [*CUT, "--protocol", "TRTR", "--model", "neighbors", "--metric", "accuracy"]
+    assert main(["compare", str(table), "--target", "heart_rate", *options]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "--metric accuracy of subject 'S1' failed" in error
+    assert "choose one for numbers, such as neg_mean_absolute_error" in error
+
+
 def test_help_names_every_option() -> None:
     done = run("compare", "--help")
     assert done.returncode == 0
@@ -684,6 +694,29 @@ def test_a_table_that_cannot_be_used_is_reported(
         ("recordings", "--target Gender", "choose another column with --target"),
         ("recordings", "--max-gap 2", "pass --time COLUMN"),
         ("timed", "--time time --max-gap 2s", "--max-gap 2s must be a number"),
+        ("recordings", "--feature BVP,ECG", "takes one column: pass --feature BVP --feature ECG."),
+        ("recordings", "--strata nope", "There is no column 'nope' for --strata."),
+        (
+            "recordings",
+            "--target BVP --target ECG",
+            "names 'ECG' beside 'BVP', but commands take one",
+        ),
+        ("recordings", "--target subject", "'subject' is the column of subjects"),
+        (
+            "recordings",
+            "--features BVP",
+            "--features BVP; did you mean --feature? (see skaug compare",
+        ),
+        (
+            "recordings",
+            "--feature BVP ECG",
+            "arguments: ECG; pass one value per option, and repeat",
+        ),
+        (
+            "recordings",
+            "--xyzzy",
+            "--xyzzy; options are listed in the help (see skaug compare --help)",
+        ),
         ("recordings", "--separator ;", "'recordings.parquet' is a parquet file: leave them out"),
         ("recordings", "--decimal ,", "'recordings.parquet' is a parquet file: leave them out"),
         ("classes", "--target level", "Without the subject 'S2', which is left out in turn, all"),
@@ -708,7 +741,8 @@ def test_a_table_that_cannot_be_used_is_reported(
 def test_an_error_names_options_of_the_command(
     file: str, options: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["compare", f"{file}.parquet", "--target", "heart_rate", *options.split()]
+    target = [] if "--target" in options else ["--target", "heart_rate"]
+    arguments = ["compare", f"{file}.parquet", *target, *options.split()]
     assert message in error_of(arguments, capsys)
 
 

@@ -43,6 +43,12 @@ def test_help_begins_with_examples_that_can_be_parsed(
             build_parser().parse_args(example)
 
 
+def test_without_a_command_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    text = help_of([], capsys)
+    assert main([]) == 2
+    assert capsys.readouterr().out == text
+
+
 def test_options_of_compare_are_in_groups(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,8 +20,15 @@ from sklearn.base import clone
 from skaug import Windows
 from skaug.cli import main
 from skaug.cli.curves import curve_of
+from skaug.cli.messages import KEYS
 from skaug.cli.models import LogPowerBands, model_of, pipeline_of
-from skaug.cli.synthesizers import SYNTHESIZERS, TRANSFORMS, choice, synthesizers_of
+from skaug.cli.synthesizers import (
+    SYNTHESIZERS,
+    TRANSFORMS,
+    choice,
+    keys_of,
+    synthesizers_of,
+)
 from skaug.evaluation import compare_synthesizers
 from skaug.synthesis import (
     ChoiceSynthesizer,
@@ -154,6 +161,10 @@ def test_synthesizers_of_one_name_are_told_apart_by_what_was_typed() -> None:
     assert list(built) == texts
     with pytest.raises(ValueError, match="--synthesizer mixup was passed twice"):
         synthesizers_of([choice("mixup"), choice("mixup")], **KNOWN)
+
+
+def test_errors_say_of_which_option_a_key_is() -> None:
+    assert {key for name in SYNTHESIZERS for key in keys_of(name)} - {*TRANSFORMS} == {*KEYS}
 
 
 def test_transforms_are_applied_in_the_order_in_which_they_are_named() -> None:
@@ -339,10 +350,14 @@ def test_controls_are_run_for_each_synthesizer(
             ["--synthesizer", "mixup", "--synthesizer", "surrogate", "--protocol", "TSTR"],
             "leave --protocol out, or pass --synthesizer once",
         ),
-        ([*RATE, "--synthesizer", "rate:method=x"], "method='x' is unknown: use one of "),
+        (
+            [*RATE, "--synthesizer", "rate:method=x"],
+            "method='x' of --synthesizer is unknown: use one of ",
+        ),
         ([*RATE, "--synthesizer", "rate:channels=EKG"], "'EKG'"),
         (["--synthesizer", "transform:jitter,time_shift"], "put it first"),
         (["--synthesizer", "transform:rotate"], "'ACC_x'"),
+        (["--synthesizer", "mixup:alpha=-1"], "alpha=-1 of --synthesizer must be a number above 0"),
         (["--curve", "time"], "argument --curve: invalid choice: 'time'"),
     ],
 )

@@ -49,11 +49,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0, 2 after an error that the user can mend, or 130 after Ctrl-C.
+        The exit code: 0, 2 after an error that the user can mend or without a command, or 130 after Ctrl-C.
     """
     parser = build_parser()
     complete(parser)
-    options = parser.parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments:
+        parser.print_help()
+        return 2
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        options.parser.refuse(unknown)
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
@@ -92,7 +98,7 @@ def build_parser() -> argparse.ArgumentParser:
             usage=command.USAGE,
             examples=command.EXAMPLES,
         )
-        options.set_defaults(run=command.run)
+        options.set_defaults(run=command.run, parser=options)
         options.add_argument("--debug", action="store_true", help="print the traceback of an error")
         command.add_options(options)
     return parser

@@ -43,7 +43,8 @@ def choose_columns(options: argparse.Namespace, table: pd.DataFrame) -> None:
     Raises
     ------
     ValueError
-        If there is no column of subjects, a column of numbers has text in it, or there is no channel.
+        If there is no column of subjects, several columns are named at once, a column of numbers has text in
+        it, or there is no channel.
     """
     if options.subject == "subject" and "subject" not in table:
         some = ", ".join(map(repr, table.columns[:_MOST_LISTED]))
@@ -52,6 +53,7 @@ def choose_columns(options: argparse.Namespace, table: pd.DataFrame) -> None:
             "There is no column 'subject': name the column of subjects with --subject. The table "
             f"has {some}{more}."
         )
+    _require_one_each(options, table)
     named = {options.subject, options.target, options.time, *(options.feature or [])}
     options.boundary = _boundaries(options.boundary, table, named)
     if options.feature is not None:
@@ -122,6 +124,16 @@ def without_labels(channels: list[str], windows: Windows, target: str) -> list[s
     if not rest:
         raise ValueError(f"Every channel follows {target!r}: name the channels with --feature.")
     return rest
+
+
+def _require_one_each(options: argparse.Namespace, table: pd.DataFrame) -> None:
+    """Raise if columns are separated by commas where an option should be repeated."""
+    for option in ("feature", "boundary", "strata"):
+        for text in getattr(options, option, None) or ():
+            names = [name.strip() for name in text.split(",")]
+            if text not in table and len(names) > 1 and all(name in table for name in names):
+                repeated = " ".join(f"--{option} {name}" for name in names)
+                raise ValueError(f"--{option} takes one column: pass {repeated}.")
 
 
 def _boundaries(chosen: list[str], table: pd.DataFrame, named: Collection[str | None]) -> list[str]:

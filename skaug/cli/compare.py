@@ -92,18 +92,21 @@ def run(options: argparse.Namespace) -> None:
         seed=options.seed,
     )
     baselines = _baselines(options, windows, has_classes=has_classes)
-    comparison = compare(
-        pipeline,
-        windows,
-        synthesizers,
-        protocols=protocols,
-        scoring=options.metric,
-        n_repeats=options.repeats,
-        n_jobs=options.jobs,
-        rope=_rope(options, has_classes=has_classes),
-        baselines=baselines,
-        strata=options.strata,
-    )
+    try:
+        comparison = compare(
+            pipeline,
+            windows,
+            synthesizers,
+            protocols=protocols,
+            scoring=options.metric,
+            n_repeats=options.repeats,
+            n_jobs=options.jobs,
+            rope=_rope(options, has_classes=has_classes),
+            baselines=baselines,
+            strata=options.strata,
+        )
+    except ValueError as error:
+        raise _of_metric(error, options.metric, has_classes=has_classes) from error
     print_comparison(comparison, options.target)
     if options.output is not None:
         _write_scores(comparison, options.output)
@@ -135,6 +138,16 @@ def run(options: argparse.Namespace) -> None:
                 "boundaries": printable(one_line(", ".join(options.boundary))) or "none",
             },
         )
+
+
+def _of_metric(error: ValueError, metric: str | None, *, has_classes: bool) -> ValueError:
+    """Return the error, with the remedy if it is that of a metric that the user chose."""
+    if metric is None or not str(error).startswith(f"{metric} of subject "):
+        return error
+    what = (
+        "classes, such as accuracy" if has_classes else "numbers, such as neg_mean_absolute_error"
+    )
+    return ValueError(f"--metric {error}: choose one for {what}, or leave --metric out.")
 
 
 def _protocols(options: argparse.Namespace, *, n_synthesizers: int) -> list[str]:
@@ -194,7 +207,7 @@ def _cut(recordings: pd.DataFrame, options: argparse.Namespace) -> Windows:
     recordings = with_times(with_index(options, recordings), options.time)
     set_unit_of_gap(options, recordings)
     choose_columns(options, recordings)
-    _check_target(recordings, options.target)
+    _check_target(recordings, options.target, options.subject)
     if _has_classes(recordings, options) and recordings[options.target].nunique() < 2:
         raise ValueError(
             f"The target {options.target!r} holds a single class: choose another column with --target."
@@ -233,7 +246,12 @@ def _windower_of(options: argparse.Namespace) -> SubjectWindower:
     return windower_of(options, alignment=options.alignment, target_agg=options.target_agg)
 
 
-def _check_target(recordings: pd.DataFrame, target: str) -> None:
+def _check_target(recordings: pd.DataFrame, target: str, subject: str) -> None:
+    if target == subject:
+        raise ValueError(
+            f"The target {target!r} is the column of subjects, and no model can predict a subject that it "
+            "has not seen: choose another column with --target."
+        )
     if target in recordings and _holds_times(recordings[target]):
         raise ValueError(
             f"The target {target!r} holds dates or times, not numbers or classes: choose another column "

@@ -40,14 +40,33 @@ _OPTIONS = {
     "host": "--host",
     "port": "--port",
 }
+#: The parameters that ``--synthesizer`` sets. They keep their names there.
+KEYS = (
+    "alpha",
+    "bandwidth",
+    "channels",
+    "check",
+    "columns",
+    "labels",
+    "local",
+    "margin",
+    "max_factor",
+    "method",
+    "n_components",
+    "p",
+    "rate_channels",
+    "unit",
+)
+_VALUE = r"(?:'[^']*'|\[[^]]*\]|[^\s,;:)]*[^\s,;:.)])"
 _TOKENS = re.compile(
     r"\b(?P<tstr>train_on='synthetic')"
     # A parameter with its value: missing='drop', features=[...], window_size=0.
-    rf"|\b(?P<name>{'|'.join(_OPTIONS)})=(?P<value>'[^']*'|\[[^]]*\]|[^\s,;:)]*[^\s,;:.)])"
+    rf"|\b(?P<name>{'|'.join(_OPTIONS)})=(?P<value>{_VALUE})"
+    rf"|\b(?P<key>{'|'.join(KEYS)})={_VALUE}"
     # A parameter whose name is not an English word.
     rf"|\b(?P<bare>{'|'.join(name for name in _OPTIONS if '_' in name)})\b"
     # A parameter whose name is one, where the parameter is meant.
-    r"|\b(?P<before>for|from|in|pass) (?P<word>features|target|subject|boundaries|time)(?=[.;:]|$)"
+    r"|\b(?P<before>for|from|in|pass) (?P<word>features|target|subject|boundaries|time|strata)(?=[.;:]|$)"
     # A remedy that only Python has.
     r"|(?P<python>, or a timedelta)"
     # The user's own names and values, which are left as they are.
@@ -102,6 +121,8 @@ def _in_options(token: re.Match[str]) -> str:
         value = token["value"]
         value = "COLUMN" if value.startswith("[") else value.strip("'").removeprefix("numpy.")
         return f"{_OPTIONS[token['name']]} {value}"
+    if token["key"]:
+        return f"{token[0]} of --synthesizer"
     if token["bare"]:
         return _OPTIONS[token["bare"]]
     if token["word"]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import textwrap
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from skaug.cli.messages import one_line, printable
@@ -28,6 +30,15 @@ class Parser(argparse.ArgumentParser):
         """Return the examples, and what argparse says."""
         examples = f"examples:\n{textwrap.indent(self.examples, '  ')}\n" if self.examples else ""
         return f"{examples}{super().format_help()}"
+
+    def refuse(self, unknown: Sequence[str]) -> NoReturn:
+        """Print which arguments are unknown, with the nearest option, and exit."""
+        first = unknown[0].partition("=")[0]
+        near = difflib.get_close_matches(first, self._option_string_actions, n=1)
+        hint = "pass one value per option, and repeat the option for more"
+        if first.startswith("-"):
+            hint = f"did you mean {near[0]}?" if near else "options are listed in the help"
+        self.error(f"unrecognized arguments: {' '.join(unknown)}; {hint}")
 
     def error(self, message: str) -> NoReturn:
         """Print an error in one line, and exit."""

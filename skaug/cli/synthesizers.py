@@ -124,7 +124,7 @@ def _listed() -> Iterator[str]:
     """Yield lines about what may be named, and the keys."""
     for name, what in _MEANINGS.items():
         yield _filled(what, f"  {name:<16}")
-        if keys := ", ".join(_keys(name) if name in SYNTHESIZERS else ()):
+        if keys := ", ".join(keys_of(name) if name in SYNTHESIZERS else ()):
             yield _filled(f"keys: {keys}", _INDENT)
 
 
@@ -194,8 +194,8 @@ def _parsed(text: str) -> Choice:
     for part in _COMMA.split(rest) if rest else []:
         key, equals, value = (piece.strip() for piece in part.partition("="))
         is_bare = name == "transform" and key in TRANSFORMS and not equals
-        if key not in _keys(name) or not (equals or is_bare):
-            known = _keys(name)
+        if key not in keys_of(name) or not (equals or is_bare):
+            known = keys_of(name)
             raise argparse.ArgumentTypeError(
                 f"{part.strip()!r} sets no parameter of {name}: "
                 + (f"use KEY=VALUE with {' or '.join(known)}" if known else "it has none")
@@ -253,7 +253,7 @@ def _built(
     return SYNTHESIZERS[name](**(known | chosen.values))
 
 
-def _keys(name: str) -> list[str]:
+def keys_of(name: str) -> list[str]:
     """Return what may be set of a synthesizer."""
     own = [
         key for key in inspect.signature(SYNTHESIZERS[name]).parameters if key not in _SET_ELSEWHERE
