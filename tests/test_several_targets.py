@@ -45,6 +45,7 @@ from skaug.evaluation import (
     compare_synthesizers,
     learning_curve,
 )
+from skaug.evaluation.displays.metric_names import signed
 from skaug.model_selection import StratifiedSubjectKFold, SubjectKFold, row_scorer, window_scorer
 from skaug.synthesis import (
     ChoiceSynthesizer,
@@ -524,7 +525,12 @@ def test_tables_verdict_and_page_name_the_outputs(
         "MAE[heart_rate]",
         "MAE[breaths]",
     ]
-    assert "MAE is the average over 2 outputs, heart_rate, breaths: see the score" in text
+    summary = comparison.summary()
+    of_each = []
+    for name in TARGETS:
+        row = summary.loc[("TRSTR", f"{MAE}[{name}]")]
+        of_each.append(f"{name} {signed(-row['difference'])} ({row['verdict']})")
+    assert f"MAE is the average over 2 outputs. Of each alone: {', '.join(of_each)}." in text
     page = tmp_path / "page.html"
     comparison.to_html(page)
     html = page.read_text()
@@ -602,6 +608,10 @@ def test_synthesizers_and_curves_are_scored_on_each_output(both: Windows) -> Non
     alone = learning_curve(pipe, both.relabel(both.y[:, 1]), n_subjects=(2, None), **parameters)
     summary, expected = curve.summary(), alone.summary()
     assert summary.index.unique("metric").tolist() == metrics
+    assert "MAE is the average over 2 outputs, heart_rate, breaths, which may differ." in repr(
+        curve
+    )
+    assert repr(curve).count("MAE[breaths]") == 1
     protocols = ["TRTR", "TRRTR", "TRSTR", "naive"]
     for amount in summary.index.unique(1):
         for protocol in protocols:

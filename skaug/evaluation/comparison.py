@@ -107,10 +107,10 @@ class ProtocolComparison(ProtocolScores):
             judged = ["TRSTR"] if "TRSTR" in judged else judged[:1]
         if not self.scores.loc[self.scores["protocol"].isin(judged), "n_synthetic"].any():
             return "No synthetic windows were added: use a larger ratio."
-        shown = metric.shown_summary(self.summary().xs(metric.name, level="metric"))
+        summary = self.summary()
         return in_words(
             metric,
-            [self._judged(name, metric, shown.loc[name]) for name in judged],
+            [self._judged(name, metric, summary) for name in judged],
             self._doubts(metric),
         )
 
@@ -339,16 +339,28 @@ class ProtocolComparison(ProtocolScores):
             baselines=self._baseline_scores(metric, scores).mean().to_dict(),
         )
 
-    def _judged(self, label: str, metric: ReadableMetric, row: pd.Series) -> Judged:
-        """Return what the verdict says of a protocol, whose row of the summary is shown."""
+    def _judged(self, label: str, metric: ReadableMetric, summary: pd.DataFrame) -> Judged:
+        """Return what the verdict says of a protocol."""
         scores = self.by_subject(metric.name)
+        row = metric.shown_summary(summary.xs(metric.name, level="metric")).loc[label]
+        outputs = {
+            name: self.readable(f"{metric.name}[{name}]")
+            for name in self.details.get("outputs") or ()
+        }
+        of_outputs = {
+            name: one.shown_summary(summary.xs(one.name, level="metric")).loc[label]
+            for name, one in outputs.items()
+        }
         trained = self.scores[self.scores["protocol"] == label]
         return Judged(
             label,
             row,
             has_synthetic=bool(trained["n_synthetic"].any()),
             baselines=self._beside(label, metric.name, "TRTR") if row["n_subjects"] else [],
-            doubts=doubts.of_controls(label, scores, self.details["random_state"]),
+            doubts=[
+                *doubts.of_controls(label, scores, self.details["random_state"]),
+                *doubts.of_average(metric, of_outputs),
+            ],
         )
 
     def _doubts(self, metric: ReadableMetric) -> list[str]:
@@ -363,11 +375,6 @@ class ProtocolComparison(ProtocolScores):
         if metric.name in naive and naive[metric.name] is None:
             sentences.append(
                 f"There is no naive baseline, because {metric.label} needs the samples themselves."
-            )
-        if outputs := self.details.get("outputs"):
-            sentences.append(
-                f"{metric.label} is the average over {len(outputs)} outputs, {', '.join(outputs)}: see the "
-                "score of each."
             )
         by_design = self.details.get("shared_by_design")
         if by_design is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
-from skaug.evaluation.displays.metric_names import ReadableMetric
+from skaug.evaluation.displays.metric_names import ReadableMetric, signed
 from skaug.evaluation.inference import FEWEST_SUBJECTS
 from skaug.evaluation.paired_tests import ALPHA, sign_flip_p
 from skaug.evaluation.protocol_variants import CONTROLS, label_of, protocol_of
@@ -56,6 +58,34 @@ def of_controls(protocol: str, scores: pd.DataFrame, random_state: int) -> list[
                 f"{_MEANINGS[name]}."
             )
     return sentences
+
+
+def of_average(metric: ReadableMetric, outputs: Mapping[str, pd.Series]) -> list[str]:
+    """Say what an average over outputs hides: the difference and the verdict of each.
+
+    Parameters
+    ----------
+    metric : ReadableMetric
+        The metric that is averaged.
+    outputs : dict of str to Series
+        The row of the summary of each output, as it is shown.
+
+    Returns
+    -------
+    list of str
+        Empty where there is one output.
+    """
+    if not outputs:
+        return []
+    of_each = [
+        name + ("" if pd.isna(row["difference"]) else f" {signed(row['difference'])}")
+        for name, row in outputs.items()
+    ]
+    verdicts = [row["verdict"] for row in outputs.values()]
+    listed = [f"{one} ({verdict})" for one, verdict in zip(of_each, verdicts, strict=True)]
+    return [
+        f"{metric.label} is the average over {len(outputs)} outputs. Of each alone: {', '.join(listed)}."
+    ]
 
 
 def of_calibration(shared: str) -> str:

@@ -37,7 +37,8 @@ class LearningCurve:
         ``signs``: for each metric -1 if its scores are negative errors, else 1. ``warnings``: the
         `skaug.DataWarning` of all fits, each once. ``random_state``: the seed. ``amount_names``: how an
         amount is shown where its number does not say it, such as "all 19". ``shared_by_design``: what
-        `CalibrationSplit` trains on of the test subjects; None for other splits.
+        `CalibrationSplit` trains on of the test subjects; None for other splits. ``outputs``: the names of
+        several labels per window, if there are any.
     """
 
     scores: pd.DataFrame
@@ -121,8 +122,16 @@ class LearningCurve:
         else:
             n_subjects = len(self._by(display.metric)[0])
             said = where_it_pays(shown, metric, n_subjects, display.names)
+        sentences = [said]
+        if outputs := self.details.get("outputs"):
+            sentences.append(
+                f"{metric.label} is the average over {len(outputs)} outputs, {', '.join(outputs)}, which may "
+                "differ."
+            )
         by_design = self.details.get("shared_by_design")
-        return " ".join([said, *([] if by_design is None else [doubts.of_calibration(by_design)])])
+        if by_design is not None:
+            sentences.append(doubts.of_calibration(by_design))
+        return " ".join(sentences)
 
     def plot(self, metric: str | None = None, *, axes: Any = None) -> LearningCurveDisplay:
         """Draw the curve: mean over subjects, and the difference that synthetic windows make.
@@ -174,12 +183,16 @@ class LearningCurve:
         return LearningCurveDisplay(of_metric, metric, self.amount, sign, names)
 
     def __repr__(self) -> str:
-        display = self.display()
+        first = str(self.scores["metric"].iloc[0])
+        of_outputs = [f"{first}[{name}]" for name in self.details.get("outputs") or ()]
+        return "\n\n".join([*map(self._table, [first, *of_outputs]), self.verdict()])
+
+    def _table(self, metric_name: str) -> str:
+        display = self.display(metric_name)
         metric = ReadableMetric(display.metric, display.sign)
         shown = metric.shown_summary(display.summary).rename(columns={"mean": metric.label})
         shown[self.amount] = shown[self.amount].map(display.amount_in_words)
-        table = shown.to_string(index=False, na_rep="", float_format="{:.4g}".format)
-        return f"{table}\n\n{self.verdict()}"
+        return shown.to_string(index=False, na_rep="", float_format="{:.4g}".format)
 
     def _repr_html_(self) -> str:
         return (

@@ -178,6 +178,7 @@ def learning_curve(
         "random_state": int(random_state),
         "amount_names": names,
         "shared_by_design": by_design,
+        "outputs": None if outputs is None else list(outputs),
     }
     order = [*(variant.label for variant in variants), NAIVE, *baselines]
     return LearningCurve(_sorted(outcome.scores, order), details)

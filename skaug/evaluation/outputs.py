@@ -46,7 +46,7 @@ def outputs_of(estimator: Any, samples: Samples) -> Outputs:
     else:
         parts = estimator.get_params(deep=True).values()
         targets = [part.target for part in parts if isinstance(part, SubjectWindower)]
-        if targets and not isinstance(targets[0], str | int | None):
+        if targets and isinstance(targets[0], Iterable) and not isinstance(targets[0], str):
             outputs = target_names([str(name) for name in targets[0]])
     return outputs if outputs is not None and len(outputs) > 1 else None
 
