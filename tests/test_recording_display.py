@@ -209,7 +209,7 @@ def test_recordings_are_drawn_as_they_reach_the_windower() -> None:
     table = make_table()
     scale = PerRecording(standardize(), ["x"], boundaries="session")
     pipe = make_pipeline(scale, windower(), WindowFlattener(), Ridge()).fit(table)
-    drawn = show(pipe, table, subject="A").signals["x"]
+    drawn = show(pipe, table, subject="A").signals["x"].to_numpy()
     first_session = table["x"][:16]
     expected = (first_session - first_session.mean()) / first_session.std(ddof=0)
     assert_allclose(drawn[:16], expected)
