@@ -96,6 +96,7 @@ class SubjectWindower(WindowStep):
     skaug.Windows : What it returns.
     skaug.PerRecording : A step before: filters and resampling of each recording.
     skaug.SynthefyAugmenter : The next step, which adds synthetic windows.
+    skaug.evaluation.RecordingDisplay : Draws the windows over a recording.
 
     Examples
     --------
