@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaug._checks import require_choice
 from skaug.cutting import NoWindowsError
-from skaug.predictions import METHODS, named_columns
+from skaug.predictions import METHODS, named_columns, one_array
 from skaug.tables.columns import require_column, runs
 from skaug.tables.recordings import Recordings
 from skaug.tables.table import Table
@@ -156,7 +156,7 @@ class OnlineWindower:
         if windows is None:
             predicted = self._none(method, recordings.subjects)
         else:
-            values = np.asarray(predict(windows))
+            values = one_array(predict(windows))
             predicted = self._labeled(values, windows.groups, windows.provenance.first_row, method)
             self._nothing[method] = self._labeled(values[:1], windows.groups, [0], method).iloc[:0]
         self._columns = set(new.columns)
@@ -250,12 +250,12 @@ class OnlineWindower:
         if method not in self._nothing:
             n_classes = len(getattr(self._predictor, "classes_", ()))
             values = np.zeros(1)
-            if method == "predict_proba" or (method != "predict" and n_classes > 2):
+            if method == "predict" and len(self._cutting.targets) > 1:
+                values = np.zeros((1, len(self._cutting.targets)))
+            elif method == "predict_proba" or (method != "predict" and n_classes > 2):
                 values = np.zeros((1, n_classes))
             elif n_classes and method == "predict":
                 values = self._predictor.classes_[:1]
-            elif len(self._cutting.targets) > 1:
-                values = np.zeros((1, len(self._cutting.targets)))
             subjects = np.full(1, None) if subjects is None else subjects
             self._nothing[method] = self._labeled(values, subjects, [0], method).iloc[:0]
         return self._nothing[method].copy()

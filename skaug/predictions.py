@@ -25,6 +25,11 @@ from skaug.windows.provenance import FrameRows, Provenance, Target
 
 METHODS = ("predict", "predict_proba", "decision_function")
 
+_SEVERAL_CLASSES = (
+    "The model predicts several classes per window, each with probabilities of its own: fit a pipeline for "
+    "each target."
+)
+
 
 def predict_rows(estimator: Any, X: Any, method: str = "predict") -> Any:
     """Predict each row of a table by the mean over the windows that hold it.
@@ -258,10 +263,7 @@ class KnownPredictions(BaseEstimator):
         if not is_classifier(self.estimator):
             return self._mean(np.asarray(self._once("predict"), dtype=np.float64))
         if self._once("predict").ndim > 1:
-            raise ValueError(
-                "The classes of rows cannot be found among those of windows with several classes each: "
-                "fit a pipeline for each target."
-            )
+            raise ValueError(_SEVERAL_CLASSES)
         if hasattr(self.estimator, "predict_proba"):
             return self.classes_[self.predict_proba(X).argmax(axis=1)]
         classes, votes = np.unique(self._once("predict"), return_inverse=True)
@@ -279,7 +281,7 @@ class KnownPredictions(BaseEstimator):
 
     def _once(self, method: str) -> NDArray:
         if method not in self._known:
-            self._known[method] = np.asarray(getattr(self.estimator, method)(self.X))
+            self._known[method] = one_array(getattr(self.estimator, method)(self.X))
         return self._known[method]
 
     def _mean(self, values: NDArray) -> NDArray:
@@ -342,9 +344,22 @@ def named_columns(
     if values.ndim == 1:
         return {method: values}
     names = [f"{method}_{i}" for i in range(values.shape[1])]
-    if is_classifier(estimator):
-        if len(estimator.classes_) == len(names):
-            names = [str(name) for name in estimator.classes_]
-    elif isinstance(target, tuple) and len(target) == len(names):
-        names = list(target)
+    if method == "predict":
+        if isinstance(target, tuple) and len(target) == len(names):
+            names = list(target)
+    elif is_classifier(estimator) and len(estimator.classes_) == len(names):
+        names = [str(name) for name in estimator.classes_]
     return dict(zip(names, values.T, strict=True))
+
+
+def one_array(values: Any) -> NDArray:
+    """Return predictions as an array.
+
+    Raises
+    ------
+    ValueError
+        If they are a list of arrays, the probabilities of several classes per window.
+    """
+    if isinstance(values, list) and len(values) and np.ndim(values[0]) > 1:
+        raise ValueError(_SEVERAL_CLASSES)
+    return np.asarray(values)

@@ -140,8 +140,17 @@ def test_classes_of_several_targets_stay_classes(table: pd.DataFrame) -> None:
     text = table.assign(rests=table["rests"].astype(str))
     pipe = make_pipeline(step, WindowStatistics(), forest).fit(text)
     assert pipe.predict(text).shape == windows.y.shape
-    with pytest.raises(ValueError, match="several classes each: fit a pipeline for each target"):
-        predict_rows(pipe, text)
+    online = OnlineWindower(pipe)
+    assert list(online.push(text.iloc[:9]).columns) == ["posture", "rests"]
+    found = online.push(text.iloc[9:])
+    assert_array_equal(found, pipe.predict(text))
+    assert list(found.columns) == ["posture", "rests"]
+    message = "predicts several classes per window, .*: fit a pipeline for each target"
+    for method in ("predict", "predict_proba"):
+        with pytest.raises(ValueError, match=message):
+            predict_rows(pipe, text, method)
+    with pytest.raises(ValueError, match=message):
+        OnlineWindower(pipe).push(text, "predict_proba")
 
 
 @pytest.mark.filterwarnings("ignore:.* windows are left out. values are missing")
