@@ -597,12 +597,14 @@ def folder(
     time = recordings.groupby("subject").cumcount() / 32
     for name, frame in {
         "one": recordings[recordings["subject"] == "S1"],
+        "few": recordings[recordings["subject"].isin(["S1", "S2", "S3"])],
         "gap": recordings.assign(BVP=recordings["BVP"].mask(first_row)),
         "nobody": recordings.assign(subject=recordings["subject"].mask(first_row)),
         "nosubject": recordings[["BVP", "ECG", "heart_rate", "Gender"]],
         "astext": recordings.assign(heart_rate=(recordings["heart_rate"] + 0.5).astype(str)),
         "classes": recordings.assign(
-            level=recordings["subject"].eq("S2").map({True: "b", False: "a"})
+            when=time.astype(str) + recordings["subject"],
+            level=recordings["subject"].eq("S2").map({True: "b", False: "a"}),
         ),
         "timed": recordings.assign(time=time),
         "backwards": recordings.assign(time=time[::-1].to_numpy()),
@@ -694,6 +696,21 @@ def test_a_table_that_cannot_be_used_is_reported(
         ("recordings", "--target Gender", "choose another column with --target"),
         ("recordings", "--max-gap 2", "pass --time COLUMN"),
         ("timed", "--time time --max-gap 2s", "--max-gap 2s must be a number"),
+        (
+            "classes",
+            "--target when",
+            "'when' has 18 different values in 18 windows, too many for classes",
+        ),
+        (
+            "recordings",
+            "--model logistic",
+            "if it holds numbers, use --model ridge or extra-trees or ",
+        ),
+        (
+            "few",
+            "--model neighbors --window-size 1900",
+            "needs 5 training windows, but there are 2",
+        ),
         ("recordings", "--feature BVP,ECG", "takes one column: pass --feature BVP --feature ECG."),
         ("recordings", "--strata nope", "There is no column 'nope' for --strata."),
         (

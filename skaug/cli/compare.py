@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from skaug import (
     SpectralPeakRegressor,
@@ -29,7 +30,7 @@ from skaug.cli.comparisons import (
 from skaug.cli.curves import curve_of
 from skaug.cli.cutting import windower_of
 from skaug.cli.messages import one_line, printable, say
-from skaug.cli.models import REGRESSORS, LogPowerBands, model_of, pipeline_of
+from skaug.cli.models import N_NEIGHBORS, REGRESSORS, LogPowerBands, model_of, pipeline_of
 from skaug.cli.outputs import check_output, write_csv
 from skaug.cli.pages import check_report, write_report
 from skaug.cli.synthesizers import synthesizers_of
@@ -81,7 +82,8 @@ def run(options: argparse.Namespace) -> None:
     windows = _cut(recordings, options)
     print_windows(windows)
     has_classes = _has_classes(recordings, options)
-    _check_subjects(windows, options, has_classes=has_classes)
+    baselines = _baselines(options, windows, has_classes=has_classes)
+    _check_windows(windows, options, has_classes=has_classes)
     n_training_subjects = len(set(windows.groups)) - 1  # type: ignore[arg-type]
     pipeline = pipeline_of(
         next(iter(synthesizers.values())),
@@ -91,7 +93,6 @@ def run(options: argparse.Namespace) -> None:
         n_synthetic=options.n_synthetic,
         seed=options.seed,
     )
-    baselines = _baselines(options, windows, has_classes=has_classes)
     try:
         comparison = compare(
             pipeline,
@@ -223,22 +224,41 @@ def _cut(recordings: pd.DataFrame, options: argparse.Namespace) -> Windows:
     return windows
 
 
-def _check_subjects(windows: Windows, options: argparse.Namespace, *, has_classes: bool) -> None:
-    """Raise if there is a single subject, or the others of one have windows of a single class."""
+def _check_windows(windows: Windows, options: argparse.Namespace, *, has_classes: bool) -> None:
+    """Raise if the windows of the other subjects cannot train a model for one of them."""
     subjects, labels = np.asarray(windows.groups), np.asarray(windows.y)
-    names = list(dict.fromkeys(subjects))
+    names, counts = np.unique(subjects, return_counts=True)
     if len(names) < 2:
         raise ValueError(
             f"The windows are of a single subject, {str(names[0])!r}, so none is left to test on: add "
             f"recordings of others, or name another column than {options.subject!r} with --subject."
         )
-    for name in names if has_classes else ():
-        classes = set(labels[subjects != name])
+    n_training = len(windows) - counts.max()
+    if options.model == "neighbors" and n_training < N_NEIGHBORS:
+        raise ValueError(
+            f"--model neighbors needs {N_NEIGHBORS} training windows, but there are {n_training} without the "
+            f"subject {str(names[counts.argmax()])!r}: use a smaller --window-size or --stride, or another "
+            "--model."
+        )
+    if has_classes:
+        _check_classes(subjects, labels, options)
+
+
+def _check_classes(subjects: NDArray, labels: NDArray, options: argparse.Namespace) -> None:
+    n_classes = len(np.unique(labels))
+    if n_classes > len(labels) / 2:
+        raise ValueError(
+            f"The target {options.target!r} has {n_classes} different values in {len(labels)} windows, too "
+            "many for classes: choose another column with --target, turn it into numbers, or, if "
+            f"it holds numbers, use --model {' or '.join(REGRESSORS)}."
+        )
+    for name in np.unique(subjects):
+        classes = np.unique(labels[subjects != name])
         if len(classes) < 2:
             raise ValueError(
                 f"Without the subject {str(name)!r}, which is left out in turn, all windows have the class "
-                f"{str(next(iter(classes)))!r} of {options.target!r}, and no model can be trained: add "
-                "recordings of further subjects, or choose another column with --target."
+                f"{str(classes[0])!r} of {options.target!r}, and no model can be trained: add recordings of "
+                "further subjects, or choose another column with --target."
             )
 
 

@@ -26,15 +26,17 @@ _ALPHAS = tuple(np.logspace(-2, 6, 17).tolist())
 # A tenth of the features per split and 100 trees: a table of 20 subjects takes about a minute.
 _TREES = {"n_estimators": 100, "max_features": 0.1, "min_samples_leaf": 3, "random_state": 0}
 
+N_NEIGHBORS = 5
+
 REGRESSORS: dict[str, Callable[[int], Any]] = {
     "ridge": lambda n_subjects: _ridge(n_subjects),
     "extra-trees": lambda _: ExtraTreesRegressor(**_TREES),
-    "neighbors": lambda _: KNeighborsRegressor(),
+    "neighbors": lambda _: KNeighborsRegressor(N_NEIGHBORS),
 }
 CLASSIFIERS: dict[str, Callable[[int], Any]] = {
     "logistic": lambda _: LogisticRegression(C=0.1, max_iter=1000),
     "extra-trees": lambda _: ExtraTreesClassifier(**_TREES),
-    "neighbors": lambda _: KNeighborsClassifier(),
+    "neighbors": lambda _: KNeighborsClassifier(N_NEIGHBORS),
 }
 MODELS = tuple(dict.fromkeys([*REGRESSORS, *CLASSIFIERS]))
 
