@@ -78,7 +78,7 @@ def _steps_of_learner(learner: Any) -> list[tuple[str, Any]]:
     for node in reversed(nodes):
         try:
             step = learner.find_fitted_estimator(lambda other, node=node: other is node)
-        except (TypeError, ValueError):  # a node without an estimator
+        except (AttributeError, TypeError, ValueError):  # a choice, or a node without an estimator
             continue
         steps.append(("", step))
     return steps

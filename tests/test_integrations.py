@@ -110,6 +110,30 @@ def test_cross_validation_by_skrub_scores_windows_and_rows(recordings: pd.DataFr
         assert_allclose(result["test_score"], expected)
 
 
+def test_a_search_of_skrub_chooses_the_window_size_by_scores_of_rows(
+    recordings: pd.DataFrame,
+) -> None:
+    skrub = pytest.importorskip("skrub")
+    sizes = [128, 256]
+    plan = skrub.var("recordings", recordings).skb.mark_as_X()
+    for step in [
+        SubjectWindower(skrub.choose_from(sizes), features=["BVP"], target="heart_rate"),
+        WindowStatistics(),
+        WindowRegressor(Ridge()),
+    ]:
+        plan = plan.skb.apply(step, no_wrap=True)
+    scoring = row_scorer("neg_mean_absolute_error")
+    options = {"cv": SubjectKFold(3), "scoring": scoring, "error_score": "raise"}
+    search = plan.skb.make_grid_search(**options).fit({"recordings": recordings})
+    windower = SubjectWindower(features=["BVP"], target="heart_rate")
+    ours = skaug.make_pipeline(windower, WindowStatistics(), Ridge())
+    expected = GridSearchCV(ours, {"subjectwindower__window_size": sizes}, **options)
+    assert_allclose(
+        np.sort(search.results_["mean_test_score"]),
+        np.sort(expected.fit(recordings).cv_results_["mean_test_score"]),
+    )
+
+
 def test_minirocket_of_aeon_is_fitted_on_real_and_synthetic_windows(windows: Windows) -> None:
     rocket = pytest.importorskip("aeon.transformations.collection.convolution_based").MiniRocket
     augmented = SynthefyAugmenter(ratio=0.5).fit_transform(windows)
