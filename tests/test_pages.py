@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,16 @@ def name_of(page: Path) -> str:
 def test_a_page_that_teaches_has_python_that_needs_no_other_library(page: Path) -> None:
     assert read_page(page).blocks
     assert not read_page(page).requires
+
+
+def test_libraries_of_pages_are_integrations_or_too_heavy_to_run() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    listed = extras["optional-dependencies"]["integrations"]
+    integrations = {re.split("[^a-z-]", requirement)[0] for requirement in listed}
+    required = {name for page in PAGES for name in read_page(page).requires}
+    required = {{"imblearn": "imbalanced-learn"}.get(name, name) for name in required}
+    assert required - integrations == {"mlflow"}
+    assert required - {"mlflow"} == integrations
 
 
 def test_the_guide_has_nine_chapters() -> None:
