@@ -59,9 +59,7 @@ class InsertOutputs(SphinxTransform):
         page_runs(self.env)[self.env.docname] = run
         shown = self.shown_blocks(page)
         if run.missing:
-            shown[0].parent.insert(
-                shown[0].parent.index(shown[0]), not_run(", ".join(run.missing))
-            )
+            shown[0].parent.insert(shown[0].parent.index(shown[0]), not_run(", ".join(run.missing)))
             return
 
         folder = Path(self.app.doctreedir, "run_blocks", page_hash(page, run.library))
