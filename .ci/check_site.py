@@ -236,7 +236,9 @@ def complaints(site: Path, pages: list[str], screenshots: Path | None = None) ->
                 yield f"{page} at {width} px, {scheme}: {complaint}"
             if screenshots is not None:
                 screenshots.mkdir(parents=True, exist_ok=True)
-                picture = browser.call("Page.captureScreenshot", tab)["data"]
+                picture = browser.call("Page.captureScreenshot", tab, captureBeyondViewport=True)[
+                    "data"
+                ]
                 name = f"{page.removesuffix('.html').replace('/', '_')}-{width}-{scheme}.png"
                 (screenshots / name).write_bytes(base64.b64decode(picture))
             browser.call("Page.close", tab)

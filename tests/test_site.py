@@ -11,6 +11,7 @@ from types import ModuleType
 
 import check_site
 import pytest
+from gallery_settings import ORDER
 from run_blocks import read_page, run_page
 from test_public_names import PUBLIC
 
@@ -32,6 +33,11 @@ def test_the_api_lists_every_public_name_once() -> None:
             listed.append(f"{module}.{found[1]}")
     public = [f"{path}.{name}" for path, names in PUBLIC.items() for name in names]
     assert sorted([*listed, "skaug.__version__"]) == sorted(public)
+
+
+def test_every_example_has_a_place_in_the_gallery() -> None:
+    examples = {path.stem for path in (ROOT / "examples").glob("plot_*.py")}
+    assert examples <= set(ORDER)
 
 
 # llms.txt

@@ -16,6 +16,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import run_blocks
 from docutils import nodes
 from run_blocks import Output, Page, Result, read_page, run_page
 from sphinx.application import Sphinx
@@ -59,7 +60,8 @@ class InsertOutputs(SphinxTransform):
         page_runs(self.env)[self.env.docname] = run
         shown = self.shown_blocks(page)
         if run.missing:
-            shown[0].parent.insert(shown[0].parent.index(shown[0]), not_run(", ".join(run.missing)))
+            for first in shown[:1]:
+                first.parent.insert(first.parent.index(first), not_run(run.missing))
             return
 
         folder = Path(self.app.doctreedir, "run_blocks", page_hash(page, run.library))
@@ -116,9 +118,9 @@ def wrapped(text: str) -> str:
     )
 
 
-def not_run(names: str) -> nodes.Node:
+def not_run(missing: list[str]) -> nodes.Node:
     """Say that the blocks of a page were not run."""
-    text = f"The blocks of this page were not run in this build, which lacks a library they need: {names}."
+    text = f"The blocks of this page were not run in this build: it lacks {' and '.join(missing)}."
     return nodes.note("", nodes.paragraph(text, text))
 
 
@@ -144,9 +146,9 @@ def page_hash(page: Page, library: str) -> str:
 def library_hash() -> str:
     """Return a name for the source of skaug and of the code that runs pages."""
     digest = hashlib.sha256()
-    for folder in (Path(skaug.__file__).parent, Path(__file__).parent):
-        for path in sorted(folder.rglob("*.py")):
-            digest.update(path.read_bytes())
+    library = sorted(Path(skaug.__file__).parent.rglob("*.py"))
+    for path in (*library, Path(run_blocks.__file__), run_blocks.HOOK):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -161,9 +163,7 @@ def failing_line(error: str, page: Page) -> int | None:
 
 def page_runs(env: BuildEnvironment) -> dict[str, PageRun]:
     """Return what is known of each page with blocks, by the name of its document."""
-    if not hasattr(env, "page_runs"):
-        env.page_runs = {}
-    runs: dict[str, PageRun] = env.page_runs
+    runs: dict[str, PageRun] = vars(env).setdefault("page_runs", {})
     return runs
 
 

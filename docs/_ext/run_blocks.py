@@ -85,7 +85,8 @@ def read_page(path: Path) -> Page:
     """Read the blocks that are run, fenced as ```` ```python ````, and the front matter of a page."""
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines()
-    start, front_matter = 0, {}
+    start = 0
+    front_matter: dict[str, list[str]] = {}
     if lines and lines[0] == "---" and "---" in lines[1:]:
         start = lines.index("---", 1) + 1
         front_matter = yaml.safe_load("\n".join(lines[1 : start - 1])) or {}
