@@ -25,7 +25,8 @@ _BLOCK_BYTES = 1 << 19
 # The kernel is cut off at this many bandwidths, where it is 1.5e-8.
 _REACH = 6.0
 
-# Partners that are proposed before the kernel is computed over all candidates of a window.
+# Partners that are proposed before the kernel is computed over all candidates of a window; the square of it
+# for several labels, where fewer candidates are near.
 _N_PROPOSALS = 32
 
 
@@ -305,7 +306,9 @@ def draw_partners(
     # By rejection: the kernel need not be computed for every pair of windows.
     partners = np.empty(len(at), dtype=np.intp)
     left = np.arange(len(at))
-    for nth in range(_N_PROPOSALS):
+    for nth in range(_N_PROPOSALS if labels.shape[1] == 1 else _N_PROPOSALS**2):
+        if len(left) == 0:
+            break
         numbers = uniform(combine(keys[left], np.full(len(left), nth)), 2)
         proposed = first[left] + (numbers[:, 0] * (stop - first)[left]).astype(np.intp)
         kernel = np.exp(-_exponents(labels[proposed], at[left], widths[left]))
