@@ -170,6 +170,9 @@ def run_page(page: Page, folder: Path) -> Result:
                 shutil.copy(empty / name, folder / name)
             elif not error:
                 error = f"The page is to publish {name!r}, but its blocks wrote no such file."
+        warned = re.findall(r"(?:Data|Overlap)Warning: .*", messages)
+        if warned and not error:
+            error = "The library warns: catch what the page wants to show.\n" + "\n".join(warned)
         error = error.replace(str(script), str(page.path)).replace(str(empty), ".")
     return Result(
         outputs=split_outputs(printed),
