@@ -557,13 +557,6 @@ def test_a_metric_that_does_not_suit_the_target_is_reported(
     assert "choose one for numbers, such as neg_mean_absolute_error" in error
 
 
-def test_help_names_every_option() -> None:
-    done = run("compare", "--help")
-    assert done.returncode == 0
-    for option in ("--feature", "--boundary", "--n-synthetic", "--protocol", "--output"):
-        assert option in done.stdout
-
-
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["--version"])

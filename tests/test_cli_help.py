@@ -59,6 +59,8 @@ def test_options_of_compare_are_in_groups(
     places = [text.index(f"\n{title}:\n") for title in [*titles, "the output"]]
     assert places == sorted(places)
     assert max(map(len, text.splitlines())) < 98
+    for option in ("--target", "--strata", "--separator", "--n-synthetic", "--curve", "--report"):
+        assert f"\n  {option} " in text
     for named in ("time_warp", "rate+surrogate", "MODULE:OBJECT", "max_factor"):
         assert places[3] < text.index(named) < text.index("  --synthesizer NAME")
 

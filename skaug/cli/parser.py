@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
     def refuse(self, unknown: Sequence[str]) -> NoReturn:
         """Print which arguments are unknown, with the nearest option, and exit."""
         first = unknown[0].partition("=")[0]
-        near = difflib.get_close_matches(first, self._option_string_actions, n=1)
+        near = difflib.get_close_matches(first, self._option_string_actions, n=1, cutoff=0.75)
         hint = "pass one value per option, and repeat the option for more"
         if first.startswith("-"):
             hint = f"did you mean {near[0]}?" if near else "options are listed in the help"
