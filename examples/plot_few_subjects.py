@@ -13,6 +13,8 @@ and the gain is not shown to be there with all of them.
 # -----------------
 # The recordings are simulated. Steps shake the sensor: they show in the acceleration of the wrist, and in
 # the pulse signal as strongly as the pulse itself.
+import textwrap
+
 import numpy as np
 from sklearn.ensemble import ExtraTreesRegressor
 
@@ -58,7 +60,7 @@ pipeline = make_pipeline(
     SynthefyAugmenter(synthesizer, ratio=8),
     WindowNormalizer(),
     WindowSpectrum(low=0.5, high=4, sampling_rate=25),
-    ExtraTreesRegressor(25, min_samples_leaf=3, max_features=0.33, random_state=0),
+    ExtraTreesRegressor(20, min_samples_leaf=3, max_features=0.33, random_state=0),
 )
 curve = learning_curve(
     pipeline,
@@ -68,7 +70,10 @@ curve = learning_curve(
     cv=SubjectKFold(5),
     progress=False,
 )
-print(curve)
+summary = curve.summary().droplevel("metric")
+columns = ["mean", "difference", "ci_low", "ci_high", "p_holm", "p_repeated", "p_left_out"]
+print(summary[columns].round(4).to_string(na_rep=""))
+print(textwrap.fill(curve.verdict(), width=90))
 
 # %%
 # The picture
@@ -78,7 +83,7 @@ print(curve)
 display = curve.plot()
 figure, (means, differences) = display.figure_, display.axes_
 figure.set_size_inches(9.5, 4.8)
-errors = -curve.summary()["mean"].unstack("protocol").droplevel("metric")
+errors = -summary["mean"].unstack("protocol")
 places = np.log2(errors.index)
 means.fill_between(places, errors["TRTR"], errors["TRSTR"], color="#2f8fdd", alpha=0.15)
 half, full = (places[-2], errors["TRSTR"].iloc[-2]), (places[-1], errors["TRTR"].iloc[-1])

@@ -13,6 +13,8 @@ a heart rate, and what counts is whether a synthesizer moves it.
 # -----------------
 # The recordings are simulated. Steps shake the sensor: they show in the acceleration of the wrist, and in
 # the pulse signal as strongly as the pulse itself.
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.ensemble import ExtraTreesRegressor
@@ -97,7 +99,8 @@ comparison = compare_synthesizers(
     baselines={"spectral peak": peak},
     progress=False,
 )
-print(comparison)
+print(comparison.table())
+print(textwrap.fill(comparison.verdict(), width=90))
 
 # %%
 # The picture
@@ -127,7 +130,9 @@ for place, (name, synthesizer) in enumerate(synthesizers.items()):
     draw(f"TRPTR, {name}", place + 0.22, fmt="o", color="#c2497b", markerfacecolor="white")
     draw(f"TRSTR, {name}", place - 0.1, fmt="o", color="#2f8fdd")
     p_value = "p < 0.001" if row["p_holm"] < 0.001 else f"p = {row['p_holm']:.3f}"
-    text = f"{row['verdict']}, {p_value}\nbetter for {row['n_better']:.0f} of {len(cadences)}"
+    text = (
+        f"{row['verdict']}, {p_value}\nbetter for {row['n_better']:.0f} of {row['n_subjects']:.0f}"
+    )
     ax.text(4.2, place, text, va="center", weight="bold" if name in helped else None)
     moves = "moves the rate" if "rate" in synthesizer.moves else "does not move it"
     names.append(f"{name}\n({moves})")

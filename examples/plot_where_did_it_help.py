@@ -12,6 +12,8 @@ was kept. Here it sits at heart rates that few training windows have.
 # Days of twenty people
 # ---------------------
 # The recordings are simulated: five minutes each of sitting, walking, cycling and more.
+import textwrap
+
 import matplotlib.pyplot as plt
 from sklearn.ensemble import ExtraTreesRegressor
 
@@ -56,7 +58,8 @@ comparison = compare_protocols(
     strata=["activity"],
     progress=False,
 )
-print(comparison)
+print(comparison.table())
+print(textwrap.fill(comparison.verdict(), width=90))
 
 # %%
 # The verdict begins with a warning: on these clean recordings an untrained picker of the spectral peak does
