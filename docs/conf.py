@@ -1,6 +1,5 @@
 """How the site is built: `python -m sphinx -W -b html docs docs/_build`."""
 
-import logging
 import sys
 from pathlib import Path
 
@@ -126,11 +125,6 @@ html_sidebars = {
         "gallery/index",
     )
 }
-
-# While pages are being written, a table of contents may name one that does not exist yet.
-logging.getLogger("sphinx.sphinx.directives.other").addFilter(
-    lambda record: "didn't match any documents" not in str(record.msg)
-)
 
 
 def setup(app):
