@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -119,8 +120,11 @@ def scorers_by_output(scorers: Mapping[str, Scorer], outputs: Outputs) -> dict[s
     Raises
     ------
     ValueError
-        If a metric has the name of one that is added.
+        If a metric has the name of one that is added, or does not average over outputs.
     """
+    if outputs is not None:
+        for metric, scorer in scorers.items():
+            _require_average(metric, scorer, outputs)
     found: dict[str, Scorer] = {}
     for metric, scorer in scorers.items():
         added = {f"{metric}[{name}]": of_output(scorer, i) for i, name in enumerate(outputs or ())}
@@ -131,6 +135,25 @@ def scorers_by_output(scorers: Mapping[str, Scorer], outputs: Outputs) -> dict[s
                 )
         found |= {metric: scorer, **added}
     return found
+
+
+def _require_average(metric: str, scorer: Scorer, outputs: tuple[str, ...]) -> None:
+    """Raise if a function of scikit-learn is defined for one output only."""
+    inner = as_scorer(scorer.metric) if isinstance(scorer, RowScorer) else scorer
+    function = getattr(inner, "_score_func", None)
+    if not (getattr(function, "__module__", None) or "").startswith("sklearn."):
+        return
+    some = np.ones((2, len(outputs)))
+    try:
+        with warnings.catch_warnings(action="ignore"):  # nothing is read off these values
+            function(some, some, **getattr(inner, "_kwargs", {}))  # type: ignore[misc]
+    except ValueError as error:
+        if "multioutput not supported" in str(error).lower():
+            raise ValueError(
+                f"{metric} is defined for one label per window, not for several ({', '.join(outputs)}): "
+                "choose a metric that averages over outputs, such as 'neg_mean_absolute_error', or compare "
+                "one target at a time."
+            ) from error
 
 
 def of_output(scorer: Scorer, output: int) -> Scorer:
