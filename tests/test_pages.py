@@ -70,7 +70,7 @@ def test_a_page_on_which_the_library_warns_fails(tmp_path: Path) -> None:
 
 
 def test_files_that_the_readme_links_to_exist() -> None:
-    names = re.findall(r"\]\(([\w/.]+\.md)[#)]", (ROOT / "README.md").read_text())
+    names = re.findall(r"\]\(([\w/.]+\.(?:md|png|py))[#)]", (ROOT / "README.md").read_text())
     assert len(names) >= 2
     for name in names:
         assert (ROOT / name).is_file()
