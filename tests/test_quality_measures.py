@@ -21,7 +21,7 @@ from skaug.evaluation.quality.adherence import (
     adherence,
     rate_adherence,
 )
-from skaug.evaluation.quality.discrimination import Discrimination, discriminate
+from skaug.evaluation.quality.discrimination import Discrimination, _rows, discriminate
 from skaug.evaluation.quality.diversity import near_duplicates, prdc
 from skaug.evaluation.quality.embedding import (
     SpectrumAutocorrelation,
@@ -300,6 +300,11 @@ def test_each_fold_tests_other_subjects() -> None:
     real, other = points(X, groups), points(Y, groups)
     results = [discriminate(real, other, nth, 0) for nth in range(5)]
     assert sum(result is not None and result.auc > 0.9 for result in results) == 3
+
+
+def test_perfect_scores_that_differ_in_the_last_bit_have_no_spread() -> None:
+    perfect = [Discrimination(1.0, 1.0), Discrimination(1.0, 1.0 - 2.0**-53)] * 3
+    assert [measure.spread for measure in _rows(perfect, [], [])] == [0, 0]
 
 
 def test_unknown_or_single_subjects_have_no_discriminative_score() -> None:

@@ -128,7 +128,9 @@ def _rows(
         Discrimination(*np.mean(part, axis=0).tolist()) if part else unknown
         for part in (synthetic, noise, dealt)
     )
-    spread = Discrimination(*np.std(synthetic, axis=0, ddof=min(1, len(synthetic) - 1)).tolist())
+    # Rounded, because perfect scores differ in their last bit: that is not a spread.
+    deviations = np.std(synthetic, axis=0, ddof=min(1, len(synthetic) - 1)).round(12)
+    spread = Discrimination(*deviations.tolist())
     yield Measure(
         "fidelity",
         "discriminative score",
