@@ -182,8 +182,10 @@ print(scores.round(2).to_string())
 # -----------
 # Dark: the label survives. Noise and drift keep all five labels. Each of the others breaks or refuses one. A
 # frame around a pale cell is a declaration with a condition, which the docstring of the synthesizer states:
-# a class is kept under warped time only if it does not show in the speed of things, as this tremor does, and
-# mixed windows have less power than the mixed labels say.
+# permuted segments must be long enough to show the class, a class that shows in narrow bands is lost where
+# they are masked, mixed windows have less power than the mixed labels say, and windows from a model of
+# spectra scatter around their level. Warped time mixes up classes that differ in their rhythm, as with this
+# tremor, and does not declare them.
 figure, ax = plt.subplots(figsize=(8.5, 6.4), layout="constrained")
 shown = scores.clip(0, 1)
 ax.imshow(shown, cmap="Blues", vmin=0, vmax=1.1, aspect="auto")

@@ -21,13 +21,13 @@ from skaug.synthesis import (
     Drift,
     Jitter,
     MixupSynthesizer,
+    Permute,
     RateSynthesizer,
     Scale,
     SpectralSynthesizer,
     SurrogateSynthesizer,
     Synthesizer,
     TimeShift,
-    TimeWarp,
     TransformSynthesizer,
 )
 from skaug.synthesis.base import LABEL_KINDS
@@ -36,7 +36,7 @@ RATE = 32
 SYNTHESIZERS = {
     "surrogate": SurrogateSynthesizer(),
     "rate": RateSynthesizer(RATE, channels=["BVP"]),
-    "transform": TransformSynthesizer([TimeShift(), TimeWarp(), Scale(), Drift(), Jitter()]),
+    "transform": TransformSynthesizer([TimeShift(), Permute(), Scale(), Drift(), Jitter()]),
     "mixup": MixupSynthesizer(),
     "spectral": SpectralSynthesizer(RATE, rate_channels=["BVP"], columns=["activity"]),
     "choice": ChoiceSynthesizer(

@@ -39,10 +39,11 @@ class MixupSynthesizer(Synthesizer):
 
     **Which labels it keeps or moves.** It keeps a class (``keeps = {"class"}``) and moves a level, which is
     mixed when the samples are mixed (``moves = {"level"}``): a mean exactly; a power or variance roughly,
-    because a mixture of two unrelated windows has less power than the mixture of their powers, by up to
-    half. It breaks a rate: a mixture of two rhythms has two spectral peaks and none in between, unless the
-    bandwidth is below what the window can resolve. It also breaks labels read off the shape or the timing of
-    a waveform.
+    because a mixture of two unrelated windows has less power than the mixture of their powers, by up to half.
+    The power or variance of a mixture is therefore below its label, most of all between windows that have
+    nothing in common. It breaks a rate: a mixture of two rhythms has two spectral peaks and none in between,
+    unless the bandwidth is below what the window can resolve. It also breaks labels read off the shape or the
+    timing of a waveform.
 
     Parameters
     ----------

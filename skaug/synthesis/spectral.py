@@ -56,12 +56,13 @@ class SpectralSynthesizer(Synthesizer):
     their condition, edited or not, and spectra, levels and means that were never recorded but belong to
     it.
 
-    **Which labels it moves, and which it breaks.** Windows follow a label that depends on the power in
-    bands, on the variance or on the mean (``moves`` includes "level"), and one that is the rate of a
-    rhythm if its channels are named in `rate_channels` ("rate"). As in phase-randomized surrogates, the
-    shape and timing of a waveform are lost, and so are labels read off them. Whether a class shows in the
-    spectrum is for you to judge. Rates near the ends of their range, which few training windows have, are
-    the least reliable.
+    **Which labels it moves, and which it breaks.** Windows follow a label that depends on the power in bands,
+    on the variance or on the mean (``moves`` includes "level"), and one that is the rate of a rhythm if its
+    channels are named in `rate_channels` ("rate"). They follow it on average: the power of each window is
+    drawn, so a level that is read off a single window scatters around its label. As in phase-randomized
+    surrogates, the shape and timing of a waveform are lost, and so are labels read off them. Whether a class
+    shows in the spectrum is for you to judge. Rates near the ends of their range, which few training windows
+    have, are the least reliable.
 
     Parameters
     ----------

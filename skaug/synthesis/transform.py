@@ -64,7 +64,7 @@ class TransformSynthesizer(Synthesizer):
     --------
     >>> import numpy as np
     >>> from skaug import SynthefyAugmenter, Windows
-    >>> from skaug.synthesis import Jitter, Scale, TimeWarp, TransformSynthesizer
+    >>> from skaug.synthesis import Jitter, Permute, Scale, TransformSynthesizer
     >>> X = np.random.default_rng(0).normal(size=(6, 64, 1))
     >>> windows = Windows.from_arrays(X, y=[60, 62, 64, 80, 82, 84], groups=list("AAABBB"))
     >>> synthesizer = TransformSynthesizer([Jitter(sigma=0.1), Scale()])
@@ -72,7 +72,7 @@ class TransformSynthesizer(Synthesizer):
     ['class', 'rate', 'shape', 'time']
     >>> SynthefyAugmenter(synthesizer, ratio=2).fit_transform(windows)
     Windows(18 of 64 x 1: x0; 2 subjects, labeled, 12 synthetic)
-    >>> sorted(TransformSynthesizer([Jitter(), TimeWarp()]).keeps)
+    >>> sorted(TransformSynthesizer([Jitter(), Permute()]).keeps)
     ['class']
     """
 

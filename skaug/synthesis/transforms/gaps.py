@@ -71,8 +71,9 @@ class FrequencyMask(Transform):
 
     The mean of the window is never removed.
 
-    **When it keeps the label.** Classes are kept if they show in more than one band. A rate is not: the band
-    may be that of the rate. Neither are levels, because power is lost, nor is what is read off the waveform.
+    **When it keeps the label.** Classes are kept if the rest of the spectrum still shows them. A class that
+    shows in one or two bands as narrow as the mask is lost in some windows. A rate is not kept: the band may
+    be that of the rate. Neither are levels, because power is lost, nor is what is read off the waveform.
 
     Only rounding errors remain in the band, and their logarithm is an extreme value. If the features are log
     spectra, add a `Jitter` after it, with a `sigma` like the noise of the sensor, to fill the band.

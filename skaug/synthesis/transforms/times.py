@@ -21,12 +21,13 @@ class TimeWarp(Transform):
 
     The first and the last sample stay where they are.
 
-    **When it keeps the label.** Mean and variance are nearly kept, and so are classes that do not depend on
-    timing. A rate is not kept exactly. The window contains as many cycles as before, so the mean rate is the
-    same, but the rate varies within the window, by a factor of ``exp(sigma)`` at the knots. The peak of the
-    spectrum widens and may move: in simulated pulses of 8 s, the heart rate read off the peak is wrong by 1.4
-    beats per minute without warping, by 2.3 with ``sigma=0.05`` and by 9 with ``sigma=0.2``. The timing of
-    events is not kept.
+    **When it keeps the label.** Mean and variance are nearly kept (``keeps = {"level"}``). A class is kept
+    only if it does not show in the speed or rhythm of the signal, as many activities and tremors do, so it is
+    not declared. A rate is not kept exactly. The window contains as many cycles as before, so the mean rate
+    is the same, but the rate varies within the window, by a factor of ``exp(sigma)`` at the knots. The peak
+    of the spectrum widens and may move: in simulated pulses of 8 s, the heart rate read off the peak is wrong
+    by 1.4 beats per minute without warping, by 2.3 with ``sigma=0.05`` and by 9 with ``sigma=0.2``. The
+    timing of events is not kept.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ class TimeWarp(Transform):
     (True, True)
     """
 
-    keeps = frozenset({"level", "class"})
+    keeps = frozenset({"level"})
 
     def __init__(self, sigma: float = 0.2, n_knots: int = 4) -> None:
         self.sigma = sigma
@@ -221,9 +222,9 @@ class Permute(Transform):
     """Cut the window into segments and put them together in random order, in all channels alike.
 
     **When it keeps the label.** Levels are kept exactly: the samples are the same. Classes are kept if they
-    do not depend on the order of events. A rate is kept within each segment, but the seams break the
-    rhythm and widen its peak in the spectrum, especially if a segment contains few cycles. The timing of
-    events is not kept.
+    do not depend on the order of events, and each segment is long enough to show them: several cycles of a
+    rhythm. A rate is kept within each segment, but the seams break the rhythm and widen its peak in the
+    spectrum, especially if a segment contains few cycles. The timing of events is not kept.
 
     Parameters
     ----------
