@@ -227,6 +227,30 @@ def test_windows_of_arrays_can_be_shifted_but_only_slowed_by_stretching(windows:
     assert 0.3 < np.mean(factors > 1) < 0.7
 
 
+def test_stretches_too_short_to_take_the_rhythm_out_are_not_shifted() -> None:
+    # The neighboring band, 0.375 Hz away, is resolved in 1 / 0.375 s: 86 rows.
+    fast = recordings({name: (120, 220) for name in "ABCDEF"}, seconds=64)
+    short = windows_of(fast, window_size=64, stride=128, features=["pulse"])
+    with pytest.raises(
+        ValueError, match=r"96 of 96 .* less than 86 rows \(2.69 s\), .*'A' at row 0.*method='both'"
+    ):
+        synthesized(short, method="shift", check=False)
+    with pytest.warns(DataWarning, match=r"method='both'\) can only lower their rate"):
+        made = synthesized(short, method="both", check=False)
+    found = peak_per_minute(made.to_numpy()[:, :, 0], low=0.8, high=4.5)
+    assert np.quantile(np.abs(found - made.y), 0.95) < 10
+    faster = SynthefyAugmenter(
+        RateSynthesizer(FS, check=False), variations=[{"rate": ("multiply", 1.5)}]
+    )
+    with (
+        pytest.warns(DataWarning, match="can only lower"),
+        pytest.raises(ValueError, match="needs 96 rows .* there: edit it by less"),
+    ):
+        faster.fit(short)
+    long = windows_of(fast, window_size=96, stride=128, features=["pulse"])
+    assert len(synthesized(long, method="shift", check=False)) == 4 * len(long)
+
+
 def test_overlapping_windows_are_stitched(table: pd.DataFrame) -> None:
     made = synthesized(windows_of(table, stride=32), ratio=0.5, labels="flat")
     found = peak_per_minute(made.to_numpy()[:, :, 0], high=2.9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -167,6 +168,11 @@ class Rhythm:
 def highest_rate(sampling_rate: float) -> float:
     """Return the highest rate of a rhythm, or of a harmonic, that can be taken out, in Hz."""
     return sampling_rate / 2 - 2 * _HALF_WIDTH
+
+
+def shortest_stretch(sampling_rate: float) -> int:
+    """Return the rows below which the neighboring band is not resolved, and holds the rhythm itself."""
+    return math.ceil(sampling_rate / _NEIGHBOR)
 
 
 def take_apart(

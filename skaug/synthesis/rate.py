@@ -17,12 +17,13 @@ from skaug._checks import (
 from skaug._warnings import warn
 from skaug.synthesis.base import Synthesizer
 from skaug.synthesis.conditions import require_finite_samples
-from skaug.synthesis.lock_in import highest_rate, take_apart
+from skaug.synthesis.lock_in import highest_rate, shortest_stretch, take_apart
 from skaug.synthesis.rate_labels import (
     channel_positions,
     rates_of,
     require_below_nyquist,
     require_rhythm,
+    window_in_words,
 )
 from skaug.synthesis.rate_plan import RatePlanner
 from skaug.synthesis.resampling import read
@@ -105,7 +106,8 @@ class RateSynthesizer(Synthesizer):
     -----
     Rows beside a window come from the training windows only, stitched back to the recordings that they
     were cut from. A window that cannot be stitched (from an array, or with samples that a step replaced) has
-    no rows beside it: it can be shifted to any rate, but stretched to lower rates only.
+    no rows beside it: it can be shifted to any rate, but stretched to lower rates only. A stretch of less than
+    2.7 s is too short to shift its windows: "shift" refuses it, "both" stretches them all.
 
     `check` compares the power within 10 % of label / unit, relative to the power in the range of all
     labels, with the same share at permuted labels (one-sided, 499 permutations). With 5 or more subjects,
@@ -195,7 +197,7 @@ class RateSynthesizer(Synthesizer):
         ValueError
             If a parameter is invalid; if labels are missing, not positive numbers, or were passed in place of
             those of the target column; if a sample is NaN or infinite; if the channels do not contain
-            the rhythm.
+            the rhythm; if a stretch is too short for "shift".
 
         Warns
         -----
@@ -240,17 +242,9 @@ class RateSynthesizer(Synthesizer):
             local=self.local,
             margin=self.margin,
             highest=highest,
+            shortest=shortest_stretch(self.sampling_rate),
         )
-        first, last = stretches.limits()
-        is_alone = last - first + 1 == windows.window_size
-        if self.method == "stretch" and is_alone.mean() > 0.5:
-            warn(
-                f"{int(is_alone.sum())} of {len(windows)} training windows have no rows of their recording "
-                "beside them, because they come from an array, or a step replaced their samples, or their "
-                "neighbors are not among the training windows: RateSynthesizer(method='stretch') can only "
-                "lower their rate. Cut them from a table, with a stride up to the window size, or use "
-                "method='shift'."
-            )
+        self._require_rows(windows)
         self._rhythm = None
         if self.method != "stretch":
             turns = self._planner.cumulative / (self.unit * self.sampling_rate)
@@ -306,6 +300,31 @@ class RateSynthesizer(Synthesizer):
                 f"windows{other}."
             )
         return hertz * self.unit
+
+    def _require_rows(self, windows: Windows) -> None:
+        """Raise if windows that have to be shifted lie in too few rows; warn if most cannot be sped up."""
+        first, last = self._stretches.limits()
+        n_rows, shortest = last - first + 1, self._planner.shortest
+        is_short = n_rows < shortest
+        if self.method == "shift" and is_short.any():
+            window = int(np.flatnonzero(is_short)[0])
+            raise ValueError(
+                f"{int(is_short.sum())} of {len(windows)} training windows lie in stretches of their "
+                f"recording of less than {shortest} rows ({shortest / self.sampling_rate:.3g} s), such as that "
+                f"{window_in_words(windows, window)}: too short to take the rhythm out. Cut longer windows, or "
+                "use method='both', which stretches these."
+            )
+        is_alone = n_rows == windows.window_size
+        is_stretched = self.method == "stretch" or (self.method == "both") & is_short
+        if (is_alone & is_stretched).mean() > 0.5:
+            instead = ", or use method='shift'" if windows.window_size >= shortest else ""
+            warn(
+                f"{int((is_alone & is_stretched).sum())} of {len(windows)} training windows have no rows of their recording "
+                "beside them, because they come from an array, or a step replaced their samples, or their "
+                "neighbors are not among the training windows: "
+                f"RateSynthesizer(method={self.method!r}) can only lower their rate. Cut them from a table, "
+                f"with a stride up to the window size{instead}."
+            )
 
     def _check_parameters(self) -> None:
         require_choice("method", self.method, _METHODS)

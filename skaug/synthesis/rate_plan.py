@@ -54,6 +54,8 @@ class RatePlanner:
         As in `RateSynthesizer`.
     highest : float
         The highest label that samples can have.
+    shortest : int
+        The rows of a stretch below which its windows are not shifted.
 
     Attributes
     ----------
@@ -72,6 +74,7 @@ class RatePlanner:
         local: float,
         margin: float,
         highest: float,
+        shortest: int,
     ) -> None:
         assert windows.y is not None
         assert stretches.labels is not None
@@ -80,6 +83,7 @@ class RatePlanner:
         self.max_factor = max_factor
         self.local = local
         self.highest = highest
+        self.shortest = shortest
         self.cumulative = np.concatenate([[0.0], np.cumsum(stretches.labels)])
         self._range = (windows.y.min() * (1 - margin), windows.y.max() * (1 + margin))
         self._starts = stretches.starts
@@ -106,10 +110,11 @@ class RatePlanner:
         first, last = (limit[window] for limit in self._limits)
         middle = self._starts[window].astype(np.float64) + (size - 1) / 2
         u = uniform(condition_keys(conditions, "rate", random_state), 6)
+        can_shift = last - first + 1 >= self.shortest
         is_shifted = {
             "stretch": np.zeros(n, dtype=bool),
             "shift": np.ones(n, dtype=bool),
-            "both": u[:, 0] < 0.5,
+            "both": (u[:, 0] < 0.5) & can_shift,
         }[self.method]
         widest = np.minimum(self.max_factor, (last - first) / (size - 1))
         known = self._mean_labels(middle, np.ones(n), size)
@@ -122,7 +127,8 @@ class RatePlanner:
             if (
                 self.method == "both"
             ):  # a stretch that is nearly too short may not hold the exact rate
-                is_shifted[edited] |= factor[edited] > 0.9 * widest[edited]
+                is_short = factor[edited] > 0.9 * widest[edited]
+                is_shifted[edited] |= is_short & can_shift[edited]
             self._require_reach(conditions, edited, factor, np.where(is_shifted, np.inf, widest))
         spacing = factor.copy()
         if self.method == "shift":
@@ -206,9 +212,11 @@ class RatePlanner:
                     f"{what} is {factor[window]:.3g} times its recorded one: edit it by a factor of at most "
                     f"max_factor={self.max_factor!r}, or raise that."
                 )
+            can_shift = self.method == "stretch" and conditions.window_size >= self.shortest
+            remedy = "use method='shift' or 'both'" if can_shift else "edit it by less"
             raise ValueError(
                 f"{what} needs {factor[window] * conditions.window_size:.0f} rows of its recording, more "
-                "than the training windows cover there: use method='shift' or 'both'."
+                f"than the training windows cover there: {remedy}."
             )
 
 
