@@ -229,7 +229,7 @@ def test_windows_of_arrays_can_be_shifted_but_only_slowed_by_stretching(windows:
 
 def test_stretches_too_short_to_take_the_rhythm_out_are_not_shifted() -> None:
     # The neighboring band, 0.375 Hz away, is resolved in 1 / 0.375 s: 86 rows.
-    fast = recordings({name: (120, 220) for name in "ABCDEF"}, seconds=64)
+    fast = recordings(dict.fromkeys("ABCDEF", (120.0, 220.0)), seconds=64)
     short = windows_of(fast, window_size=64, stride=128, features=["pulse"])
     with pytest.raises(
         ValueError, match=r"96 of 96 .* less than 86 rows \(2.69 s\), .*'A' at row 0.*method='both'"
@@ -244,7 +244,7 @@ def test_stretches_too_short_to_take_the_rhythm_out_are_not_shifted() -> None:
     )
     with (
         pytest.warns(DataWarning, match="can only lower"),
-        pytest.raises(ValueError, match="needs 96 rows .* there: edit it by less"),
+        pytest.raises(ValueError, match=r"needs 96 rows .* there: edit it by less"),
     ):
         faster.fit(short)
     long = windows_of(fast, window_size=96, stride=128, features=["pulse"])

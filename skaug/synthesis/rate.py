@@ -106,8 +106,8 @@ class RateSynthesizer(Synthesizer):
     -----
     Rows beside a window come from the training windows only, stitched back to the recordings that they
     were cut from. A window that cannot be stitched (from an array, or with samples that a step replaced) has
-    no rows beside it: it can be shifted to any rate, but stretched to lower rates only. A stretch of less than
-    2.7 s is too short to shift its windows: "shift" refuses it, "both" stretches them all.
+    no rows beside it: it can be shifted to any rate, but stretched to lower rates only. A stretch of less
+    than 2.7 s is too short to shift its windows: "shift" refuses it, "both" stretches them all.
 
     `check` compares the power within 10 % of label / unit, relative to the power in the range of all
     labels, with the same share at permuted labels (one-sided, 499 permutations). With 5 or more subjects,
@@ -310,16 +310,16 @@ class RateSynthesizer(Synthesizer):
             window = int(np.flatnonzero(is_short)[0])
             raise ValueError(
                 f"{int(is_short.sum())} of {len(windows)} training windows lie in stretches of their "
-                f"recording of less than {shortest} rows ({shortest / self.sampling_rate:.3g} s), such as that "
-                f"{window_in_words(windows, window)}: too short to take the rhythm out. Cut longer windows, or "
-                "use method='both', which stretches these."
+                f"recording of less than {shortest} rows ({shortest / self.sampling_rate:.3g} s), such as "
+                f"that {window_in_words(windows, window)}: too short to take the rhythm out. Cut longer "
+                "windows, or use method='both', which stretches these."
             )
-        is_alone = n_rows == windows.window_size
         is_stretched = self.method == "stretch" or (self.method == "both") & is_short
-        if (is_alone & is_stretched).mean() > 0.5:
+        is_slowed = (n_rows == windows.window_size) & is_stretched
+        if is_slowed.mean() > 0.5:
             instead = ", or use method='shift'" if windows.window_size >= shortest else ""
             warn(
-                f"{int((is_alone & is_stretched).sum())} of {len(windows)} training windows have no rows of their recording "
+                f"{int(is_slowed.sum())} of {len(windows)} training windows have no rows of their recording "
                 "beside them, because they come from an array, or a step replaced their samples, or their "
                 "neighbors are not among the training windows: "
                 f"RateSynthesizer(method={self.method!r}) can only lower their rate. Cut them from a table, "
