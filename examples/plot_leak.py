@@ -3,9 +3,9 @@
 The leak
 ========
 
-Can skin temperature tell the heart rate of a person whom the model has never seen? In these recordings it
-cannot. Random folds claim that it can, almost to the beat: overlapping windows share rows, so nearly every
-test window has a twin in the training set. Folds of subjects tell the truth.
+Does skin temperature predict the heart rate of a person that the model has never seen? In these
+recordings it does not. Random folds claim that it does, almost to the beat: overlapping windows share rows,
+so nearly every test window has a twin in the training set. Folds of subjects tell the truth.
 """
 
 # %%

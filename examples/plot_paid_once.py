@@ -85,7 +85,7 @@ with (
                 process.kill()
             output, _ = process.communicate()
         if "killed" in name:
-            time.sleep(0.5)  # the service completes a window that nobody waits for any more
+            time.sleep(0.5)  # the service completes a window that no client waits for any more
         elif process.returncode:
             raise RuntimeError(f"The run {name!r} failed: see its messages.")
         paid[name] = [

@@ -4,8 +4,8 @@ Four representations, one protocol
 ==================================
 
 The same ridge regression estimates the heart rate from the samples of a window, from statistics, from its
-spectrum and from its autocorrelation. It is tested on the same subjects, none of whom it has seen: only
-what it sees of a window differs.
+spectrum and from its autocorrelation. It is always tested on the same unseen subjects: only the
+representation of a window differs.
 """
 
 # %%

@@ -19,10 +19,11 @@ def recordings():
 
 
 def are_close(rates, truth):
-    """Say whether rates are true, but for the quarter of their windows that need not be covered.
+    """Return which rates are as true as they can be.
 
-    It moves the middle of the rest by a second, so a rate lies between those around it. Beats are found
-    to within a sample, twice 1/128 s in 6 s: 0.3 % of 160 per minute, or 0.5 per minute.
+    Beats need to cover only three quarters of a window of 8 s. The missing quarter moves the middle of the
+    rest by up to a second, so a rate lies between those around it. Beats are found to within a sample, twice
+    1/128 s in 6 s: 0.3 % of 160 per minute, or 0.5 per minute.
     """
     around = pd.Series(truth).rolling(4 * RATE + 1, center=True, min_periods=1)
     lowest, highest = around.min().to_numpy(), around.max().to_numpy()

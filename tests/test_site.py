@@ -37,7 +37,7 @@ def test_the_api_lists_every_public_name_once() -> None:
 
 def test_every_example_has_a_place_in_the_gallery() -> None:
     examples = {path.stem for path in (ROOT / "examples").glob("plot_*.py")}
-    assert examples <= set(ORDER)
+    assert examples == set(ORDER)
 
 
 # llms.txt

@@ -1,4 +1,4 @@
-"""What the program of a page calls at the end of each block: save the figures, mark the end of its output."""
+"""The call at the end of each block of a page: it saves the figures and marks the end of the output."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def end(number: int, name: str) -> None:
-    """End block `number` of a program; in a process that it spawned, whose `name` is another, do nothing."""
+    """End block `number` of a program; do nothing in a process that the program spawned."""
     if name != "__main__":
         return
     figures = []

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-# The order of the gallery: from the question to the details. Examples that are not listed come last.
+# The order of the gallery: from the question to the details.
 ORDER = [
     "plot_did_it_help",
     "plot_where_did_it_help",
@@ -24,10 +24,9 @@ ORDER = [
 ]
 
 
-def position(filename: str) -> tuple[int, str]:
+def position(filename: str) -> int:
     """Return the sort key of an example."""
-    stem = Path(filename).stem
-    return (ORDER.index(stem) if stem in ORDER else len(ORDER), stem)
+    return ORDER.index(Path(filename).stem)
 
 
 _filters = warnings.catch_warnings()

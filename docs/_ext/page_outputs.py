@@ -33,7 +33,7 @@ LINE_LENGTH = 88  # of the code that is shown
 
 @dataclasses.dataclass
 class PageRun:
-    """What the end of the build reports about a page."""
+    """The facts about the run of a page that the end of the build reports."""
 
     n_blocks: int
     seconds: float = 0.0
@@ -162,7 +162,7 @@ def failing_line(error: str, page: Page) -> int | None:
 
 
 def page_runs(env: BuildEnvironment) -> dict[str, PageRun]:
-    """Return what is known of each page with blocks, by the name of its document."""
+    """Return the run of each page with blocks, by the name of its document."""
     runs: dict[str, PageRun] = vars(env).setdefault("page_runs", {})
     return runs
 

@@ -41,7 +41,7 @@ class Block:
 
 @dataclasses.dataclass(frozen=True)
 class Page:
-    """What is run of a page."""
+    """The blocks of a page that are run, and its front matter."""
 
     path: Path
     blocks: tuple[Block, ...]
@@ -65,7 +65,7 @@ class Page:
 
 @dataclasses.dataclass
 class Output:
-    """What a block printed, and the names and descriptions of the figures it left open."""
+    """The text that a block printed, and the names and descriptions of the figures it left open."""
 
     printed: str
     figures: list[tuple[str, str]]
@@ -73,7 +73,7 @@ class Output:
 
 @dataclasses.dataclass
 class Result:
-    """What came of running a page: outputs per block up to a failure, and the traceback of that failure."""
+    """The outputs of the blocks of a page, up to a failure, and the traceback of that failure."""
 
     outputs: list[Output]
     error: str = ""

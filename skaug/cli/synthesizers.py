@@ -121,7 +121,7 @@ def add_synthesizers(group: Any) -> None:
 
 
 def _listed() -> Iterator[str]:
-    """Yield lines about what may be named, and the keys."""
+    """Yield one paragraph per synthesizer: its name, its meaning and its keys."""
     for name, what in _MEANINGS.items():
         yield _filled(what, f"  {name:<16}")
         if keys := ", ".join(keys_of(name) if name in SYNTHESIZERS else ()):
@@ -151,7 +151,7 @@ def choice(text: str) -> Choice:
 def synthesizers_of(
     choices: Sequence[Choice], *, sampling_rate: float | None, rate_channel: str | None, seed: int
 ) -> dict[str, Synthesizer]:
-    """Build the synthesizers, by the names that tell them apart; surrogates if none was chosen.
+    """Build the synthesizers, by unique names; surrogates if none was chosen.
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ def _built(
 
 
 def keys_of(name: str) -> list[str]:
-    """Return what may be set of a synthesizer."""
+    """Return the keys that the option accepts for a synthesizer."""
     own = [
         key for key in inspect.signature(SYNTHESIZERS[name]).parameters if key not in _SET_ELSEWHERE
     ]

@@ -48,13 +48,13 @@ class DataFile:
 
     @property
     def subject(self) -> str:
-        """The subject that the name of the file says."""
+        """The subject in the name of the file."""
         return self.parts["subject"]
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """What the files of a data set are called, and where they come from.
+    """The names of the files of a data set, and where to get them.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class DataSet:
         The name of the data set.
     pattern : re.Pattern
         Finds the end of the path of a file, with a group ``subject`` and, if a subject has several files,
-        further groups that tell them apart.
+        further groups that distinguish them.
     example : str
         Names of files, for messages.
     origin : str

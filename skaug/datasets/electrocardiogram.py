@@ -94,7 +94,7 @@ def _rates_of_windows(beats: Signal, n_windows: int) -> Signal:
 
 
 def _are_regular(intervals: Signal) -> npt.NDArray[np.bool_]:
-    """Say which intervals belong to a run of similar ones."""
+    """Return which intervals belong to a run of similar ones."""
     if len(intervals) < _RUN:
         return np.zeros(len(intervals), dtype=bool)
     runs = np.lib.stride_tricks.sliding_window_view(intervals, _RUN)

@@ -32,7 +32,7 @@ def load_recordings(
     Parameters
     ----------
     data_set : DataSet
-        What the files are called.
+        The names of the files.
     path : str or path-like
         A folder or a zip.
     subjects : str, iterable of str or None

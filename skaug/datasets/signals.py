@@ -184,12 +184,12 @@ def require_subject(content: Any, subject: str) -> None:
 
 
 def find(content: Any, key: str) -> Any:
-    """Return what lies at a path of keys.
+    """Return the value at a path of keys.
 
     Raises
     ------
     ValueError
-        If nothing does.
+        If there is none.
     """
     for part in key.split("/"):
         if not isinstance(content, dict) or part not in content:

@@ -340,7 +340,7 @@ class ProtocolComparison(ProtocolScores):
         )
 
     def _judged(self, label: str, metric: ReadableMetric, summary: pd.DataFrame) -> Judged:
-        """Return what the verdict says of a protocol."""
+        """Collect the numbers and doubts that the verdict on a protocol needs."""
         scores = self.by_subject(metric.name)
         row = metric.shown_summary(summary.xs(metric.name, level="metric")).loc[label]
         outputs = {
@@ -387,7 +387,7 @@ class ProtocolComparison(ProtocolScores):
 
 
 def _by_name(value: Any) -> dict[str, Any]:
-    """Return what there is for each synthesizer; what is passed without a name gets an empty one."""
+    """Return a dict by synthesizer; a single value gets an empty name, None an empty dict."""
     if value is None:
         return {}
     return dict(value) if isinstance(value, Mapping) else {"": value}

@@ -61,7 +61,7 @@ def of_controls(protocol: str, scores: pd.DataFrame, random_state: int) -> list[
 
 
 def of_average(metric: ReadableMetric, outputs: Mapping[str, pd.Series]) -> list[str]:
-    """Say what an average over outputs hides: the difference and the verdict of each.
+    """Return the difference and the verdict of each output that a metric averages over, as a sentence.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def of_average(metric: ReadableMetric, outputs: Mapping[str, pd.Series]) -> list
 
 
 def of_calibration(shared: str) -> str:
-    """Say what of the test subjects is trained on by design, and what that means."""
+    """Return the sentence for models that are trained on a part of each test subject by design."""
     return (
         f"By design, the training sets also contain {shared}: these scores are about people the model is "
         "calibrated to, not about new subjects."

@@ -42,7 +42,7 @@ class SubjectRows:
     Raises
     ------
     ValueError
-        If no row is of this subject, or recordings cannot be told apart.
+        If no row is of this subject, or rows cannot be assigned to recordings.
     """
 
     def __init__(self, cutting: Cutting, X: Any, subject: Any, sampling_rate: float) -> None:
@@ -206,7 +206,7 @@ def _starts(provenance: Provenance | None) -> NDArray[np.intp]:
 
 
 def _unless_empty(cut: Callable[[], Provenance]) -> Provenance | None:
-    """Return the windows, or None if all of them are left out, which a picture shows better."""
+    """Return the windows, or None where cutting fails because all of them are left out."""
     try:
         return cut()
     except NoWindowsError:
