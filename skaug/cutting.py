@@ -118,7 +118,7 @@ class Cutting:
         ----------
         X : DataFrame, Table or array-like of shape (n_rows, n_columns)
             The recordings.
-        y : array-like of shape (n_rows,), (n_windows,), or of so many rows of labels, optional
+        y : array-like of shape (n_rows,) or (n_windows,), or 2-D for several labels, optional
             Labels that take precedence over the `target` column.
 
         Returns

@@ -180,7 +180,7 @@ class SubjectWindower(WindowStep):
         ----------
         X : DataFrame or array-like of shape (n_rows, n_columns)
             The recordings.
-        y : array-like of shape (n_rows,), (n_windows,), or of so many rows of labels, optional
+        y : array-like of shape (n_rows,) or (n_windows,), or 2-D for several labels, optional
             Labels that take precedence over the `target` column: of each row, which `target_agg` aggregates,
             or of each window.
 
@@ -239,7 +239,7 @@ class SubjectWindower(WindowStep):
         ----------
         X : DataFrame or array-like of shape (n_rows, n_columns)
             The recordings.
-        y : array-like of shape (n_rows,), (n_windows,), or of so many rows of labels, optional
+        y : array-like of shape (n_rows,) or (n_windows,), or 2-D for several labels, optional
             Labels that take precedence over the `target` column.
 
         Returns
@@ -310,7 +310,7 @@ class SubjectWindower(WindowStep):
         require_time_for_gaps(self.time, self.max_gap)
         if self.features is not None:
             require_list("features", self.features)
-        if _is_several(self.target) and len(self.target) == 0:
+        if names_several(self.target) and len(self.target) == 0:
             raise ValueError("target=[] names no column: name one or more, or pass None.")
         check_aggregation(self.target_agg)
         if self.purity is not None:
@@ -326,7 +326,7 @@ class SubjectWindower(WindowStep):
                 f"purity={purity!r} is the share of the most frequent class, so it needs "
                 f"target_agg='mode', not {self.target_agg!r}: use that, or no purity."
             )
-        if _is_several(self.target):
+        if names_several(self.target):
             raise ValueError(
                 f"purity={purity!r} is the share of a class of one target: name it, "
                 f"target={self.target[0]!r}, or use no purity."
@@ -338,7 +338,7 @@ class SubjectWindower(WindowStep):
 
         subject = resolve_subject(self.subject, table)
         time = None if self.time is None else resolve(self.time, names, "time")
-        named = self.target if _is_several(self.target) else [self.target]
+        named = self.target if names_several(self.target) else [self.target]
         targets = tuple(resolve(name, names, "target") for name in named if name is not None)
         _refuse_repeated("target", targets)
         refuse_mixed({name: table.column(name) for name in targets})
@@ -349,7 +349,7 @@ class SubjectWindower(WindowStep):
             window_size=int(self.window_size),
             stride=int(self.window_size if self.stride is None else self.stride),
             subject=subject,
-            target=targets if _is_several(self.target) else (targets or (None,))[0],
+            target=targets if names_several(self.target) else (targets or (None,))[0],
             boundaries=breaks,
             time=time,
             max_gap=self.max_gap,
@@ -407,7 +407,7 @@ class SubjectWindower(WindowStep):
         return tags
 
 
-def _is_several(target: Any) -> TypeGuard[Sequence[str | int]]:
+def names_several(target: Any) -> TypeGuard[Sequence[str | int]]:
     """Whether a target is a list, so that labels are 2-D."""
     return isinstance(target, Iterable) and not isinstance(target, str)
 

@@ -134,8 +134,8 @@ def _read_text(path: Path, separator: str, decimal: str) -> pd.DataFrame:
         raise ValueError(f"{str(path)!r} is empty: name a file with recordings.") from error
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{str(path)!r} cannot be read as a CSV file: it is not in UTF-8 ({one_line(error)}). Save it in "
-            "this encoding."
+            f"{str(path)!r} cannot be read as a CSV file: it is not in UTF-8 ({one_line(error)}). Save it "
+            "in this encoding."
         ) from error
     except (ValueError, OSError, EOFError, zlib.error) as error:
         raise ValueError(

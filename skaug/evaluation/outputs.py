@@ -16,7 +16,7 @@ from skaug.evaluation.folds import Samples
 from skaug.model_selection.scorers import RowScorer, Scorer, as_scorer
 from skaug.synthesis.balance import not_one_label
 from skaug.synthesis.conditions import several_labels
-from skaug.windower import SubjectWindower
+from skaug.windower import SubjectWindower, names_several
 from skaug.windows.container import Windows
 from skaug.windows.provenance import target_names
 
@@ -47,7 +47,7 @@ def outputs_of(estimator: Any, samples: Samples) -> Outputs:
     else:
         parts = estimator.get_params(deep=True).values()
         targets = [part.target for part in parts if isinstance(part, SubjectWindower)]
-        if targets and isinstance(targets[0], Iterable) and not isinstance(targets[0], str):
+        if targets and names_several(targets[0]):
             outputs = target_names([str(name) for name in targets[0]])
     return outputs if outputs is not None and len(outputs) > 1 else None
 

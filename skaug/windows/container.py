@@ -416,7 +416,7 @@ class Windows(WindowArray):
         Parameters
         ----------
         y : array-like of shape (n_windows,), or (n_rows,) of the table they were cut from, or None
-            Labels, or as many rows of several labels. Those of rows are aggregated as the windower would.
+            Labels; 2-D for several per window. Those of rows are aggregated as the windower would.
             None changes nothing, and neither does any `y` if some windows are synthetic: only the container
             knows their labels.
 

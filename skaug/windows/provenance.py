@@ -68,7 +68,7 @@ class FrameRows:
         return replace(self, starts=plain_layout(starts), positions=positions)
 
     def aggregate(self, values: Any, how: Aggregation, name: str = "y") -> NDArray:
-        """Aggregate one value per row of the frame, or several, to as many per window."""
+        """Aggregate values of rows of the frame to values of windows, column by column if they are 2-D."""
         if np.ndim(values) == 2:
             columns = columns_of(values)
             return np.stack([self.aggregate(column, how, name) for column in columns], axis=1)
@@ -279,7 +279,7 @@ class Provenance:
 
         Parameters
         ----------
-        y : array-like of shape (n_windows,) or (n_rows_of_the_frame,), or of so many rows of labels, or None
+        y : array-like of shape (n_windows,) or (n_rows_of_the_frame,), or 2-D for several labels, or None
             One label per window, or one per row, which are then aggregated; None keeps the labels. Where
             there are as many windows as rows, which need not be in the same order, they are one per row if a
             pipeline cut the table, and one per window otherwise.
