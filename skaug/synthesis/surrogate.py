@@ -31,7 +31,10 @@ class SurrogateSynthesizer(Synthesizer):
     kept: a heart or breathing rate (the spectral peak), power in a band, variance, mean. A label that
     depends on the shape or timing of events is not: arrhythmia classes, pulse transit times relative to
     one beat, anything read off a waveform, or a trend within the window. For such labels, surrogates
-    are mislabeled.
+    are mislabeled. What is kept is the spectrum without a taper: models of tapered spectra, such as
+    `skaug.WindowSpectrum`, see a weaker rhythm in the surrogates of people who move, because random phases
+    let strong motion leak into all frequencies. `skaug.evaluation.synthetic_quality` with `rate_channel`
+    shows how well the rate is kept.
 
     Parameters
     ----------
