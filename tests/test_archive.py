@@ -434,11 +434,11 @@ def test_times_are_not_numbers(path: Path, recordings: pd.DataFrame, of_s1: pd.D
 @pytest.mark.parametrize(
     ("missing", "nearest"), [("ECG", "ecg"), ("heart_rate", "heart-rate"), ("BVP", "bvp_synthetic")]
 )
-def test_a_missing_column_is_an_error_that_names_the_nearest(
+def test_a_missing_column_is_an_error_that_names_a_similar_one(
     path: Path, recordings: pd.DataFrame, of_s1: pd.DataFrame, missing: str, nearest: str
 ) -> None:
     zipped(path, of_s1.rename(columns={missing: nearest}))
-    with pytest.raises(ValueError, match=f"no column '{missing}' for .*The nearest is '{nearest}'"):
+    with pytest.raises(ValueError, match=f"no column '{missing}' for .*'{nearest}'"):
         augmented(AgentArchive(path, subject="S1"), recordings)
 
 

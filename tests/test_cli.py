@@ -320,7 +320,7 @@ def test_columns_that_are_channels_and_those_that_are_not_are_printed(
     out = show(when=pd.Timestamp(0), worn=True, time=np.arange(6 * 60 * 32))
     assert "Channels: BVP, ECG (numeric columns without another role)." in out
     assert "Gender (text), when (dates or times), worn (true or false), time (by its name)." in out
-    assert "windows of 256 samples of BVP, ECG from" in out
+    assert "windows of 256 samples of BVP, ECG from 6 subjects." in out
 
 
 @pytest.mark.parametrize(

@@ -381,9 +381,9 @@ def test_the_curve_over_subjects_is_printed_without_the_numbers_that_folds_do_no
     assert main([*command, *options]) == 0
     out = capsys.readouterr().out
     assert (
-        "The curve over training subjects leaves out 8: one fold has only 5 training subjects."
-        in out
+        "The learning curve has no point at 8 training subjects: one fold trains on only 5." in out
     )
+    assert "from 6 subjects, 8 s each." in out
     curve = out.partition("Learning curve for heart_rate:")[2]
     amounts = re.findall(r"^ *(\d|all \d) +TRSTR ", curve, flags=re.M)
     assert amounts == ["2", "4", "all 5"]
@@ -409,7 +409,7 @@ def test_no_number_is_left_out_where_all_folds_have_it(
     pipeline = pipeline_of(None, LogPowerBands(), model_of("neighbors", 4, classes=False))
     curve = curve_of("subjects", pipeline, other, {"surrogate": SurrogateSynthesizer()})
     assert sorted(curve.scores["n_training_subjects"].unique()) == [2, 4]
-    assert "leaves out 8: one fold has only 4" in capsys.readouterr().out
+    assert "no point at 8 training subjects: one fold trains on only 4" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -354,11 +354,13 @@ def test_contexts_of_different_categories_and_columns_are_joined() -> None:
     assert concatenate_contexts([first]) is first
 
 
-def test_a_column_that_is_not_there_is_refused_naming_the_nearest() -> None:
+def test_a_column_that_is_not_there_is_refused_naming_the_nearest_or_all() -> None:
     require_column("BVP", ["ECG", "BVP"], "features")
     with pytest.raises(ValueError, match=r"no column 'bvp' for features. The nearest is 'BVP'"):
         require_column("bvp", ["ECG", "BVP"], "features")
-    with pytest.raises(ValueError, match=r"no column 'q' for time. The nearest is"):
+    with pytest.raises(ValueError, match=r"for time\. The columns are 'ECG', 'BVP'\.$"):
         require_column("q", ["ECG", "BVP"], "time")
+    with pytest.raises(ValueError, match=r"The columns are 'c0', .*, 'c11' and 3 more\.$"):
+        require_column("q", [f"c{i}" for i in range(15)], "time")
     with pytest.raises(ValueError, match=r"no column 'q' for time. The table has no columns"):
         require_column("q", [], "time")

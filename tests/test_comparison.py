@@ -489,7 +489,7 @@ def test_the_verdict_mentions_doubts(real: np.ndarray) -> None:
     helped = comparison_of({"TRTR": real, "TRSTR": real + gain})
     row = helped.summary().loc[("TRSTR", MAE)]
     assert (row["verdict"], row["p_corrected"] > 0.05) == ("helped", True)
-    assert f"corrected t does not confirm it (p = {row['p_corrected']:.2f})" in helped.verdict()
+    assert f"corrected t does not confirm it (p = {row['p_corrected']:#.3g})" in helped.verdict()
     shared = comparison_of({"TRTR": real, "TRSTR": real + gain}, shared_subjects=True)
     assert "subjects are on both sides" in shared.verdict()
     none = comparison_of({"TRTR": real, "TRSTR": real})

@@ -1096,7 +1096,7 @@ def test_what_is_no_table_is_refused(table: pd.DataFrame) -> None:
 def test_an_array_needs_its_subject_by_position() -> None:
     with pytest.raises(ValueError, match="An array has no column called 'subject'"):
         SubjectWindower(1).fit(np.zeros((4, 2)))
-    with pytest.raises(ValueError, match=r"no column 'x7' for subject. The nearest is 'x"):
+    with pytest.raises(ValueError, match=r"no column 'x7' for subject. The columns are 'x"):
         SubjectWindower(1, subject=7).fit(np.zeros((4, 2)))
 
 

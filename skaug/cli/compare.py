@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> None:
     check_report(options.report, options.table)
     recordings = read_table(options.table, options.separator, options.decimal)
     windows = _cut(recordings, options)
-    print_windows(windows)
+    print_windows(windows, options.sampling_rate)
     has_classes = _has_classes(recordings, options)
     baselines = _baselines(options, windows, has_classes=has_classes)
     _check_windows(windows, options, has_classes=has_classes)

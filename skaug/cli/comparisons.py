@@ -41,12 +41,13 @@ def compare(
     )
 
 
-def print_windows(windows: Windows) -> None:
-    """Print the number of windows, their channels and the number of subjects."""
+def print_windows(windows: Windows, sampling_rate: float | None) -> None:
+    """Print the number of windows, their channels, the number of subjects and, given a rate, the duration."""
     n_subjects = len(set(windows.groups))  # type: ignore[arg-type]
+    seconds = "" if sampling_rate is None else f", {windows.window_size / sampling_rate:.3g} s each"
     say(
         f"{len(windows)} windows of {windows.window_size} samples of "
-        f"{', '.join(windows.feature_names)} from {n_subjects} subjects."
+        f"{', '.join(windows.feature_names)} from {n_subjects} subjects{seconds}."
     )
 
 

@@ -51,8 +51,8 @@ def curve_of(
         left_out = [str(n) for n in _NUMBERS if n > fewest]
         if left_out:
             say(
-                f"The curve over training subjects leaves out {', '.join(left_out)}: one fold has only "
-                f"{fewest} training subjects."
+                f"The learning curve has no point at {' or '.join(left_out)} training subjects: one fold "
+                f"trains on only {fewest}."
             )
         amounts = {
             "n_subjects": (*(n for n in _NUMBERS if n <= fewest), None),

@@ -55,7 +55,7 @@ def add_cutting(parser: argparse.ArgumentParser, target: str, *, needs_target: b
         type=whole_number(1),
         default=512,
         metavar="ROWS",
-        help="rows per window (default: 512)",
+        help="rows per window (default: 512, which is 8 s at 64 samples per second)",
     )
     windows.add_argument(
         "--stride",

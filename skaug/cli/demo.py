@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> None:
     windower = SubjectWindower(512, 256, features=["BVP", "ECG"], target="heart_rate")
     windows = windower.fit_transform(recordings)
     say(f"Simulated {options.subjects} subjects, {options.minutes:g} minutes each, at 64 Hz.")
-    print_windows(windows)
+    print_windows(windows, 64)
     representation = WindowSpectrum(low=0.5, high=4.0, sampling_rate=64)
     with _local_service() if options.service else contextlib.nullcontext() as service:
         synthesizers: dict[str, Synthesizer] = (

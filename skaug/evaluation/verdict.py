@@ -204,7 +204,7 @@ def _outcome(judged: Judged, metric: ReadableMetric) -> list[str]:
         sentences = [f"{what}: {verdict}{numbers}"]
     if verdict in ("helped", "harmed") and row["p_corrected"] >= ALPHA:
         sentences.append(
-            f"The stricter corrected t does not confirm it (p = {row['p_corrected']:.2f})."
+            f"The stricter corrected t does not confirm it (p = {number(row['p_corrected'])})."
         )
     return sentences
 

@@ -21,6 +21,9 @@ _BLOCK_BYTES = 1 << 20
 # Whole numbers of more different values than this are no classes.
 _MOST_CLASSES = 20
 
+# An error lists up to so many columns.
+_MOST_LISTED = 12
+
 
 def is_text(column: pd.Series | pd.Index) -> bool:
     """Whether a column holds text or other labels rather than numbers, booleans or times."""
@@ -253,12 +256,18 @@ def require_column(name: Any, columns: Iterable[str], what: str) -> None:
     Raises
     ------
     ValueError
-        Suggests the column with the nearest spelling.
+        Suggests the column with the nearest spelling, or lists the columns if none is similar.
     """
     known = [str(column) for column in columns]
     if name in known:
         return
     by_lower = {column.lower(): column for column in reversed(known)}
-    near = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.0)
-    hint = f" The nearest is {by_lower[near[0]]!r}." if near else " The table has no columns."
-    raise ValueError(f"There is no column {name!r} for {what}.{hint}")
+    near = difflib.get_close_matches(str(name).lower(), by_lower, n=1)
+    if near:
+        hint = f"The nearest is {by_lower[near[0]]!r}."
+    elif known:
+        more = f" and {len(known) - _MOST_LISTED} more" if len(known) > _MOST_LISTED else ""
+        hint = f"The columns are {', '.join(map(repr, known[:_MOST_LISTED]))}{more}."
+    else:
+        hint = "The table has no columns."
+    raise ValueError(f"There is no column {name!r} for {what}. {hint}")
