@@ -39,6 +39,7 @@ from skaug.windows.provenance import (
     FrameRows,
     Provenance,
     Target,
+    require_names_of_targets,
     require_same_rows,
     target_names,
 )
@@ -458,6 +459,7 @@ class Cutting:
             values = self._joined([_as_values(column) for column in columns.values()])
             return recordings.sorted(values), label
         y = y if hasattr(y, "__len__") else np.asarray(y)
+        require_names_of_targets(y, self.targets)
         if np.ndim(y):
             require_same_rows(table.n_rows_before, len(y), "y")  # type: ignore[arg-type]
         if np.ndim(y) == 0 or len(y) != len(table):  # type: ignore[arg-type]

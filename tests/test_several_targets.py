@@ -279,6 +279,21 @@ def test_rows_are_predicted_by_name(is_polars: bool, table: pd.DataFrame) -> Non
         assert_allclose(rows[name].to_numpy(), alone.to_numpy())
 
 
+@pytest.mark.parametrize("is_polars", [False, True])
+def test_labels_in_another_order_are_not_predicted_under_the_names_of_the_targets(
+    is_polars: bool, table: pd.DataFrame
+) -> None:
+    asked = pl.from_pandas(table) if is_polars else table
+    message = "y has the columns breaths, heart_rate, but target names heart_rate, breaths"
+    with pytest.raises(ValueError, match=message):
+        pipeline().fit(asked, asked[TARGETS[::-1]])
+    fitted = pipeline().fit(asked, asked[TARGETS])
+    with pytest.raises(ValueError, match=message):
+        fitted.score(asked, asked[TARGETS[::-1]])
+    rows = predict_rows(fitted, asked)
+    assert_allclose(rows.to_numpy(), predict_rows(pipeline().fit(asked), asked).to_numpy())
+
+
 @pytest.mark.filterwarnings("ignore::skaug.SubjectOverlapWarning")
 def test_rows_that_arrive_are_predicted_by_name(table: pd.DataFrame) -> None:
     online = OnlineWindower(pipeline().fit(table))

@@ -291,13 +291,14 @@ class Provenance:
         Raises
         ------
         ValueError
-            If `y` has the wrong length.
+            If `y` has the wrong length, or is a data frame with names other than those of several targets.
         """
         if y is None or y is self.y or self.holds_synthetic:
             return self
         n_rows = None if self.rows is None else self.rows.n_rows
         if np.ndim(y) == 0:
             raise ValueError(f"y must hold one label per window, got the scalar {y!r}.")
+        require_names_of_targets(y, self.targets)
         require_same_rows(None if self.rows is None else self.rows.n_rows_before, len(y), "y")
         per_row = self.rows is not None and n_rows == len(y)
         if per_row and n_rows == len(self):
@@ -329,6 +330,29 @@ class Provenance:
 def target_names(target: Target | Sequence[str]) -> tuple[str, ...]:
     """Return the columns of the labels as a tuple."""
     return () if target is None else (target,) if isinstance(target, str) else tuple(target)
+
+
+def require_names_of_targets(y: Any, targets: tuple[str, ...]) -> None:
+    """Raise if labels that are passed have names other than those of several targets.
+
+    Parameters
+    ----------
+    y : array-like
+        With names if it is a data frame.
+    targets : tuple of str
+        The columns of the labels, after which predictions are named.
+
+    Raises
+    ------
+    ValueError
+        Names both.
+    """
+    names = tuple(name for name in getattr(y, "columns", ()) if isinstance(name, str))
+    if len(names) == len(targets) > 1 and names != targets:
+        raise ValueError(
+            f"y has the columns {', '.join(names)}, but target names {', '.join(targets)}, after which "
+            "predictions are named: pass no y, or y with these columns in this order."
+        )
 
 
 def require_same_rows(n_rows_before: int | None, n_values: int, name: str) -> None:
