@@ -34,13 +34,12 @@ from skaug.tables.data_warnings import (
 from skaug.tables.recordings import Recordings
 from skaug.tables.table import Table
 from skaug.windows.container import Windows
+from skaug.windows.frame_rows import FrameRows, require_same_rows
 from skaug.windows.provenance import (
     REAL,
-    FrameRows,
     Provenance,
     Target,
     require_names_of_targets,
-    require_same_rows,
     target_names,
 )
 

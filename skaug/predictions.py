@@ -21,7 +21,8 @@ from skaug.recording_steps import PerRecording
 from skaug.windower import SubjectWindower
 from skaug.windows.base import WindowArray
 from skaug.windows.container import Windows
-from skaug.windows.provenance import FrameRows, Provenance, Target
+from skaug.windows.frame_rows import FrameRows
+from skaug.windows.provenance import Provenance, Target
 
 METHODS = ("predict", "predict_proba", "decision_function")
 

@@ -13,7 +13,8 @@ from sklearn.pipeline import Pipeline
 
 from skaug.windows.base import plain
 from skaug.windows.feature_arrays import provenance_of
-from skaug.windows.provenance import Entry, Provenance
+from skaug.windows.frame_rows import Entry
+from skaug.windows.provenance import Provenance
 
 WEIGHT = "sample_weight"
 

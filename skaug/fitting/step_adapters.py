@@ -27,7 +27,7 @@ from skaug.windows.feature_arrays import (
     require_labels,
     with_provenance,
 )
-from skaug.windows.provenance import Entry
+from skaug.windows.frame_rows import Entry
 from skaug.windows.subject_overlap import FittedSubjects, fingerprints
 
 Steps = list[tuple[str, Any]]
