@@ -4,7 +4,7 @@ Did it help? One study, one verdict
 ===================================
 
 A model may learn from four people who run. Does it predict the heart rate of others better if synthetic
-windows join the real ones? :func:`~skaug.evaluation.compare_protocols` answers with a dot per person, an
+windows join the real ones? :func:`~skaug.evaluation.compare_protocols` answers with one dot per person, an
 interval and a sentence.
 """
 
@@ -78,7 +78,7 @@ print(textwrap.fill(comparison.verdict(), width=90))
 # %%
 # The picture
 # -----------
-# On the left, a line per person, blue where synthetic windows made the error smaller. On the right, how much
+# On the left, one line per person, blue where synthetic windows made the error smaller. On the right, how much
 # smaller or larger each error became: what is tested is the mean of these twenty differences. The verdict
 # counts people, not windows, and it is "helped" only because TRSTR beats real windows alone and both
 # baselines: predicting the mean or median label (naive), and an untrained picker of the spectral peak, which

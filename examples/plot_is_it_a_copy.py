@@ -65,8 +65,8 @@ for name, made in synthetic.items():
 # %%
 # One window of each, with its nearest
 # ------------------------------------
-# A surrogate has the amplitudes of its origin exactly: who knows that finds the origin of every one of
-# them.
+# A surrogate has exactly the amplitudes of its origin, so comparing amplitudes finds the origin of every
+# one of them.
 TRAINING, SYNTHETIC = "#8a8f98", "#d55e00"
 shown = 40
 seconds, hertz = np.arange(512) / 64, np.arange(1, 80) / 8

@@ -99,7 +99,7 @@ with (
 # --------------------------
 # Each run on its own line, window by window in the order in which it had them. A complete run needs 35
 # windows in each of its six folds, or 70 if twice as many. A window that was being computed when the
-# process was killed has reached nobody and is paid for again, so that the first two runs together may pay
+# process was killed has reached no client and is paid for again, so that the first two runs together may pay
 # for one window more than the 42 there are.
 n_paid, n_found = (sum(map(len, of_runs.values())) for of_runs in (paid, found))
 print(f"{n_paid + n_found} windows needed, {n_paid} paid for")

@@ -36,7 +36,7 @@ print(held_out[["heart_rate", "predicted"]].iloc[:: 60 * RATE].round(1).to_strin
 # ------------
 # The limits of agreement of Bland and Altman (1986): 95 % of the differences would lie between them if they
 # were normally distributed. One value per 2 s is used, because neighboring rows have the same windows. The
-# values of one subject are not independent: the limits describe this recording, and are no test.
+# values of one subject are not independent: the limits describe this recording, they do not test it.
 by_step = held_out.iloc[RATE :: 2 * RATE].dropna(subset="predicted")
 difference = by_step["predicted"] - by_step["heart_rate"]
 mean = (by_step["predicted"] + by_step["heart_rate"]) / 2

@@ -31,7 +31,7 @@ recording = recording.drop(index=range(45 * 64, 70 * 64))
 # %%
 # Windows of 8 s, one every 4 s
 # -----------------------------
-# The windower is told where a recording ends: at a step in ``time`` of more than a second, and where
+# Two parameters say where a recording ends: at a step in ``time`` of more than a second, and where
 # ``session`` changes.
 windower = SubjectWindower(
     window_size=512,
