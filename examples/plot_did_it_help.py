@@ -78,9 +78,9 @@ print(textwrap.fill(comparison.verdict(), width=90))
 # %%
 # The picture
 # -----------
-# On the left, one line per person, blue where synthetic windows made the error smaller. On the right, how much
-# smaller or larger each error became: what is tested is the mean of these twenty differences. The verdict
-# counts people, not windows, and it is "helped" only because TRSTR beats real windows alone and both
+# On the left, one line per person, blue where synthetic windows made the error smaller. On the right, how
+# much smaller or larger each error became: what is tested is the mean of these twenty differences. The
+# verdict counts people, not windows, and it is "helped" only because TRSTR beats real windows alone and both
 # baselines: predicting the mean or median label (naive), and an untrained picker of the spectral peak, which
 # the steps mislead. The setting was chosen to show a gain: few people in training, a flexible model, and a
 # rate as the label. :ref:`With more people <sphx_glr_gallery_plot_few_subjects.py>` the gain shrinks.
