@@ -147,7 +147,7 @@ def test_only_the_files_of_the_chosen_subjects_are_read(folder, table):
     expected = table[table["subject"].isin(["02", "S04"])].reset_index(drop=True)
     assert_frame_equal(chosen, expected, check_categorical=False)
     with pytest.raises(
-        ValueError, match=r"'S01', which is not among.*choose from 02, 10, S02, S04"
+        ValueError, match=r"'S01', which is not among.*choose from '02', '10', 'S02', 'S04'"
     ):
         load_ieee_spc(folder, ["S01"])
 
@@ -183,6 +183,7 @@ def test_missing_heart_rates_are_named_with_the_file_to_add(folder):
             "6 values, but .* holds 5 windows of 8",
         ),
         ("TrueBPM/True_S02_T01", {"BPM0": np.array([[1, 2, 3, 4, np.inf]])}, "in 1 of 5 values"),
+        ("TrueBPM/True_S02_T01", {"BPM0": np.arange(5.0)[:, None]}, "holds 0, .* not a heart rate"),
         ("TrueBPM/True_S02_T01", {"bpm": np.ones((5, 1))}, "has no variable BPM0"),
     ],
 )

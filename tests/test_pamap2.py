@@ -122,6 +122,18 @@ def test_a_heart_rate_holds_until_the_next_but_at_most_a_second(tmp_path):
     assert_array_equal(load_pamap2(tmp_path)["heart_rate"], expected)
 
 
+def test_a_heart_rate_does_not_hold_over_a_gap_in_time(tmp_path):
+    values = content("Protocol/subject102")
+    values[:, 2] = np.nan
+    values[10, 2] = 80
+    values[30:, 0] += 0.5  # half a second: 20 rows before, and 30 after the gap
+    write(tmp_path, "Protocol/subject102", values)
+    assert_array_equal(np.flatnonzero(load_pamap2(tmp_path)["heart_rate"] == 80), np.arange(10, 60))
+    values[30:, 0] += 60
+    write(tmp_path, "Protocol/subject102", values)
+    assert_array_equal(np.flatnonzero(load_pamap2(tmp_path)["heart_rate"] == 80), np.arange(10, 30))
+
+
 def test_windows_of_one_activity_are_cut_as_the_docstring_says(table):
     windower = SubjectWindower(
         100,
@@ -154,7 +166,7 @@ def test_a_zip_in_a_zip_and_a_folder_inside_are_read_where_they_are(tmp_path, ar
 def test_the_next_call_reads_the_copy_until_the_file_changes(archive, table, files):
     load_pamap2(archive)
     copies = {each.relative_to(archive).as_posix() for each in archive.rglob("*.parquet")}
-    folder = "skaug-pamap2-v1"
+    folder = "skaug-pamap2-v2"
     assert copies == {
         f"{folder}/Optional-101.parquet",
         f"{folder}/Protocol-101.parquet",
@@ -200,5 +212,10 @@ def test_a_wrong_path_says_what_to_pass(tmp_path, archive):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"no Protocol/subject101\.dat .*archive\.ics\.uci\.edu"):
         load_pamap2(tmp_path / "empty")
-    with pytest.raises(ValueError, match=r"'103', which is not among .* choose from 101, 102"):
+    with pytest.raises(ValueError, match=r"'103', which is not among .* choose from '101', '102'"):
         load_pamap2(archive, "103")
+    for number in (101, [101]):
+        with pytest.raises(
+            ValueError, match=r"=\[101\] names 101, which .* choose from '101', '102'"
+        ):
+            load_pamap2(archive, number)

@@ -351,7 +351,7 @@ def test_only_the_files_of_the_chosen_subjects_are_read(archive, table):
 def test_an_unknown_subject_is_named_with_those_there_are(archive, subjects):
     with pytest.raises(ValueError, match=r"S3|'1'|names none") as caught:
         load_ppg_dalia(archive, subjects)
-    assert "S1, S2, S10" in str(caught.value)
+    assert "'S1', 'S2', 'S10'" in str(caught.value)
 
 
 def test_two_files_of_a_subject_are_refused(archive, pickles):

@@ -233,5 +233,5 @@ def test_a_wrong_path_says_what_to_pass(tmp_path, archive):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"no S2/S2\.pkl, .* and so on in .*C57K5T"):
         load_wesad(tmp_path / "empty")
-    with pytest.raises(ValueError, match=r"'S12', which is not among .* choose from S2, S10"):
+    with pytest.raises(ValueError, match=r"'S12', which is not among .* choose from 'S2', 'S10'"):
         load_wesad(archive, ["S2", "S12"])

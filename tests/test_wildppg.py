@@ -205,5 +205,5 @@ def test_a_wrong_path_says_what_to_pass(tmp_path, folder):
         ValueError, match=r"no WildPPG_Part_an0\.mat .* \(WildPPG\.mat holds windows"
     ):
         load_wildppg(tmp_path / "windows")
-    with pytest.raises(ValueError, match=r"'k2s', which is not among .* choose from an0, e61"):
+    with pytest.raises(ValueError, match=r"'k2s', which is not among .* choose from 'an0', 'e61'"):
         load_wildppg(folder, "k2s")

@@ -132,15 +132,14 @@ class DataSet:
                     "a folder inside."
                 )
         names = list(dict.fromkeys(file.subject for file in files))
-        wanted = (
-            [subjects] if isinstance(subjects, str) else names if subjects is None else [*subjects]
-        )
+        is_one = isinstance(subjects, str) or not isinstance(subjects, Iterable)
+        wanted = names if subjects is None else [subjects] if is_one else [*subjects]
         missing = [name for name in wanted if name not in names]
         if missing or not wanted:
             raise ValueError(
                 f"subjects={wanted!r} "
                 + (f"names {missing[0]!r}, which is not" if missing else "names none")
-                + f" among the subjects in {str(path)!r}: choose from {', '.join(names)}."
+                + f" among the subjects in {str(path)!r}: choose from {', '.join(map(repr, names))}."
             )
         return [file for file in files if file.subject in wanted]
 

@@ -164,6 +164,8 @@ def _tabulate(file: DataFile, labels: DataFile | None) -> pd.DataFrame:
                 f"BPM0 has {len(rates)} values, but {file.name!r} holds {max(n_windows, 0)} windows of "
                 f"{WINDOW} s: one of the two is cut short, or they are of different recordings."
             )
+        if rates.min() <= 0:
+            raise ValueError(f"BPM0 holds {rates.min():g}, which is not a heart rate.")
     n_rows = (WINDOW + STRIDE * (n_windows - 1)) * _RATE
     columns: dict[str, Any] = {name: np.full(n_rows, np.nan, np.float32) for name in _COLUMNS[:1]}
     columns.update(zip(_COLUMNS[::-1], signals[::-1, :n_rows].astype(np.float32), strict=False))

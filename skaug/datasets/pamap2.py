@@ -25,7 +25,7 @@ _DATA_SET = DataSet(
 )
 
 # Format of the copies: raise it whenever the same file gives another table.
-_FORMAT = 1
+_FORMAT = 2
 
 _ACTIVITIES = {
     **{0: "transient", 1: "lying", 2: "sitting", 3: "standing", 4: "walking", 5: "running"},
@@ -54,7 +54,8 @@ _TYPES = {
     name: {"time": pa.float64(), "activity": pa.int64()}.get(name, pa.float32())
     for name in _COLUMNS
 }
-_HELD_ROWS = 100
+# One second, and half a row less, so that the rounding of times does not matter.
+_HELD_SECONDS = 0.995
 
 
 def load_pamap2(
@@ -134,8 +135,8 @@ def load_pamap2(
     ``SubjectWindower(..., target="activity", target_agg="mode", boundaries=["session", "activity"])``.
 
     *Heart rate*: the files hold about nine values per second and NaN in the other rows. Here each row
-    holds the latest value, for at most one second. Rows without one stay NaN: the first ones, and those
-    in which the monitor had lost contact.
+    holds the latest value, for at most one second, also where times leave a gap. Rows without one stay NaN:
+    the first ones, and those in which the monitor had lost contact.
 
     *Acceleration*: the authors recommend the sensor with the range of 16 g. That of 6 g saturates, and
     is not precisely calibrated with the other. Orientation, which they call invalid, is left out.
@@ -177,7 +178,9 @@ def _tabulate(file: DataFile) -> pd.DataFrame:
             "published one. Download the file again."
         )
     table["activity"] = table["activity"].astype("int8")
-    table["heart_rate"] = table["heart_rate"].ffill(limit=_HELD_ROWS - 1)
+    seen = table["time"].where(table["heart_rate"].notna()).ffill()
+    is_recent = (table["time"] - seen).abs() < _HELD_SECONDS
+    table["heart_rate"] = table["heart_rate"].ffill().where(is_recent)
     return table
 
 
