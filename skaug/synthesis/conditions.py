@@ -310,3 +310,12 @@ def _origins(windows: Windows) -> list[tuple[Any, int]]:
     """Return the subject and the first row of each window."""
     origins = windows.origins
     return list(zip(origins["subject"], origins["first_row"], strict=True))
+
+
+def alone_in_words(n_alone: int, n_windows: int) -> str:
+    """Return the beginning of a warning: how many windows have no rows beside them, and why that may be."""
+    return (
+        f"{n_alone} of {n_windows} training windows have no rows of their recording beside them, because "
+        "they come from an array, or a step replaced their samples, or their neighbors are not among the "
+        "training windows"
+    )

@@ -16,7 +16,7 @@ from skaug._checks import (
 )
 from skaug._warnings import warn
 from skaug.synthesis.base import Synthesizer
-from skaug.synthesis.conditions import require_finite_samples
+from skaug.synthesis.conditions import alone_in_words, require_finite_samples
 from skaug.synthesis.lock_in import highest_rate, shortest_stretch, take_apart
 from skaug.synthesis.rate_labels import (
     channel_positions,
@@ -319,9 +319,7 @@ class RateSynthesizer(Synthesizer):
         if is_slowed.mean() > 0.5:
             instead = ", or use method='shift'" if windows.window_size >= shortest else ""
             warn(
-                f"{int(is_slowed.sum())} of {len(windows)} training windows have no rows of their recording "
-                "beside them, because they come from an array, or a step replaced their samples, or their "
-                "neighbors are not among the training windows: "
+                f"{alone_in_words(int(is_slowed.sum()), len(windows))}: "
                 f"RateSynthesizer(method={self.method!r}) can only lower their rate. Cut them from a table, "
                 f"with a stride up to the window size{instead}."
             )

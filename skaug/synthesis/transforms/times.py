@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from skaug._checks import is_number, is_whole_number
 from skaug._random import normal, uniform
 from skaug._warnings import warn
+from skaug.synthesis.conditions import alone_in_words
 from skaug.synthesis.origins import TrainingOrigins
 from skaug.synthesis.transforms.base import Transform, by_channel, require_count, require_positive
 from skaug.synthesis.transforms.curves import curves
@@ -171,10 +172,8 @@ class TimeShift(Transform):
         n_alone = int(is_alone.sum())
         if 2 * n_alone > len(windows):
             warn(
-                f"{n_alone} of {len(windows)} training windows have no rows of their recording beside them, "
-                "because they come from an array, or a step replaced their samples, or their neighbors are "
-                "not among the training windows: TimeShift shifts these circularly. Cut them from a table, "
-                "with a stride up to the window size, and shift before other steps."
+                f"{alone_in_words(n_alone, len(windows))}: TimeShift shifts these circularly. Cut them from "
+                "a table, with a stride up to the window size, and shift before other steps."
             )
         return self
 
