@@ -122,7 +122,7 @@ def _add_model(model: argparse._ArgumentGroup) -> None:
         "--model",
         choices=MODELS,
         help="model on the features (default: ridge, which chooses its regularization by inner folds of "
-        "subjects, for numbers; logistic for classes); extra-trees are 100 trees that try a tenth of the "
+        "subjects, for numbers; logistic for classes); extra-trees are 50 trees that try a third of the "
         "features per split",
     )
     add_column(
