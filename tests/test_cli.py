@@ -323,6 +323,19 @@ def test_columns_that_are_channels_and_those_that_are_not_are_printed(
     assert "windows of 256 samples of BVP, ECG from 6 subjects." in out
 
 
+def test_a_column_that_rises_in_each_row_of_a_recording_is_not_a_channel(
+    show: Callable[..., str], recordings: pd.DataFrame
+) -> None:
+    row = np.arange(6 * 60 * 32)
+    again = recordings.groupby("subject").cumcount().to_numpy()
+    out = show(seconds=row / 32, elapsed=again, drift=np.where(row == 99, 0, row))
+    assert "Channels: BVP, ECG, drift (" in out
+    assert "seconds (rises in each row, like a time), elapsed (rises in each row," in out
+    assert "samples of BVP, elapsed from" in show(
+        "--feature", "BVP", "--feature", "elapsed", elapsed=again
+    )
+
+
 @pytest.mark.parametrize(
     "name", ["Unnamed: 0", "index", "level_1", "row", "time", "Timestamp", "date", "datetime", "t"]
 )

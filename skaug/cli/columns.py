@@ -27,6 +27,7 @@ _WITH_COMMA = r"\s*[-+]?[\d.]*(?:,\d+)+(?:[eE][-+]?\d+)?\s*"
 #: A channel is left out if its window means correlate with the labels by more than this.
 MAX_CORRELATION = 0.95
 _MOST_LISTED = 30
+_FEWEST_STEPS = 100  # fewer may rise by chance
 _FEWEST_WINDOWS = 8  # with fewer, chance alone gives such correlations
 
 
@@ -63,11 +64,13 @@ def choose_columns(options: argparse.Namespace, table: pd.DataFrame) -> None:
     others = [name for name in table if name not in {*named, *options.boundary, *strata}]
     _require_no_text_among_numbers(options, table, {*others, options.target})
     numeric = set(Table(table).numeric_names())
-    constant = _constant(table, others, [options.subject, *options.boundary])
+    recording = [options.subject, *options.boundary]
+    constant = _constant(table, others, recording)
+    rising = _rising(table, [name for name in others if name in numeric], recording)
     left_out = {
         name: reason
         for name in others
-        if (reason := _why_not_a_channel(table[name], numeric, constant))
+        if (reason := _why_not_a_channel(table[name], numeric, constant, rising))
     }
     options.feature = [name for name in others if name not in left_out]
     if not options.feature:
@@ -202,11 +205,32 @@ def _constant(table: pd.DataFrame, names: list[str], by: list[str]) -> set[str]:
     return set(n_values.index[n_values == 1])
 
 
-def _why_not_a_channel(column: pd.Series, numeric: set[str], constant: set[str]) -> str:
+def _rising(table: pd.DataFrame, names: list[str], by: list[str]) -> set[str]:
+    """Return the columns that rise in each row of each recording, as row numbers and times do.
+
+    Tables in which the rows of recordings alternate, or of few rows, do not show it.
+    """
+    keys = table[[name for name in dict.fromkeys(by) if name in table]]
+    goes_on = keys.eq(keys.shift()).all(axis=1).to_numpy(dtype=bool)[1:]
+    if goes_on.sum() < max(_FEWEST_STEPS, len(table) / 2):
+        return set()
+
+    def rises(column: pd.Series) -> bool:
+        steps = np.diff(column.to_numpy(dtype=np.float64, na_value=np.nan))
+        return bool((steps[goes_on] > 0).all())
+
+    return {name for name in names if rises(table[name])}
+
+
+def _why_not_a_channel(
+    column: pd.Series, numeric: set[str], constant: set[str], rising: set[str]
+) -> str:
     """Return why a column is not a channel by default; nothing if it is one."""
     if _NOT_A_CHANNEL.fullmatch(str(column.name)):
         return "by its name"
     if column.name in numeric:
+        if column.name in rising:
+            return "rises in each row, like a time"
         return "constant within each recording" if column.name in constant else ""
     if is_text(column):
         return "text"
