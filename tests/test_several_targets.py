@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +193,7 @@ def test_the_error_names_the_targets_that_are_missing(table: pd.DataFrame) -> No
         windower().fit_transform(table, y)
 
 
-@pytest.mark.parametrize("form", [np.asarray, pd.DataFrame, pl.DataFrame])
+@pytest.mark.parametrize("form", [np.asarray, pd.DataFrame, partial(pl.DataFrame, schema=TARGETS)])
 def test_labels_of_rows_are_aggregated_like_columns(
     form: Any, table: pd.DataFrame, both: Windows
 ) -> None:
