@@ -72,6 +72,13 @@ def test_the_verdict_joins_what_the_families_show() -> None:
     )
 
 
+def test_kept_labels_with_larger_errors_than_in_real_windows_are_called_so() -> None:
+    assert findings([label_error(24.6, 3.45, 0.72)])["adherence"].sentence == (
+        "They show their labels far better than with shuffled labels, but less well than real windows do "
+        "(label error 3.45; real windows 0.720, shuffled labels 24.6)."
+    )
+
+
 def test_without_any_measure_nothing_is_said() -> None:
     assert findings([]) == {}
     assert verdict({}) == "Nothing can be said about these synthetic windows."

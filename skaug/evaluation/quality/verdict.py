@@ -22,6 +22,9 @@ _SHOWN = 0.8
 # Positions between floor and ceiling from which labels are kept, and kept in part.
 _KEPT, _PARTLY_KEPT = 0.8, 0.3
 
+# Up to this many times the error of real windows, labels show nearly as well.
+_NEARLY_AS_WELL = 1.5
+
 # Shares of the coverage of other real windows from which windows vary like those, and in part.
 _COVERED, _PARTLY_COVERED = 0.8, 0.4
 
@@ -138,10 +141,10 @@ def _adherence(measures: Sequence[Measure]) -> Finding | None:
         )
     position = best.position()
     if position >= _KEPT:
-        return Finding(
-            "keep their labels",
-            f"They show their labels nearly as well as real windows do {figures}.",
-        )
+        how_well = "nearly as well as real windows do"
+        if best.value > _NEARLY_AS_WELL * best.ceiling:
+            how_well = "far better than with shuffled labels, but less well than real windows do"
+        return Finding("keep their labels", f"They show their labels {how_well} {figures}.")
     if position >= _PARTLY_KEPT:
         return Finding(
             "keep their labels in part",
