@@ -641,7 +641,7 @@ def test_time_that_goes_back_is_refused_and_the_subject_named(alignment: str, dt
     table = table_of(list("AAABBB"), time=pd.Series([1, 2, 3, 1, 3, 2]).astype(dtype))
     with pytest.raises(ValueError, match="The time 'time' of subject 'B' goes back in row 5"):
         cut(table, time="time", alignment=alignment)
-    with pytest.raises(ValueError, match="The time 'time' goes back in row 3: sort the table"):
+    with pytest.raises(ValueError, match=r"The time 'time' goes back in row 3: .* sort the table"):
         cut(table, time="time", subject=None)
 
 

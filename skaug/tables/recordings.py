@@ -147,8 +147,9 @@ class Recordings:
             row = int(np.flatnonzero(backwards)[0]) + 1
             of_subject = "" if self.subjects is None else f" of {self.subject_of(row)}"
             raise ValueError(
-                f"The time {name!r}{of_subject} goes back in row {self.in_table(row)}: sort the table by "
-                "subject and time, or name the column that separates its recordings in boundaries."
+                f"The time {name!r}{of_subject} goes back in row {self.in_table(row)}: if it starts again "
+                "with each recording, name the column that separates them in boundaries; otherwise sort the "
+                "table by subject and time."
             )
         if max_gap is None:
             self.wide_gaps = _wide_steps(steps, breaks)
