@@ -118,6 +118,7 @@ html_sidebars = {
         "pitfalls",
         "statistics",
         "datasets",
+        "benchmarks/synthesizers",
         "changes",
         "contributing",
         "citing",
