@@ -201,9 +201,12 @@ def test_a_warning_is_one_line_that_names_an_option() -> None:
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as serving:
-        assert serving.stdout.readline().startswith("Synthesizing windows of 512 rows")
-        serving.send_signal(signal.SIGINT)
-        _, errors = serving.communicate(timeout=20)
+        try:
+            assert serving.stdout.readline().startswith("Synthesizing windows of 512 rows")
+            serving.send_signal(signal.SIGINT)
+            _, errors = serving.communicate(timeout=20)
+        finally:
+            serving.kill()  # if it has not ended, the test has failed, and must not wait for it
     assert serving.returncode == 0
     assert errors.startswith("skaug: warning: --host 0.0.0.0 lets other machines on the network")
     assert len(errors.splitlines()) == 1

@@ -566,10 +566,13 @@ def served(delay: float = 0.0, host: str = "127.0.0.1") -> Iterator[tuple[subpro
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        line = process.stdout.readline()
-        start = f"Synthesizing windows of 8 rows of BVP, ECG at http://{host}:"
-        assert line.startswith(start)
-        yield process, f"http://127.0.0.1:{line.removeprefix(start).split()[0]}{PATH}"
+        try:
+            line = process.stdout.readline()
+            start = f"Synthesizing windows of 8 rows of BVP, ECG at http://{host}:"
+            assert line.startswith(start)
+            yield process, f"http://127.0.0.1:{line.removeprefix(start).split()[0]}{PATH}"
+        finally:
+            process.kill()  # if it has not ended, the test has failed, and must not wait for it
 
 
 def post(url: str) -> httpx.Response:
