@@ -208,10 +208,10 @@ SPREAD = np.array([0.2, -0.2, 0.1, -0.1, 0.3, -0.3, 0.25, -0.25])
         ),
         (
             1.5,
-            "the model trained on real windows is worse than predicting the mean; compare again with a "
+            "the model trained on real windows does no better than predicting the mean; compare again with a "
             "regularized model",
-            "The model trained on real windows is worse than predicting the mean (MAE 5.15 against 3.65); "
-            "compare again with a regularized model. Adding synthetic windows: MAE",
+            "The model trained on real windows does no better than predicting the mean (MAE 5.15 "
+            "against 3.65); compare again with a regularized model. Adding synthetic windows: MAE",
         ),
     ],
 )
@@ -234,15 +234,15 @@ def test_baselines_of_the_user_must_be_beaten_too(real: np.ndarray) -> None:
     comparison = comparison_of(scores)
     assert comparison.baselines == ["naive", "spectral peak"]
     assert comparison.protocols == list(comparison.by_subject()) == ["TRTR", "TRSTR"]
-    verdict = "the model trained on real windows is worse than the baseline 'spectral peak'"
+    verdict = "the model trained on real windows does no better than the baseline 'spectral peak'"
     assert comparison.summary().loc[("TRSTR", MAE), "verdict"] == verdict
 
 
 def test_an_untrained_baseline_that_is_better_comes_first(real: np.ndarray) -> None:
     scores = {"TRTR": real, "naive": real - 3, "spectral peak": real + 1.5}
     worse = (
-        "The model trained on real windows is worse than the untrained baseline 'spectral peak' (MAE 5.15 "
-        "against 3.65); perhaps no training is needed. "
+        "The model trained on real windows does no better than the untrained baseline 'spectral peak' "
+        "(MAE 5.15 against 3.65); perhaps no training is needed. "
     )
     for gain, rest in (
         (1, "Adding synthetic windows: MAE"),
@@ -264,16 +264,16 @@ def test_an_untrained_baseline_that_is_better_comes_first(real: np.ndarray) -> N
         scores | {"TRSTR": real + 1, "naive": real + 0.5}, untrained_baselines=["spectral peak"]
     )
     assert both.verdict().startswith(
-        "The model trained on real windows is worse than predicting the mean and the untrained baseline "
-        "'spectral peak' (MAE 5.15 against 4.65 and 3.65); perhaps no training is needed, or else compare "
-        "again with a regularized model. "
+        "The model trained on real windows does no better than predicting the mean and the untrained "
+        "baseline 'spectral peak' (MAE 5.15 against 4.65 and 3.65); perhaps no training is needed, or else "
+        "compare again with a regularized model. "
     )
 
 
 def test_a_weak_model_is_said_of_every_verdict(real: np.ndarray) -> None:
     comparison = comparison_of({"TRTR": real, "TRSTR": real - 1, "naive": real + 1})
     assert comparison.summary().loc[("TRSTR", MAE), "verdict"] == "harmed"
-    assert "is worse than predicting the mean" in comparison.verdict()
+    assert "does no better than predicting the mean" in comparison.verdict()
 
 
 def test_baselines_do_not_decide_which_subjects_are_compared(real: np.ndarray) -> None:

@@ -378,7 +378,7 @@ def test_the_page_has_the_naive_baseline_and_says_helped_of_nothing_that_did_not
     path = tmp_path / "page.html"
     comparison.to_html(path)
     text = path.read_text()
-    assert "is worse than predicting the m" in text
+    assert "does no better than predicting the m" in text
     assert '<th scope="row">naive</th>' in text
     assert "helped" not in text.lower()
 

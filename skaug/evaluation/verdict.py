@@ -218,7 +218,7 @@ def counts_of(row: pd.Series) -> str:
 
 
 def _weak_model_of(judged: Judged, metric: ReadableMetric) -> str:
-    """Say that the model is worse than a baseline, with numbers; nothing if it is not."""
+    """Say that the model does no better than a baseline, with numbers; nothing if it is not."""
     losses = [baseline for baseline in judged.baselines if baseline.beats_reference]
     if not losses or not judged.has_synthetic:
         return ""
@@ -230,19 +230,19 @@ def _weak_model_of(judged: Judged, metric: ReadableMetric) -> str:
         if lost.is_naive:
             return f"{words}: it has learned nothing that carries over to other subjects."
     else:
-        words = _worse_than(losses, "TRTR")
+        words = _no_better_than(losses, "TRTR")
         words += f" ({metric.label} {ours} against {' and '.join(theirs)})"
     return f"{words[0].upper()}{words[1:]}{_remedy(losses)}."
 
 
 def _weak_model(baselines: Sequence[Baseline], reference: str) -> str:
     losses = [baseline for baseline in baselines if baseline.beats_reference]
-    return _worse_than(losses, reference) + _remedy(losses)
+    return _no_better_than(losses, reference) + _remedy(losses)
 
 
-def _worse_than(losses: Sequence[Baseline], reference: str) -> str:
+def _no_better_than(losses: Sequence[Baseline], reference: str) -> str:
     model = "the model trained on real windows" if reference == "TRTR" else reference
-    return f"{model} is worse than {' and '.join(baseline.words for baseline in losses)}"
+    return f"{model} does no better than {' and '.join(baseline.words for baseline in losses)}"
 
 
 def _remedy(losses: Sequence[Baseline]) -> str:
