@@ -11,7 +11,7 @@ import scipy.fft
 from numpy.typing import NDArray
 from scipy.signal import firwin
 
-from skaug._arrays import blocks_of, in_halves
+from skaug._arrays import blocks_of
 from skaug.synthesis.phases import unit_numbers
 from skaug.synthesis.resampling import Reading
 
@@ -25,7 +25,7 @@ _NEIGHBOR = 3 * _HALF_WIDTH
 # Amplitudes per second that are kept: eight times their bandwidth.
 _AMPLITUDES_PER_SECOND = 2.0
 
-_BLOCK_BYTES = 1 << 18
+_BLOCK_BYTES = 1 << 19
 
 # Rows that are demodulated at once, if stretches are short.
 _FEW_ROWS = 1 << 16
@@ -101,14 +101,10 @@ class Rhythm:
             Where in the period it begins, in periods.
         """
         n_block = max(1, _BLOCK_BYTES // max(1, out[:1].nbytes))
-
-        def work(half: slice) -> None:
-            for block in blocks_of(half, n_block):
-                rhythm = self._rhythm(reading, block, hertz[block], phase[block])
-                for channel, samples in zip(self.channels, rhythm, strict=True):
-                    out[where[block], :, channel] += samples
-
-        in_halves(work, len(reading), len(reading) * out[:1].nbytes)
+        for block in blocks_of(slice(0, len(reading)), n_block):
+            rhythm = self._rhythm(reading, block, hertz[block], phase[block])
+            for channel, samples in zip(self.channels, rhythm, strict=True):
+                out[where[block], :, channel] += samples
 
     def _rhythm(
         self,

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from skaug._arrays import in_halves
 from skaug._checks import (
     is_finite_number,
     require_choice,
@@ -25,7 +26,7 @@ from skaug.synthesis.rate_labels import (
     require_rhythm,
     window_in_words,
 )
-from skaug.synthesis.rate_plan import RatePlanner
+from skaug.synthesis.rate_plan import RatePlan, RatePlanner
 from skaug.synthesis.resampling import read
 from skaug.synthesis.variations import refuse_edits_except
 from skaug.windows.container import Windows
@@ -273,18 +274,22 @@ class RateSynthesizer(Synthesizer):
         """
         plan = self._planner.plan(conditions, self.random_state)
         samples = np.empty(conditions.shape, dtype=self._stretches.signals.dtype)
-        for is_shifted in (False, True):
-            which = np.flatnonzero(plan.is_shifted == is_shifted)
-            if len(which) == 0:
-                continue
-            reading = plan.reading.take(which)
-            if self._rhythm is None or not is_shifted:
-                read(self._stretches.signals, reading, samples, which)
-            else:
-                read(self._rhythm.rest, reading, samples, which)
-                hertz = plan.labels[which] / self.unit
-                self._rhythm.add(samples, which, reading, hertz, plan.phase[which])
+        # Neighbors in a recording stay together: what they read is filtered once.
+        order = np.argsort(plan.reading.center)
+        in_halves(lambda half: self._write(samples, plan, order[half]), len(order), samples.nbytes)
         return conditions.synthesized(samples, plan.labels)
+
+    def _write(self, samples: NDArray, plan: RatePlan, which: NDArray[np.intp]) -> None:
+        """Read some of the windows, and put the rhythm back into those that are shifted."""
+        is_shifted = plan.is_shifted[which]
+        if self._rhythm is not None:
+            shifted = which[is_shifted]
+            reading = plan.reading.take(shifted)
+            read(self._rhythm.rest, reading, samples, shifted)
+            hertz = plan.labels[shifted] / self.unit
+            self._rhythm.add(samples, shifted, reading, hertz, plan.phase[shifted])
+        stretched = which[~is_shifted]
+        read(self._stretches.signals, plan.reading.take(stretched), samples, stretched)
 
     def _highest_label(self, labels: NDArray[np.float64]) -> float:
         """Return the highest label that samples can have, or raise if a training window is above it."""

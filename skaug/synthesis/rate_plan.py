@@ -168,11 +168,17 @@ class RatePlanner:
     ) -> NDArray[np.float64]:
         """Return the mean of the label track over the rows that are read."""
         half = size / 2 * spacing
+        n_rows = len(self.cumulative) - 1
         # Row r counts from r - 1/2 to r + 1/2.
-        ends = np.arange(len(self.cumulative)) - 0.5
-        low, high = center - half, center + half
-        total = np.interp(high, ends, self.cumulative) - np.interp(low, ends, self.cumulative)
-        return total / (np.minimum(high, ends[-1]) - np.maximum(low, ends[0]))
+        low = np.maximum(center - half + 0.5, 0)
+        high = np.minimum(center + half + 0.5, n_rows)
+
+        def label_sum(position: NDArray[np.float64]) -> NDArray[np.float64]:
+            row = np.minimum(position.astype(np.intp), n_rows - 1)
+            before, after = self.cumulative[row], self.cumulative[row + 1]
+            return before + (position - row) * (after - before)
+
+        return (label_sum(high) - label_sum(low)) / (high - low)
 
     def _find(self, conditions: Windows) -> NDArray[np.intp]:
         found = self._origins.find(conditions)

@@ -6,20 +6,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.ndimage
 from numpy.typing import NDArray
 from scipy.signal import firwin
 
-from skaug._arrays import blocks_of, in_halves
+from skaug._arrays import blocks_of
 
 # Bytes of windows in a block: few enough for the rows that are read to stay in the cache.
-_BLOCK_BYTES = 1 << 18
+_BLOCK_BYTES = 1 << 19
 
 # Spacings above 1 are read from signals that were filtered for the next of these steps of the spacing.
 _STEPS_PER_OCTAVE = 4
 
 # Half the length of the filter at a spacing of 1, in samples.
 _HALF_TAPS = 12
+
+# Rows between runs that take less time to filter than another call.
+_NEAR = 2000
 
 
 @dataclass(frozen=True)
@@ -83,29 +85,33 @@ def read(signals: NDArray, reading: Reading, out: NDArray, where: NDArray[np.int
     steps = np.ceil(_STEPS_PER_OCTAVE * np.log2(np.maximum(reading.spacing, 1)) - 1e-9)
     for step in np.unique(steps):
         which = np.flatnonzero(steps == step)
-        source = signals
+        some = reading.take(which)
+        source, n_before = signals, 0
         if step > 0:
-            source = _low_passed(signals, 2 ** (step / _STEPS_PER_OCTAVE), reading.take(which))
-        interpolate(source, reading.take(which), out, where[which])
+            source, n_before = _low_passed(signals, 2 ** (step / _STEPS_PER_OCTAVE), some)
+        interpolate(source, some, out, where[which], n_before)
 
 
-def interpolate(signals: NDArray, reading: Reading, out: NDArray, where: NDArray[np.intp]) -> None:
-    """Interpolate windows between the rows of signals, as `read` does at spacings up to 1."""
+def interpolate(
+    signals: NDArray, reading: Reading, out: NDArray, where: NDArray[np.intp], n_before: int = 0
+) -> None:
+    """Interpolate windows between the rows of signals, as `read` does at spacings up to 1.
+
+    `n_before` rows before the first of `signals` are counted in `reading`.
+    """
     n_block = max(1, _BLOCK_BYTES // max(1, out[:1].nbytes))
-
-    def work(half: slice) -> None:
-        for block in blocks_of(half, n_block):
-            out[where[block]] = _cubic(signals, reading, block)
-
-    in_halves(work, len(reading), len(reading) * out[:1].nbytes)
+    for block in blocks_of(slice(0, len(reading)), n_block):
+        out[where[block]] = _cubic(signals, reading, block, n_before)
 
 
-def _cubic(signals: NDArray, reading: Reading, block: slice) -> NDArray:
+def _cubic(signals: NDArray, reading: Reading, block: slice, n_before: int) -> NDArray:
     positions = reading.positions(block)
     rows = np.floor(positions)
     t = (positions - rows).astype(signals.dtype)[..., None]
+    rows -= n_before
     rows = rows.astype(np.intp)
-    low, high = reading.first[block, None], reading.last[block, None]
+    low, high = reading.first[block, None] - n_before, reading.last[block, None] - n_before
+    low, high = np.maximum(low, 0), np.minimum(high, len(signals) - 1)
 
     def at(offset: int) -> NDArray:
         return signals.take(np.clip(rows + offset, low, high), axis=0)
@@ -122,30 +128,46 @@ def _cubic(signals: NDArray, reading: Reading, block: slice) -> NDArray:
     return cubic
 
 
-def _low_passed(signals: NDArray, spacing: float, reading: Reading) -> NDArray:
+def _low_passed(signals: NDArray, spacing: float, reading: Reading) -> tuple[NDArray, int]:
     """Return signals without the frequencies that samples at this spacing cannot represent.
 
-    Only the rows that are read are computed; the others are undefined.
+    Returns
+    -------
+    filtered : ndarray of shape (n_filtered, n_features)
+        From the first row that is read to the last. Between them, rows that are not read are undefined.
+    n_before : int
+        The rows of `signals` before the first.
     """
     half = int(np.ceil(_HALF_TAPS * spacing))
     taps = firwin(2 * half + 1, 1 / spacing).astype(signals.dtype)
-    out = np.empty_like(signals)
-    for run, limits in _runs_read(reading):
+    runs = list(_runs_read(reading))
+    n_before = runs[0][0].start
+    out = np.empty((runs[-1][0].stop - n_before, signals.shape[1]), dtype=signals.dtype)
+    for run, limits in runs:
         # Rows of the stretch beside the run count. Beyond the stretch it is mirrored.
-        padded = slice(max(limits.start, run.start - half), min(limits.stop, run.stop + half))
-        filtered = scipy.ndimage.convolve1d(signals[padded], taps, axis=0, mode="mirror")
-        out[run] = filtered[run.start - padded.start : run.stop - padded.start]
-    return out
+        start, stop = run.start - half, run.stop + half
+        inside = signals[max(limits.start, start) : min(limits.stop, stop)]
+        beyond = (max(limits.start - start, 0), max(stop - limits.stop, 0))
+        for channel, samples in enumerate(inside.T):
+            if any(beyond):
+                samples = np.pad(samples, beyond, mode="reflect")
+            filtered = np.convolve(samples, taps, mode="valid")
+            out[run.start - n_before : run.stop - n_before, channel] = filtered
+    return out, n_before
 
 
 def _runs_read(reading: Reading) -> Iterator[tuple[slice, slice]]:
-    """Yield the runs of rows that windows are interpolated between, and the stretch of each run."""
+    """Yield the runs of rows that windows are interpolated between, and the stretch of each run.
+
+    Runs that are near each other are yielded as one.
+    """
     reach = (reading.size - 1) / 2 * reading.spacing
     begin = np.maximum(np.floor(reading.center - reach).astype(np.intp) - 1, reading.first)
     end = np.minimum(np.floor(reading.center + reach).astype(np.intp) + 2, reading.last) + 1
     order = np.argsort(begin)
     begin, end = begin[order], np.maximum.accumulate(end[order])
-    heads = np.flatnonzero(np.concatenate([[True], begin[1:] >= end[:-1]]))
+    is_apart = (begin[1:] > end[:-1] + _NEAR) | (np.diff(reading.first[order]) > 0)
+    heads = np.flatnonzero(np.concatenate([[True], is_apart]))
     tails = np.append(heads[1:], len(begin)) - 1
     for head, tail in zip(heads, tails, strict=True):
         limits = slice(reading.first[order[head]], reading.last[order[head]] + 1)
