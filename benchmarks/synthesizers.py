@@ -16,7 +16,8 @@ row of the table is one variant, and all of them are printed: the error of predi
 (naive), of the untrained spectral peak, and under each protocol; the change from TRTR to TRSTR, and for how
 many subjects it is for the better; p-values of sign flips against TRTR and TRRTR, of the corrected t-test
 against TRTR with a test share of 1 / (training subjects + 1) and of 1 / subjects (`benchmarks/inference.py`
-says why); and the seconds of a fit with synthetic windows, synthesis included.
+says why); and the seconds of a fit with synthetic windows, synthesis included. At the end, the changes are
+printed again in a table with a column per synthesizer.
 """
 
 from __future__ import annotations
@@ -120,8 +121,25 @@ def main(options: argparse.Namespace) -> None:
         + "".join(f"; worse: {row['n']} {row['model']} {row['synthesizer']}" for row in harmed)
         + f". {time.perf_counter() - began:.0f} s in all."
     )
+    print("", *summary(rows), "", sep="\n")
     for message in without_repeats(messages):
         print(f"- {message}")
+
+
+def summary(rows: list[dict[str, Any]]) -> list[str]:
+    """Return the changes in lines of a table with a column per synthesizer. A star marks p TRTR < 0.05."""
+    names = list(dict.fromkeys(row["synthesizer"] for row in rows))
+    lines = [f"| n | model | TRTR | {' | '.join(names)} |", f"|{'---|' * (3 + len(names))}"]
+    for n, model in dict.fromkeys((row["n"], row["model"]) for row in rows):
+        cells = {
+            row["synthesizer"]: f"{100 * row['change']:+.0f} %" + "*" * (row["p TRTR"] < ALPHA)
+            for row in rows
+            if (row["n"], row["model"]) == (n, model)
+        }
+        real = next(row["TRTR"] for row in rows if (row["n"], row["model"]) == (n, model))
+        in_order = " | ".join(cells.get(name, "") for name in names)
+        lines.append(f"| {n} | {model} | {real:.2f} | {in_order} |")
+    return lines
 
 
 def cut(options: argparse.Namespace) -> Windows:
