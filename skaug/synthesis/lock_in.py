@@ -25,8 +25,6 @@ _NEIGHBOR = 3 * _HALF_WIDTH
 # Amplitudes per second that are kept: eight times their bandwidth.
 _AMPLITUDES_PER_SECOND = 2.0
 
-_BLOCK_BYTES = 1 << 19
-
 # Rows that are demodulated at once, if stretches are short.
 _FEW_ROWS = 1 << 16
 
@@ -79,20 +77,17 @@ class Rhythm:
 
     def add(
         self,
-        out: NDArray,
-        where: NDArray[np.intp],
+        samples: NDArray,
         reading: Reading,
         hertz: NDArray[np.float64],
         phase: NDArray[np.float64],
     ) -> None:
-        """Add the rhythm at another rate to windows.
+        """Add the rhythm at another rate to windows, in place.
 
         Parameters
         ----------
-        out : ndarray of shape (n_out, size, n_features)
+        samples : ndarray of shape (n_windows, size, n_features)
             Windows of the rest.
-        where : ndarray of shape (n_windows,)
-            Which of them get the rhythm.
         reading : Reading
             The rows that its amplitudes come from.
         hertz : ndarray of shape (n_windows,)
@@ -100,21 +95,7 @@ class Rhythm:
         phase : ndarray of shape (n_windows,)
             Where in the period it begins, in periods.
         """
-        n_block = max(1, _BLOCK_BYTES // max(1, out[:1].nbytes))
-        for block in blocks_of(slice(0, len(reading)), n_block):
-            rhythm = self._rhythm(reading, block, hertz[block], phase[block])
-            for channel, samples in zip(self.channels, rhythm, strict=True):
-                out[where[block], :, channel] += samples
-
-    def _rhythm(
-        self,
-        reading: Reading,
-        block: slice,
-        hertz: NDArray[np.float64],
-        phase: NDArray[np.float64],
-    ) -> NDArray[np.float32]:
-        """Return the rhythm of some windows, of shape (n_channels, n, size)."""
-        kept, weight = self._on_coarse_grid(reading, block)
+        kept, weight = self._on_coarse_grid(reading)
         to_next = self._turns_to_next.take(kept)
         turns = self.turns.take(kept)
         turns += to_next * weight
@@ -123,18 +104,17 @@ class Rhythm:
         turns *= scale[:, None]
         turns += phase[:, None]
         turn = unit_numbers(turns, np.float32)
-        fastest = scale * to_next.max(axis=1) * reading.spacing[block] / self.step
+        fastest = scale * to_next.max(axis=1) * reading.spacing / self.step
         highest = highest_rate(self.sampling_rate) / self.sampling_rate
         # Of real and imaginary parts alike.
         weights = np.repeat(weight.astype(np.float32), 2, axis=1)
-        rhythm = np.empty((len(self.channels), *kept.shape), dtype=np.float32)
-        for channel in range(len(self.channels)):
+        for number, channel in enumerate(self.channels):
             total: NDArray | None = None
             for k in range(_N_HARMONICS, 0, -1):
-                amplitude = self._changes[k - 1, channel].take(kept)
+                amplitude = self._changes[k - 1, number].take(kept)
                 parts = amplitude.view(np.float32)
                 parts *= weights
-                amplitude += self.amplitudes[k - 1, channel].take(kept)
+                amplitude += self.amplitudes[k - 1, number].take(kept)
                 if k > 1 and (is_too_fast := fastest * k >= highest).any():
                     amplitude[is_too_fast] = 0
                 if total is not None:
@@ -142,21 +122,18 @@ class Rhythm:
                 amplitude *= turn
                 total = amplitude
             assert total is not None
-            np.multiply(total.real, 2, out=rhythm[channel])
-        return rhythm
+            samples[:, :, channel] += 2 * total.real
 
-    def _on_coarse_grid(
-        self, reading: Reading, block: slice
-    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    def _on_coarse_grid(self, reading: Reading) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         """Return, for each sample, the row of the coarse grid before it, and how far it is to the next."""
-        first = reading.first[block, None].astype(np.float64)
-        position = reading.positions(block)
+        first = reading.first[:, None].astype(np.float64)
+        position = reading.positions(slice(None))
         position -= first
-        np.clip(position, 0, reading.last[block, None] - first, out=position)
+        np.clip(position, 0, reading.last[:, None] - first, out=position)
         position *= 1 / self.step
         kept = position.astype(np.intp)
         position -= np.floor(position)
-        stretch = np.searchsorted(self.firsts, reading.first[block], side="right") - 1
+        stretch = np.searchsorted(self.firsts, reading.first, side="right") - 1
         kept += self.kept_firsts[stretch][:, None]
         return kept, position
 

@@ -282,12 +282,15 @@ class RateSynthesizer(Synthesizer):
     def _write(self, samples: NDArray, plan: RatePlan, which: NDArray[np.intp]) -> None:
         """Read some of the windows, and put the rhythm back into those that are shifted."""
         is_shifted = plan.is_shifted[which]
-        if self._rhythm is not None:
+        if (rhythm := self._rhythm) is not None:
             shifted = which[is_shifted]
             reading = plan.reading.take(shifted)
-            read(self._rhythm.rest, reading, samples, shifted)
-            hertz = plan.labels[shifted] / self.unit
-            self._rhythm.add(samples, shifted, reading, hertz, plan.phase[shifted])
+            hertz, phase = plan.labels[shifted] / self.unit, plan.phase[shifted]
+
+            def add_rhythm(block: NDArray, some: NDArray[np.intp]) -> None:
+                rhythm.add(block, reading.take(some), hertz[some], phase[some])
+
+            read(rhythm.rest, reading, samples, shifted, add_rhythm)
         stretched = which[~is_shifted]
         read(self._stretches.signals, plan.reading.take(stretched), samples, stretched)
 

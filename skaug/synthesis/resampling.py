@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ _HALF_TAPS = 12
 
 # Rows between runs that take less time to filter than another call.
 _NEAR = 2000
+
+Change: TypeAlias = Callable[[NDArray, NDArray[np.intp]], None]
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,13 @@ class Reading:
         return self.center[which, None] + offsets * self.spacing[which, None]
 
 
-def read(signals: NDArray, reading: Reading, out: NDArray, where: NDArray[np.intp]) -> None:
+def read(
+    signals: NDArray,
+    reading: Reading,
+    out: NDArray,
+    where: NDArray[np.intp],
+    change: Change | None = None,
+) -> None:
     """Read windows from signals by cubic interpolation.
 
     Where rows are skipped (a spacing above 1), the signals are low-pass filtered first, so that what the
@@ -76,6 +85,9 @@ def read(signals: NDArray, reading: Reading, out: NDArray, where: NDArray[np.int
         Where the samples are written.
     where : ndarray of shape (n_windows,)
         The windows of `out` that are read.
+    change : callable, optional
+        Called with the samples of some windows, to change them while they are in the cache, and which windows
+        of `reading` these are.
 
     Notes
     -----
@@ -89,22 +101,25 @@ def read(signals: NDArray, reading: Reading, out: NDArray, where: NDArray[np.int
         source, n_before = signals, 0
         if step > 0:
             source, n_before = _low_passed(signals, 2 ** (step / _STEPS_PER_OCTAVE), some)
-        interpolate(source, some, out, where[which], n_before)
+        for block in _blocks(out, len(which)):
+            samples = _cubic(source, some, block, n_before)
+            if change is not None:
+                change(samples, which[block])
+            out[where[which[block]]] = samples
 
 
-def interpolate(
-    signals: NDArray, reading: Reading, out: NDArray, where: NDArray[np.intp], n_before: int = 0
-) -> None:
-    """Interpolate windows between the rows of signals, as `read` does at spacings up to 1.
+def interpolate(signals: NDArray, reading: Reading, out: NDArray, where: NDArray[np.intp]) -> None:
+    """Interpolate windows between the rows of signals, as `read` does at spacings up to 1."""
+    for block in _blocks(out, len(reading)):
+        out[where[block]] = _cubic(signals, reading, block, 0)
 
-    `n_before` rows before the first of `signals` are counted in `reading`.
-    """
-    n_block = max(1, _BLOCK_BYTES // max(1, out[:1].nbytes))
-    for block in blocks_of(slice(0, len(reading)), n_block):
-        out[where[block]] = _cubic(signals, reading, block, n_before)
+
+def _blocks(out: NDArray, n_windows: int) -> Iterator[slice]:
+    return blocks_of(slice(0, n_windows), max(1, _BLOCK_BYTES // max(1, out[:1].nbytes)))
 
 
 def _cubic(signals: NDArray, reading: Reading, block: slice, n_before: int) -> NDArray:
+    """Return some windows, between the rows of `signals`; `n_before` rows before these are counted too."""
     positions = reading.positions(block)
     rows = np.floor(positions)
     t = (positions - rows).astype(signals.dtype)[..., None]
