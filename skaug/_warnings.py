@@ -39,11 +39,16 @@ def warn(message: str, category: type[Warning] = DataWarning) -> None:
 
 
 @contextmanager
-def collected() -> Iterator[list[str]]:
-    """Collect the messages of `DataWarning`, each once, in place of showing them.
+def collected(kind: type[Warning] = DataWarning) -> Iterator[list[str]]:
+    """Collect the messages of a category, each once, in place of showing them.
 
     Filters do not apply while messages are collected. They apply where the caller passes the messages to
     `warn`. Warnings of other categories are shown as usual.
+
+    Parameters
+    ----------
+    kind : type, default=DataWarning
+        The category.
 
     Yields
     ------
@@ -52,11 +57,11 @@ def collected() -> Iterator[list[str]]:
     """
     messages: list[str] = []
     with warnings.catch_warnings():
-        warnings.simplefilter("always", DataWarning)
+        warnings.simplefilter("always", kind)
         show_others = warnings.showwarning
 
         def show(message: Any, category: type[Warning], *where: Any, **how: Any) -> None:
-            if not issubclass(category, DataWarning):
+            if not issubclass(category, kind):
                 show_others(message, category, *where, **how)
             elif str(message) not in messages:
                 messages.append(str(message))

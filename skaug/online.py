@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skaug._checks import require_choice
+from skaug._warnings import collected, warn
 from skaug.cutting import NoWindowsError
 from skaug.predictions import METHODS, named_columns, one_array
 from skaug.tables.columns import require_column, runs
@@ -19,6 +20,7 @@ from skaug.tables.recordings import Recordings
 from skaug.tables.table import Table
 from skaug.windower import SubjectWindower
 from skaug.windows.container import Windows
+from skaug.windows.subject_overlap import SubjectOverlapWarning
 
 
 class OnlineWindower:
@@ -110,6 +112,7 @@ class OnlineWindower:
         self._columns: set[str] = set()
         self._held: dict[Any, _Held] = {}
         self._nothing: dict[str, Any] = {}  # predictions of no window, by method
+        self._has_warned = False
 
     def push(self, rows: Any, method: str = "predict") -> Any:
         """Predict the windows that end within these rows.
@@ -141,7 +144,7 @@ class OnlineWindower:
         Warns
         -----
         SubjectOverlapWarning
-            If the pipeline was fitted on other windows of these subjects.
+            If the pipeline was fitted on other windows of these subjects: at the first such push only.
         """
         require_choice("method", method, METHODS)
         predict = getattr(self._predictor, method)
@@ -156,7 +159,11 @@ class OnlineWindower:
         if windows is None:
             predicted = self._none(method, recordings.subjects)
         else:
-            values = one_array(predict(windows))
+            with collected(SubjectOverlapWarning) as overlaps:
+                values = one_array(predict(windows))
+            if overlaps and not self._has_warned:
+                warn(overlaps[0], SubjectOverlapWarning)
+                self._has_warned = True
             predicted = self._labeled(values, windows.groups, windows.provenance.first_row, method)
             self._nothing[method] = self._labeled(values[:1], windows.groups, [0], method).iloc[:0]
         self._columns = set(new.columns)

@@ -289,8 +289,24 @@ def test_other_windows_of_a_fitted_subject_are_noticed(door: str) -> None:
     last = WindowRegressor(Ridge()) if door == "sklearn" else Ridge()
     windower = SubjectWindower(4, features=["x"], target="rate")
     pipe = DOORS[door](windower, WindowFlattener(), last).fit(table)
-    with pytest.warns(SubjectOverlapWarning, match="1 of the subjects"):
-        OnlineWindower(pipe).push(table[table["subject"] == "T"].iloc[1:])
+    rows = table[table["subject"] == "T"].iloc[1:]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for online in (OnlineWindower(pipe), OnlineWindower(pipe)):
+            assert [len(part) for part in in_parts(online, rows, [4, 8, 12])] == [1, 1, 1, 1]
+    assert [warning.category for warning in caught] == [SubjectOverlapWarning] * 2  # one per object
+    assert all("1 of the subjects" in str(warning.message) for warning in caught)
+    assert {warning.filename for warning in caught} == {__file__}
+
+
+def test_an_overlap_that_is_made_an_error_is_one_at_each_push() -> None:
+    pipe, rows = fitted(), small(20, "T").iloc[1:]
+    online = OnlineWindower(pipe)
+    with warnings.catch_warnings(action="error"):
+        for _ in range(2):
+            with pytest.raises(SubjectOverlapWarning):
+                online.push(rows.iloc[:4])
+    assert "0 subjects, 0 rows held" in repr(online)
 
 
 @pytest.mark.parametrize("train_on", ["real", "real+synthetic", "synthetic"])
@@ -302,14 +318,17 @@ def test_pipelines_of_both_kinds_notice_the_same_windows(train_on: str) -> None:
         steps = windower, SynthefyAugmenter(train_on=train_on), WindowFlattener(), last
         online = OnlineWindower(DOORS[door](*steps).fit(table))
         seen = table[table["subject"] == "T"]
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            for first in range(0, 20, 5):  # the windows that it was fitted on, then others
-                online.push(seen.iloc[first : first + 5])
-            online.push(seen.iloc[1:])
-        said.append([str(each.message) for each in caught])
+        parts = [seen.iloc[first : first + 5] for first in range(0, 20, 5)]
+        messages = []
+        for part in [*parts, seen.iloc[1:]]:  # the windows that it was fitted on, then others
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                online.push(part)
+            messages.append([str(each.message) for each in caught])
+        said.append(messages)
     assert said[0] == said[1]
-    assert len(said[0]) == (5 if train_on == "synthetic" else 1)  # of five calls
+    first_other = 0 if train_on == "synthetic" else 4
+    assert [len(messages) for messages in said[0]] == [int(i == first_other) for i in range(5)]
 
 
 # What is kept -----------------------------------------------------------------------------------
