@@ -217,7 +217,8 @@ def test_the_demo_compares_two_synthesizers_and_shows_progress(tmp_path: Path) -
     pytest.importorskip("jinja2")
     done = run("demo", "--subjects", "3", "--minutes", "1", "--report", tmp_path / "page.html")
     assert done.returncode == 0, done.stderr
-    for label in ("protocols", "learning curve", "quality"):
+    qualities = ("quality of SurrogateSynthesizer", "quality of RateSynthesizer")
+    for label in ("protocols", "learning curve", *qualities):
         assert f"{label}: 100%" in done.stderr
     rows = rows_of(done.stdout.partition("The page is")[0])
     assert list(rows) == [

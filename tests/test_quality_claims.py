@@ -78,12 +78,19 @@ def test_a_rate_that_is_not_declared_to_hold_is_pointed_out() -> None:
 )
 @pytest.mark.slow
 def test_notes_say_what_contradicts_the_synthesizer(
-    windows: Windows, synthesizer: Any, said: str | None
+    windows: Windows, synthesizer: Any, said: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     synthetic = SynthefyAugmenter(synthesizer).fit(windows).synthetic_windows_
     report = synthetic_quality(
-        windows, synthetic, sampling_rate=32, rate_channel="BVP", synthesizer=synthesizer
+        windows,
+        synthetic,
+        sampling_rate=32,
+        rate_channel="BVP",
+        synthesizer=synthesizer,
+        progress=True,
     )
+    of_which = "" if synthesizer is None else f" of {type(synthesizer).__name__}"
+    assert f"quality{of_which}: 100%" in capsys.readouterr().err
     about = [note for note in report.notes if "declare" in note]
     assert len(about) == (said is not None)
     if said is not None:

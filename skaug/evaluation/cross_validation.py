@@ -86,7 +86,7 @@ def run_trials(
     n_jobs : int, optional
         Number of fits that run in parallel. A worker receives only the samples of its own trial.
     progress : bool, optional
-        Whether to show a progress bar; by default in a terminal only.
+        Whether to show a progress bar; by default in a terminal, and in a notebook that has ipywidgets.
     may_share : bool, default=False
         Whether a subject may be in both the training and the test set of a trial.
     strata : sequence of str, default=()

@@ -94,7 +94,7 @@ def compare_protocols(
         Region of practical equivalence, in units of the metric: a difference that is not larger does
         not matter.
     progress : bool, optional
-        Whether to show a progress bar; by default in a terminal only.
+        Whether to show a progress bar; by default in a terminal, and in a notebook that has ipywidgets.
     allow_shared_subjects : bool, default=False
         Whether a subject may be in both the training and the test set of a fold. Scores then say little
         about new subjects. `skaug.model_selection.CalibrationSplit` needs no permission: the verdict says

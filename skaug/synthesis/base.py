@@ -153,7 +153,8 @@ class Synthesizer(BaseEstimator, ABC):
         ----------
         conditions : Windows of shape (n_windows, window_size, n_features)
             Real windows with their labels and context. A window may be a condition several times:
-            ``conditions.origins["draw"]`` counts its draws from 0.
+            ``conditions.origins["draw"]`` counts its draws from 0. It is -1 for windows that were not drawn:
+            those that `fit` gets, and those of a table that you pass here yourself.
 
         Returns
         -------

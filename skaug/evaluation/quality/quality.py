@@ -77,7 +77,7 @@ def synthetic_quality(
     random_state : int, default=0
         The seed for the choice of windows, the noise, folds and forests.
     progress : bool, optional
-        Whether to show a progress bar; by default in a terminal only.
+        Whether to show a progress bar; by default in a terminal, and in a notebook that has ipywidgets.
 
     Returns
     -------
@@ -186,7 +186,8 @@ def synthetic_quality(
         channel = rate_channel
         steps.insert(2, lambda: (rate_adherence(*labeled, channel, sampling_rate), []))
     is_silent = None if progress is None else not progress
-    results = [step() for step in tqdm(steps, desc="quality", unit="part", disable=is_silent)]
+    label = "quality" if synthesizer is None else f"quality of {type(synthesizer).__name__}"
+    results = [step() for step in tqdm(steps, desc=label, unit="part", disable=is_silent)]
     measures = [measure for group, _ in results for measure in group]
     claims = []
     if synthesizer is not None:
