@@ -24,13 +24,16 @@ from skaug import (
     WindowSpectrum,
     make_pipeline,
 )
+from skaug.datasets import simulate_ppg
 from skaug.model_selection import SubjectKFold
+from skaug.spectral_peak import peak_frequencies
 from skaug.synthesis import RateSynthesizer
 from skaug.synthesis.lock_in import take_apart
 from skaug.synthesis.resampling import Reading, interpolate, read
 
 FS = 32.0
 SIZE = 256
+BAND = (0.8, 3.0)  # of the rate, in Hz
 
 
 def recordings(
@@ -123,6 +126,63 @@ def origin_of(made: Windows, windows: Windows) -> np.ndarray:
     keys = ["subject", "first_row"]
     index = pd.MultiIndex.from_frame(windows.origins[keys])
     return index.get_indexer(pd.MultiIndex.from_frame(made.origins[keys]))
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.3])
+def test_a_stretched_window_is_as_far_off_its_label_as_the_rows_that_it_is_read_from(
+    factor: float,
+) -> None:
+    """Of people who move. The rows are taken from the table; their band is stretched as they are."""
+    table = simulate_ppg(n_subjects=6, minutes=2, sampling_rate=FS, random_state=3)
+    labeled = {"features": ["BVP"], "target": "heart_rate"}
+    windows = windows_of(table, stride=SIZE // 2, **labeled)
+    starts = windows.origins["first_row"].to_numpy()
+    # An edited window is read around its middle, if its recording has these rows.
+    is_inner = (starts >= SIZE // 4) & (starts < starts.max() - SIZE // 4)
+    augmenter = SynthefyAugmenter(
+        RateSynthesizer(FS, method="stretch"), variations=[{"heart_rate": ("multiply", factor)}]
+    )
+    made = augmenter.fit(windows).synthetic_windows_
+    made = made[is_inner[origin_of(made, windows)]]
+    found = 60 * peak_frequencies(made.to_numpy()[:, :, 0], FS, *BAND)
+    expected = np.empty(len(made))
+    for nth, (subject, start) in enumerate(made.origins[["subject", "first_row"]].to_numpy()):
+        recording = table[table["subject"] == subject]
+        middle = start + SIZE // 2
+        runs = [slice(middle - half, middle + half) for half in range(SIZE // 4, SIZE)]
+        labels = recording["heart_rate"].to_numpy()
+        rates = [labels[run].mean() * (run.stop - run.start) / SIZE for run in runs]
+        run = runs[np.abs(rates - made.y[nth]).argmin()]
+        spacing = made.y[nth] / labels[run].mean()
+        rows = recording["BVP"].to_numpy()[None, run]
+        expected[nth] = 60 * spacing * peak_frequencies(rows, FS, *np.divide(BAND, spacing))[0]
+    # In the real windows too, the largest peak is often that of motion.
+    assert np.mean(np.abs(expected - made.y) > 5) > 0.05
+    assert np.median(np.abs(found - expected)) < 0.1
+    assert np.mean(np.abs(found - expected) < 1) > 0.97
+
+
+def test_a_stretch_brings_motion_into_the_band_of_the_rate_and_a_shift_does_not() -> None:
+    """An arm swing at 48 per minute, twice as strong as the pulse, beside a band from 66 per minute.
+
+    Through the taper, a tone of 8 s reaches as far as 15 per minute.
+    """
+    table = recordings({"A": (80, 82), "B": (100, 102), "C": (120, 122)})
+    seconds = table.groupby("subject").cumcount() / FS
+    table["pulse"] += 2 * np.sin(2 * np.pi * 0.8 * seconds)
+    windows = windows_of(table)
+
+    def is_motion(some: Windows) -> np.ndarray:
+        found = peak_per_minute(some.to_numpy()[:, :, 0], low=66 / 60, high=2.9)
+        return np.abs(found - some.y) > 5
+
+    assert not is_motion(windows).any()
+    stretched = synthesized(windows, method="stretch")
+    swing = 48 * stretched.y / windows.y[origin_of(stretched, windows)]
+    assert is_motion(stretched)[swing > 66 + 2].mean() == 1
+    assert not is_motion(stretched)[swing < 66 - 16].any()
+    shifted = synthesized(windows, method="shift")
+    assert not is_motion(shifted)[shifted.y > 66].any()
 
 
 def test_the_shifted_channel_keeps_its_motion(windows: Windows) -> None:

@@ -59,6 +59,21 @@ def test_the_spectral_peak_is_at_the_label(pulses: Windows) -> None:
     assert peak_error(synthetic, low, high) < 1.5 * peak_error(pulses, low, high)
 
 
+def test_the_rate_scatters_around_the_label_without_bias(pulses: Windows) -> None:
+    synthetic = drawn(pulses, SpectralSynthesizer(RATE, rate_channels=["BVP"]), ratio=2)
+    near = synthetic.y / 60 / 1.2, synthetic.y / 60 * 1.2
+    pulse = synthetic.to_numpy()[:, :, 0]
+    found = np.concatenate(
+        [
+            peak_frequencies(window[None], RATE, low, high)
+            for window, low, high in zip(pulse, *near, strict=True)
+        ]
+    )
+    errors = 8 * (found - synthetic.y / 60)  # relative to the resolution of 8 s
+    assert np.median(np.abs(errors)) < 0.1
+    assert abs(errors.mean()) < 4 * errors.std() / np.sqrt(len(errors))
+
+
 @pytest.mark.parametrize("edit", [("multiply", 1.05), ("add", -5.0), 95.0])
 @pytest.mark.slow
 def test_an_edit_of_the_label_moves_the_peak(pulses: Windows, edit: Any) -> None:

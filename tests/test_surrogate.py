@@ -17,6 +17,7 @@ from sklearn.base import clone
 
 from skaug import SubjectWindower, Windows
 from skaug._random import combine, text_key, uniform
+from skaug.spectral_peak import peak_frequencies
 from skaug.synthesis import SurrogateSynthesizer
 
 SIZES = [3, 4, 5, 63, 64, 250, 257]
@@ -82,6 +83,22 @@ def test_the_rate_of_a_pulse_is_kept() -> None:
     found = 60 * frequencies[power.argmax(axis=1)]
     # A window of 8 s resolves rates 60 / 8 = 7.5 per minute apart.
     assert_allclose(found, 60 * rates, atol=7.5)
+
+
+@pytest.mark.parametrize("distance", [0.0, 0.1, 0.2, 0.3])
+def test_a_rate_is_kept_up_to_its_distance_from_a_frequency_of_the_transform(
+    distance: float,
+) -> None:
+    """Tapered spectra of surrogates have their peak, on average, at the nearest multiple of 1 / 8 s."""
+    t = np.arange(256) / 32
+    tones = np.resize([9, 10, 11, 12], 400) + distance  # periods per window
+    starts = np.arange(400)  # in radians
+    X = np.sin(2 * np.pi * tones[:, None] * t / 8 + starts[:, None])
+    found = 8 * peak_frequencies(X, 32, 0.5, 3)
+    assert_allclose(found, tones, atol=1e-3)
+    moved = 8 * peak_frequencies(surrogates(Windows.from_arrays(X[..., None]))[:, :, 0], 32, 0.5, 3)
+    assert_allclose((moved - tones).mean(), -distance, atol=0.05)
+    assert_allclose(np.abs(moved - tones).mean(), distance, atol=0.05)
 
 
 def test_a_flat_window_stays_flat() -> None:

@@ -51,6 +51,11 @@ class RateSynthesizer(Synthesizer):
     of another rhythm (stretching a window also stretches breathing and steps), and classes that depend
     on any of these, such as activities. For such labels, its windows are mislabeled.
 
+    **How well the rate shows.** About as well as in the rows that a window is read from, motion included: a
+    peak of motion that is larger than that of the rhythm stays larger. A stretch moves both, so an arm swing
+    below the band in which you look for a heart rate can end up within it. ``method="shift"`` leaves motion
+    where it is.
+
     **When it helps.** With few training subjects and a flexible model (trees, networks) on spectra. A
     linear model of the spectrum gains little and can lose. Where the rate can be read off a clean
     spectrum, `skaug.SpectralPeakRegressor` needs no training at all: compare with it first.

@@ -59,10 +59,11 @@ class SpectralSynthesizer(Synthesizer):
     **Which labels it moves, and which it breaks.** Windows follow a label that depends on the power in bands,
     on the variance or on the mean (``moves`` includes "level"), and one that is the rate of a rhythm if its
     channels are named in `rate_channels` ("rate"). They follow it on average: the power of each window is
-    drawn, so a level that is read off a single window scatters around its label. As in phase-randomized
-    surrogates, the shape and timing of a waveform are lost, and so are labels read off them. Whether a class
-    shows in the spectrum is for you to judge. Rates near the ends of their range, which few training windows
-    have, are the least reliable.
+    drawn, so a level that is read off a single window scatters around its label. So does a rate, without bias
+    and by a small part of 1 / the duration of the window, because the frequencies beside its peak have random
+    phases. As in phase-randomized surrogates, the shape and timing of a waveform are lost, and so are labels
+    read off them. Whether a class shows in the spectrum is for you to judge. Rates near the ends of their
+    range, which few training windows have, are the least reliable.
 
     Parameters
     ----------

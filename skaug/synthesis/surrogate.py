@@ -31,10 +31,14 @@ class SurrogateSynthesizer(Synthesizer):
     kept: a heart or breathing rate (the spectral peak), power in a band, variance, mean. A label that
     depends on the shape or timing of events is not: arrhythmia classes, pulse transit times relative to
     one beat, anything read off a waveform, or a trend within the window. For such labels, surrogates
-    are mislabeled. What is kept is the spectrum without a taper: models of tapered spectra, such as
-    `skaug.WindowSpectrum`, see a weaker rhythm in the surrogates of people who move, because random phases
-    let strong motion leak into all frequencies. `skaug.evaluation.synthetic_quality` with `rate_channel`
-    shows how well the rate is kept.
+    are mislabeled.
+
+    **How well it keeps a rate.** Only to the resolution of the window. What is kept is the spectrum without a
+    taper, at multiples of 1 / the duration of the window (7.5 per minute in 8 s). A rhythm between two of
+    these frequencies is held by both, and their random phases do not add up to it: its peak in a tapered
+    spectrum, as `skaug.WindowSpectrum` computes it, scatters around the nearer frequency, or splits. Strong
+    motion leaks into all frequencies in the same way. `skaug.evaluation.synthetic_quality` with
+    `rate_channel` shows how well the rate is kept. Use `RateSynthesizer` for rates.
 
     Parameters
     ----------
@@ -45,6 +49,7 @@ class SurrogateSynthesizer(Synthesizer):
     See Also
     --------
     skaug.SynthefyAugmenter : The pipeline step that uses this synthesizer by default.
+    RateSynthesizer : Changes the rate of recorded windows, and keeps their peaks sharp.
 
     Notes
     -----
