@@ -12,6 +12,7 @@ import pandas as pd
 
 from skaug import DataWarning, Windows
 from skaug.cli.messages import say
+from skaug.evaluation.leaks import channels_like_labels
 from skaug.tables.columns import is_text
 from skaug.tables.table import Table
 
@@ -24,11 +25,8 @@ _BOUNDARY = re.compile("recording|session", re.I)
 # A number with a decimal comma, or with commas between thousands.
 _WITH_COMMA = r"\s*[-+]?[\d.]*(?:,\d+)+(?:[eE][-+]?\d+)?\s*"
 
-#: A channel is left out if its window means correlate with the labels by more than this.
-MAX_CORRELATION = 0.95
 _MOST_LISTED = 30
 _FEWEST_STEPS = 100  # fewer may rise by chance
-_FEWEST_WINDOWS = 8  # with fewer, chance alone gives such correlations
 
 
 def choose_columns(options: argparse.Namespace, table: pd.DataFrame) -> None:
@@ -114,8 +112,7 @@ def without_labels(channels: list[str], windows: Windows, target: str) -> list[s
     ValueError
         If all channels follow the labels.
     """
-    correlations = dict(zip(channels, _correlations(windows), strict=True))
-    found = {name: r for name, r in correlations.items() if abs(r) > MAX_CORRELATION}
+    found = channels_like_labels(windows)
     if not found:
         return channels
     which = ", ".join(f"{name} ({r:.3f})" for name, r in found.items())
@@ -241,32 +238,3 @@ def _in_words(left_out: Mapping[str, str]) -> str:
     if not left_out:
         return ""
     return ": " + ", ".join(f"{name} ({reason})" for name, reason in left_out.items())
-
-
-def _correlations(windows: Windows) -> np.ndarray:
-    """Return the correlation of each channel's mean in a window with the label, or with a class."""
-    none = np.zeros(len(windows.feature_names))
-    if len(windows) < _FEWEST_WINDOWS:
-        return none
-    n_at_once = 4096  # a copy of all samples may not fit in memory
-    means = np.concatenate(
-        [
-            windows[i : i + n_at_once].to_numpy().mean(axis=1, dtype=np.float64)
-            for i in range(0, len(windows), n_at_once)
-        ]
-    )
-    labels = _as_numbers(np.asarray(windows.y))
-    varies = means.std(axis=0) > 1e-9 * np.abs(means).max(axis=0)  # NaN does not
-    means, labels = means - means.mean(axis=0), labels - labels.mean(axis=0)
-    scale = np.sqrt((means**2).sum(axis=0) * (labels**2).sum(axis=0)[:, None])
-    out = np.zeros(scale.shape)
-    found = np.divide(labels.T @ means, scale, out=out, where=varies & (scale > 0))
-    return found[np.abs(found).argmax(axis=0), np.arange(found.shape[1])]
-
-
-def _as_numbers(labels: np.ndarray) -> np.ndarray:
-    """Return numbers as one column, and classes as one column per class: 1 where a window is of it."""
-    if labels.dtype.kind in "iuf":
-        return labels.astype(np.float64)[:, None]
-    codes, classes = pd.factorize(labels)
-    return (codes[:, None] == np.arange(max(1, len(classes)))).astype(np.float64)

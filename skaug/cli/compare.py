@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -215,13 +216,18 @@ def _cut(recordings: pd.DataFrame, options: argparse.Namespace) -> Windows:
         )
     if options.target_agg is None:
         options.target_agg = "mode" if _has_classes(recordings, options) else "mean"
-    windows = _windower_of(options).fit_transform(recordings)
     if has_default_channels:
-        channels = without_labels(options.feature, windows, options.target)
-        if channels != options.feature:
-            options.feature = channels
-            return _windower_of(options).fit_transform(recordings)
-    return windows
+        windows = _with_missing(recordings, options)
+        options.feature = without_labels(options.feature, windows, options.target)
+    return _windower_of(options).fit_transform(recordings)
+
+
+def _with_missing(recordings: pd.DataFrame, options: argparse.Namespace) -> Windows:
+    """Return the windows with missing values: a channel that is left out need not be complete."""
+    windower = _windower_of(options).fit(recordings)
+    cutting = replace(windower.cutting_, missing="keep")
+    table = cutting.read(recordings)
+    return cutting.windows_of(table, cutting.recordings_of(table))
 
 
 def _check_windows(windows: Windows, options: argparse.Namespace, *, has_classes: bool) -> None:

@@ -21,6 +21,7 @@ from skaug.augmenter import SynthefyAugmenter
 from skaug.cutting import NoWindowsError
 from skaug.evaluation.baselines import FittedBaselines, windows_of
 from skaug.evaluation.folds import Samples
+from skaug.evaluation.leaks import warn_of_leaks
 from skaug.evaluation.outputs import Outputs, column_of
 from skaug.evaluation.protocol_variants import Duplicates, SyntheticTestSet, replaced
 from skaug.evaluation.scores import score_subject
@@ -105,6 +106,7 @@ def run_trials(
     ValueError
         If no window can be cut from any test set.
     """
+    largest = max(range(len(trials)), key=lambda i: len(trials[i].train))
     # With larger batches a worker would receive the samples of several trials at once.
     results = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)(
         delayed(_run)(
@@ -117,8 +119,9 @@ def run_trials(
             trial.baselines,
             strata,
             outputs,
+            i == largest,
         )
-        for trial in trials
+        for i, trial in enumerate(trials)
     )
     scores, predictions, of_baselines, too_short, sizes = [], [], [], set(), []
     messages: dict[str, None] = {}
@@ -216,6 +219,7 @@ def _run(
     baselines: Mapping[str, Any] | None,
     strata: Sequence[str],
     outputs: Outputs,
+    checks_channels: bool,
 ) -> _Result:
     with collected() as messages:
         if may_share:
@@ -225,6 +229,8 @@ def _run(
         began = time.perf_counter()
         fitted = clone(estimator).fit(*train)
         seconds = time.perf_counter() - began
+        if checks_channels:
+            warn_of_leaks(windows_of(fitted, *train, to_fit=True))
         augmenter = _fitted_augmenter(fitted)
         trained = _counts(augmenter) | _times(augmenter, seconds)
         n_trained = trained["n_real"] + trained["n_synthetic"]
