@@ -30,6 +30,12 @@ from skaug.synthesis import Synthesizer
 MAE = "neg_mean_absolute_error"
 
 
+# In `level_windows`, the label is the level of the channel.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:The mean in each window of 'x0' .* follows the label:skaug.DataWarning"
+)
+
+
 def pipeline(synthesizer: Synthesizer | None = None, **amount: Any) -> Any:
     augmenter = SynthefyAugmenter(synthesizer, **amount)
     return make_pipeline(augmenter, WindowSpectrum(0.5, 4.0, 32), Ridge())
