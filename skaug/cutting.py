@@ -28,8 +28,10 @@ from skaug.tables.columns import (
 from skaug.tables.data_warnings import (
     warn_of_empty_recordings,
     warn_of_gaps,
+    warn_of_repeated_times,
     warn_of_row_order,
     warn_of_sessions,
+    warn_of_steps_without_time,
 )
 from skaug.tables.recordings import Recordings
 from skaug.tables.table import Table
@@ -131,11 +133,12 @@ class Cutting:
             If no recording is long enough, or every window is left out: because it contains a missing value,
             or because no class reaches `purity`.
         ValueError
-            If values are missing and ``missing="raise"``, a subject is missing, time goes back, `y` has
-            another length, or `purity` finds no class of each row.
+            If values are missing and ``missing="raise"``, a subject is missing, time goes back, `max_gap` is
+            shorter than the usual step in time, `y` has another length, or `purity` finds no class of each
+            row.
         """
         table = self.read(X)
-        recordings = self.recordings_of(table)
+        recordings = self._sound_recordings(table)
         if self.subject is not None and self._subject_in(table) is None:
             warn(
                 f"There is no column of subjects {self.subject!r}: the table counts as one recording. If "
@@ -143,14 +146,15 @@ class Cutting:
             )
         if self.time is None:
             warn_of_row_order(table, recordings)
+        warn_of_repeated_times(recordings, self.time)
+        warn_of_steps_without_time(table, recordings, self.time, self.max_gap)
         roles = {self.subject, *self.targets, self.time, *self.boundaries, *self.features}
         warn_of_sessions(table, recordings, roles)
         windows = self.windows_of(table, recordings, y)
         assert windows.provenance.rows is not None
         starts = windows.provenance.rows.starts
         warn_of_empty_recordings(recordings, starts, self.window_size)
-        if self.time is not None:
-            warn_of_gaps(recordings, starts, self.window_size, self.time)
+        warn_of_gaps(table, recordings, starts, self.window_size, self.time)
         if self.missing == "ffill" and (n_left_out := len(self._grid(recordings)) - len(starts)):
             warn(
                 f"{n_left_out} windows are left out: values are missing there for {self.window_size} rows or "
@@ -244,7 +248,7 @@ class Cutting:
             As `cut` does.
         """
         table = self.read(X)
-        recordings = self.recordings_of(table)
+        recordings = self._sound_recordings(table)
         target, label = self._target(table, recordings, y)
         missing_rows = None
         if self.missing == "raise" and _any_missing(target):
@@ -302,9 +306,14 @@ class Cutting:
         DataFrame, one row per subject
             ``subject``, ``n_rows``, ``longest`` (rows of the longest stretch that windows may be cut from)
             and ``n_windows``.
+
+        Raises
+        ------
+        ValueError
+            If a subject or a time is missing, time goes back, or `max_gap` is shorter than the usual step.
         """
         table = self.read(X)
-        recordings = self.recordings_of(table)
+        recordings = self._sound_recordings(table)
         lengths = np.diff(recordings.firsts)
         owners = recordings.codes_of(recordings.firsts[:-1])
         subjects = [None] if recordings.subjects is None else recordings.subjects
@@ -438,6 +447,12 @@ class Cutting:
         named = _names(self.subject, self.time, *self.boundaries)
         return named or {self.features[0]}  # at least one, to count rows by
 
+    def _sound_recordings(self, table: Table) -> Recordings:
+        """Return what `recordings_of` finds, unless `max_gap` is shorter than the usual step."""
+        recordings = self.recordings_of(table)
+        recordings.require_usual_steps(self.time, self.max_gap)
+        return recordings
+
     def _subject_in(self, table: Table) -> str | None:
         return self.subject if self.subject in table.names else None
 
@@ -460,7 +475,7 @@ class Cutting:
         y = y if hasattr(y, "__len__") else np.asarray(y)
         require_names_of_targets(y, self.targets)
         if np.ndim(y):
-            require_same_rows(table.n_rows_before, len(y), "y")  # type: ignore[arg-type]
+            require_same_rows(table.notes.n_rows_before, len(y), "y")  # type: ignore[arg-type]
         if np.ndim(y) == 0 or len(y) != len(table):  # type: ignore[arg-type]
             return None, "y"
         if np.ndim(y) != 2:
@@ -529,7 +544,7 @@ class Cutting:
             recording=recordings.numbers(starts),
             size=self.window_size,
             rows=FrameRows(
-                starts, self.window_size, len(table), recordings.order, table.n_rows_before
+                starts, self.window_size, len(table), recordings.order, table.notes.n_rows_before
             ),
             subject=self._subject_in(table),
             target=self.target,

@@ -6,7 +6,7 @@ import inspect
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Self
 
@@ -21,9 +21,17 @@ from skaug._checks import require_choice
 from skaug._warnings import warn
 from skaug.tables.changed_rows import with_columns, with_other_rows
 from skaug.tables.columns import plain_array
-from skaug.tables.data_warnings import warn_of_row_order, warn_of_sessions
-from skaug.tables.recordings import Recordings, require_time_for_gaps
-from skaug.tables.table import Table, resolve, resolve_several, resolve_subject, with_rows_before
+from skaug.tables.data_warnings import (
+    gaps_in_words,
+    warn_of_repeated_times,
+    warn_of_row_order,
+    warn_of_sessions,
+    warn_of_steps_without_time,
+)
+from skaug.tables.notes import Notes, with_notes
+from skaug.tables.recordings import Recordings
+from skaug.tables.table import Table, resolve, resolve_several, resolve_subject
+from skaug.tables.time_steps import plain_gap, require_time_for_gaps
 
 FIT_ON = ("training", "each")
 
@@ -51,7 +59,7 @@ class PerRecording(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         The column of times, which must not go back within a recording.
     max_gap : float, str or timedelta, optional
         The longest step in `time` within a recording, in the unit of `time`; for dates and times a
-        timedelta such as ``"2s"``.
+        timedelta such as ``"2s"``. Steps do not pass it on: the next one needs it too.
     fit_on : {"training", "each"}, default="training"
         What a transformer with state is fitted on. "training": on the rows of all recordings seen in
         ``fit``, stacked. "each": on each recording by itself, in ``transform`` too, so that
@@ -217,14 +225,16 @@ class PerRecording(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         ValueError
             If a column in ``feature_names_in_`` does not exist or holds no numbers; the transformer fails
             (the error names the columns and the subject), or returns another number of columns; a subject is
-            missing; or time goes back.
+            missing; time goes back; or `max_gap` is shorter than the usual step in time.
 
         Warns
         -----
         DataWarning
-            If rows look shuffled, a session changes within a recording, no row of a recording is left, or
-            recordings contain a gap in time and there is no `max_gap`. What the transformer warns of, such as
-            a recording shorter than a filter, is counted over recordings.
+            If rows look shuffled, many have the time of the row before, a session changes within a recording,
+            no row of a recording is left, or recordings contain a gap in time and there is no `max_gap`. If a
+            step before ended recordings at gaps or boundaries that this one works across, or the other way
+            round. What the transformer warns of, such as a recording shorter than a filter, is counted over
+            recordings.
         """
         return self.transform_and_compare(X)[0]
 
@@ -316,15 +326,18 @@ class PerRecording(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         recordings = Recordings(
             table, self._subject, self._boundaries, self._time, self.max_gap, sort=True
         )
+        recordings.require_usual_steps(self._time, self.max_gap)
         if self._time is None:
             warn_of_row_order(table, recordings)
-        elif len(recordings.wide_gaps):
+        warn_of_repeated_times(recordings, self._time)
+        warn_of_steps_without_time(table, recordings, self._time, self.max_gap)
+        if len(recordings.wide_gaps):
             row = int(recordings.wide_gaps[0])
+            what, remedy = gaps_in_words(table, recordings, self._time)
             warn(
-                f"There are {len(recordings.wide_gaps)} gaps in {self._time!r} of more than ten times the "
-                f"usual step, the first ({recordings.subject_of(row)}) before row "
-                f"{recordings.in_table(row)}, and {self._in_words()} works across them. Pass max_gap, or "
-                "max_gap=numpy.inf if gaps do not matter."
+                f"There are {len(recordings.wide_gaps)} gaps {what}, the first "
+                f"({recordings.subject_of(row)}) before row {recordings.in_table(row)}, and "
+                f"{self._in_words()} works across them. {remedy}"
             )
         roles = {self._subject, self._time, *self._boundaries, *self.columns_}
         warn_of_sessions(table, recordings, roles)
@@ -344,7 +357,22 @@ class PerRecording(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             self._time,
             roles_kept,
             self._in_words(),
+            self._notes(table.notes, recordings),
         )
+
+    def _notes(self, before: Notes, recordings: Recordings) -> Notes:
+        """Return what the steps after this one must know of it and of those before."""
+        boundaries = tuple(dict.fromkeys([*before.boundaries, *self._boundaries]))
+        notes = replace(before, boundaries=boundaries)
+        if self._time is None:
+            uses_times = _takes_times(getattr(self.transformer, "transform", self.transformer))
+            without_time = self._in_words() if uses_times else None
+            return replace(notes, without_time=before.without_time or without_time)
+        if self.max_gap is None:
+            return notes
+        if len(recordings.firsts) > len(recordings.breaks) + 1:
+            return replace(notes, time=self._time, max_gap=plain_gap(self.max_gap))
+        return replace(notes, time=None, max_gap=None)
 
     def _transform_recording(
         self, values: NDArray, times: NDArray | None
@@ -411,6 +439,8 @@ class _Recordings:
         The columns that are constant within a recording.
     step : str
         The transformer, in words.
+    notes : Notes
+        What the steps after it must know.
     """
 
     table: Table
@@ -421,6 +451,7 @@ class _Recordings:
     time: str | None
     roles: set[str | None]
     step: str
+    notes: Notes
 
     def run(self, place: str, function: Callable, *args: Any) -> Any:
         """Call a function, and name the columns and the place in its errors."""
@@ -453,7 +484,7 @@ class _Recordings:
         columns = {name: values[:, i] for i, name in enumerate(self.columns)}
         if all(part is None for part in positions):
             frame = with_columns(self.table, self.recordings, columns)
-            return self._handed_out(frame, self.table.n_rows_before), False
+            return self._handed_out(frame, self.notes), False
         lengths = np.diff(bounds)
         filled = [
             np.arange(n, dtype=np.float64) if part is None else part
@@ -462,12 +493,13 @@ class _Recordings:
         frame = with_other_rows(
             self.table, self.recordings, columns, filled, self.roles, self.time, self.times
         )
-        n_before = self.table.n_rows_before
-        return self._handed_out(frame, len(self.table) if n_before is None else n_before), True
+        n_before = self.notes.n_rows_before
+        n_before = len(self.table) if n_before is None else n_before
+        return self._handed_out(frame, replace(self.notes, n_rows_before=n_before)), True
 
-    def _handed_out(self, frame: nw.DataFrame, n_rows_before: int | None) -> Any:
+    def _handed_out(self, frame: nw.DataFrame, notes: Notes) -> Any:
         native = frame.to_numpy() if self.table.is_array else frame.to_native()
-        return with_rows_before(native, n_rows_before)
+        return with_notes(native, notes)
 
     def _place(self, first: int, end: int) -> str:
         subject = self.recordings.subject_of(first)

@@ -158,10 +158,11 @@ class bandpass(_Filter):
         Warns
         -----
         DataWarning
-            If there are fewer rows than the filter needs.
+            If there are fewer rows than the filter needs, or not as many as the sampling rate says in this
+            time.
         """
         values = self._complete_values(X)
-        _require_rate_of(times, self.sampling_rate)
+        _check_rate_of(times, self.sampling_rate)
         self._check_parameters()
         sections = butter(
             self.order, (self.low, self.high), "bandpass", fs=self.sampling_rate, output="sos"
@@ -184,7 +185,7 @@ class resample(_Filter):
     ----------
     sampling_rate : float or None
         Rows per second, or per unit of the column of times. None if rows are irregular in time: then the
-        times of the rows are needed.
+        times of the rows are needed. A wrong number is noticed only with times, ``PerRecording(time=...)``.
     to : float
         Rows per second after resampling.
 
@@ -235,7 +236,8 @@ class resample(_Filter):
         X : array-like of shape (n_rows, n_columns)
             The samples of one recording.
         times : array-like of shape (n_rows,), optional
-            The time of each row in seconds, ascending; needed if `sampling_rate` is None.
+            The time of each row in seconds, ascending; needed if `sampling_rate` is None, and otherwise
+            compared with it.
 
         Returns
         -------
@@ -246,11 +248,16 @@ class resample(_Filter):
         ValueError
             If values are NaN; the times are missing or contradict the sampling rate; or irregular rows would
             become more than 100 times as many, as with times in milliseconds.
+
+        Warns
+        -----
+        DataWarning
+            If there are not as many rows as the sampling rate says in this time.
         """
         values = self._complete_values(X)
         self._check_parameters()
         if self.sampling_rate is not None:
-            _require_rate_of(times, self.sampling_rate)
+            _check_rate_of(times, self.sampling_rate)
             ratio = self._ratio()
             return _polyphase(values, ratio.numerator, ratio.denominator)
         known = self._times(times, len(values))
@@ -459,15 +466,29 @@ def _require_rate(name: str, value: Any) -> None:
         raise ValueError(f"{name}={value!r} must be a number of rows per second above 0.")
 
 
-def _require_rate_of(times: ArrayLike | None, sampling_rate: float) -> None:
-    """Raise if median and mean step of times both contradict the sampling rate, by more than a twentieth."""
+def _check_rate_of(times: ArrayLike | None, sampling_rate: float) -> None:
+    """Raise if median and mean step of times both contradict the sampling rate; warn if only the mean does.
+
+    Steps of more than ten times the median are gaps, which do not count.
+    """
     steps = np.diff(np.asarray([] if times is None else times, dtype=np.float64))
     if len(steps) == 0 or not steps.any():
         return
-    usual = np.array([np.median(steps[steps > 0]), steps.mean()])
+    median = np.median(steps[steps > 0])
+    steps = steps[steps <= 10 * median]
+    usual = np.array([median, steps.mean()])
     if (np.abs(usual * sampling_rate - 1) > 0.05).all():
         raise ValueError(
             f"The rows are {usual[0]:g} apart in time, which is not a sampling rate of {sampling_rate:g}: "
-            f"pass {1 / usual[0]:.4g}, in rows per unit of the times, or bring irregular rows to a regular "
-            "grid first, resample(None, to=...)."
+            f"pass {1 / usual[0]:.4g}, in rows per unit of the times, correct the rate of an earlier step "
+            "that resampled without time, or bring irregular rows to a regular grid first, "
+            "resample(None, to=...)."
+        )
+    # Rounded times are as far off as a whole step, at both ends together.
+    n_missing = abs(steps.sum() * sampling_rate - len(steps))
+    if n_missing > 0.02 * len(steps) + median * sampling_rate:
+        warn(
+            f"There are {1 / usual[1]:.4g} rows per unit of the times on average, not {sampling_rate:g}: "
+            "rows are lost or repeated, or an earlier step without time resampled from a wrong rate. Correct "
+            "that rate, or bring irregular rows to a regular grid first, resample(None, to=...)."
         )

@@ -15,8 +15,8 @@ from skaug._checks import is_number, require_choice, require_list, require_whole
 from skaug.base import WindowStep
 from skaug.cutting import Cutting
 from skaug.tables.aggregation import Aggregation, check_aggregation, refuse_mixed
-from skaug.tables.recordings import require_time_for_gaps
 from skaug.tables.table import Table, resolve, resolve_several, resolve_subject
+from skaug.tables.time_steps import require_time_for_gaps
 from skaug.windows.container import Windows
 
 ALIGNMENTS = ("subject", "table")
@@ -222,13 +222,15 @@ class SubjectWindower(WindowStep):
         ------
         ValueError
             If a column in ``feature_names_in_`` does not exist; no recording is long enough; values are
-            missing and ``missing="raise"``; a subject is missing; or time goes back.
+            missing and ``missing="raise"``; a subject is missing; time goes back; or `max_gap` is shorter
+            than the usual step in time.
 
         Warns
         -----
         DataWarning
-            If rows look shuffled, recordings hold no window, windows contain a gap in time or a long hole, or
-            there is no column of subjects, so that the table counts as one recording.
+            If rows look shuffled, many have the time of the row before, recordings hold no window, windows
+            contain a gap in time or a long hole, there is no column of subjects, so that the table counts as
+            one recording, or a step before ended recordings elsewhere.
         """
         return self.to_windows(X)
 

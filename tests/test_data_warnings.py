@@ -11,11 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold, train_test_split
 
 from skaug import (
     DataWarning,
+    OnlineWindower,
+    PerRecording,
     SubjectWindower,
     SynthefyAugmenter,
     Windows,
@@ -24,6 +27,7 @@ from skaug import (
 )
 from skaug._warnings import collected, without_repeats
 from skaug.evaluation import compare_protocols, learning_curve
+from skaug.signal import standardize
 
 SIGNALS = ["BVP", "ECG"]
 
@@ -231,6 +235,87 @@ def test_a_gap_within_a_window_is_noticed_unless_max_gap_says_it_does_not_matter
         warnings.simplefilter("error")
         assert len(cut(timed, time="seconds", max_gap=np.inf)) == 60
         assert len(cut(timed, time="seconds", max_gap="0.5s" if unit == "clock" else 0.5)) == 59
+
+
+def two_devices(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows at the same times of two devices, in the order of time."""
+    both = [with_time(table).assign(device=name) for name in ("left", "right")]
+    return pd.concat(both).sort_values(["subject", "seconds"], ignore_index=True)
+
+
+def test_devices_that_take_turns_are_noticed_by_their_repeated_times(table: pd.DataFrame) -> None:
+    turns = two_devices(table)
+    message = r"In 3 of 3 recordings .* 'seconds': 200 of 400 rows of the first \(subject 'A'\).*boundaries"
+    for cut_or_step in (
+        lambda: cut(turns, time="seconds"),
+        lambda: PerRecording(standardize(), SIGNALS, time="seconds").fit(turns),
+    ):
+        with pytest.warns(DataWarning, match=message):
+            cut_or_step()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        in_order = turns.sort_values(["subject", "device", "seconds"], ignore_index=True)
+        assert len(cut(in_order, time="seconds", boundaries="device")) == 2 * 3 * 20  # the remedy
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        lambda seconds: np.floor(seconds),  # 64 rows have the same
+        lambda seconds: np.where(np.arange(len(seconds)) % 20 == 1, seconds - 1 / 64, seconds),
+        lambda seconds: seconds * 0,
+    ],
+    ids=["rounded", "one in twenty", "constant"],
+)
+def test_nothing_is_said_of_rounded_times_and_of_single_copies(
+    times: Callable, table: pd.DataFrame
+) -> None:
+    timed = with_time(table)
+    timed["seconds"] = times(timed["seconds"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(cut(timed, time="seconds")) == 60
+
+
+@pytest.mark.parametrize(("unit", "max_gap"), [("seconds", 0.01), ("clock", "10ms")])
+def test_a_gap_that_is_shorter_than_the_usual_step_is_refused(
+    unit: str, max_gap: Any, table: pd.DataFrame
+) -> None:
+    """Rows are 1/64 s apart."""
+    timed = with_time(table)
+    if unit == "clock":
+        timed["seconds"] = pd.Timestamp("2026-01-01") + pd.to_timedelta(timed["seconds"], unit="s")
+    usual = "'0.015625s'" if unit == "clock" else "0.015625"
+    message = rf"max_gap={max_gap!r} is shorter than the usual step of 'seconds', which is {usual}"
+    windower = SubjectWindower(10, features=SIGNALS, time="seconds", max_gap=max_gap).fit(timed)
+    for refused in (
+        windower.transform,
+        windower.cutting_.labels,
+        windower.cutting_.count,
+        PerRecording(standardize(), SIGNALS, time="seconds", max_gap=max_gap).fit,
+    ):
+        with pytest.raises(ValueError, match=message):
+            refused(timed)
+    few = timed.iloc[:6]
+    short = clone(windower).set_params(window_size=1)
+    assert len(short.fit_transform(few)) == 6  # of six rows no step is usual
+
+
+def test_a_gap_is_compared_with_the_steps_of_rounded_times_too(table: pd.DataFrame) -> None:
+    rounded = with_time(table).assign(seconds=np.arange(600) // 20)
+    with pytest.raises(ValueError, match="the usual step of 'seconds', which is 1,"):
+        cut(rounded, time="seconds", max_gap=0.5)
+    assert len(cut(rounded, time="seconds", max_gap=1)) == 60
+
+
+def test_rows_that_arrive_are_never_refused_for_their_gaps(table: pd.DataFrame) -> None:
+    timed = with_time(table)
+    windower = SubjectWindower(2, features=SIGNALS, target="heart_rate", time="seconds", max_gap=1)
+    online = OnlineWindower(make_pipeline(windower, WindowStatistics(), Ridge()).fit(timed))
+    late = timed[timed["subject"] == "A"].assign(subject="D", seconds=2.0 * np.arange(200))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(online.push(late)) == 0
 
 
 def test_a_warning_points_at_the_line_of_the_caller(table: pd.DataFrame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import warnings
 from typing import Any
@@ -149,10 +150,10 @@ def test_no_row_depends_on_another_recording(rows: list[Any], container: type) -
     expected = []
     for value, who, which, when in zip(values, subject, session, time, strict=True):
         total, before, at = last.get(who, (0.0, which, when))
-        total = value + (total if before == which and when - at <= 5 else 0)
+        total = value + (total if before == which and when - at <= 12 else 0)
         last[who] = total, which, when
         expected.append(total)
-    step = PerRecording(cumulative, "x", boundaries="session", time="time", max_gap=5)
+    step = PerRecording(cumulative, "x", boundaries="session", time="time", max_gap=12)
     transformed = step.fit_transform(table)
     assert type(transformed) is container
     assert_array_equal(transformed["x"].to_numpy(), expected)
@@ -342,6 +343,148 @@ def test_irregular_recordings_come_to_a_grid_of_their_own_between_gaps() -> None
     assert_allclose(result["x"][within], np.sin(6 * result["t"][within]), atol=0.02)
     with pytest.warns(DataWarning, match=r"1 gaps in 't'.*subject 'A'.*max_gap"):
         PerRecording(resample(None, 25), ["x"], time="t").fit_transform(table)
+
+
+# ---------------------------------------------------------------------------- from step to step
+
+
+WHEN = {"time": "t", "max_gap": 0.5}
+
+
+def with_a_gap(seconds: float = 0.8) -> pd.DataFrame:
+    """Two recordings of 40 s at 25 Hz, the second with a gap before row 1490."""
+    times = np.tile(np.arange(1000) / 25, 2)
+    times[1490:] += seconds
+    return pd.DataFrame(
+        {"x": np.sin(6 * times), "subject": np.repeat(list("AB"), 1000), "t": times, "file": 1}
+    )
+
+
+@pytest.fixture(params=["pandas", "polars", "array"])
+def gap_table(request: pytest.FixtureRequest) -> Any:
+    table = with_a_gap().assign(subject=np.repeat([1.0, 2.0], 1000))
+    return {"pandas": table, "polars": pl.from_pandas(table), "array": table.to_numpy()}[
+        request.param
+    ]
+
+
+def columns_of(table: Any) -> dict[str, Any]:
+    """Names for a data frame, positions for an array."""
+    names = ("x", "subject", "t")
+    return dict(zip(names, range(3) if isinstance(table, np.ndarray) else names, strict=True))
+
+
+@pytest.mark.parametrize("first", [standardize(), resample(25, 20)], ids=["same", "other rows"])
+def test_a_step_that_works_across_the_gaps_of_the_step_before_says_so(
+    first: Any, gap_table: Any
+) -> None:
+    of = columns_of(gap_table)
+    when = {"time": of["t"], "max_gap": 0.5}
+    before = PerRecording(first, of["x"], subject=of["subject"], **when)
+    table = before.fit_transform(gap_table)
+    name = "x2" if isinstance(gap_table, np.ndarray) else "t"
+    later = PerRecording(standardize(), of["x"], subject=of["subject"])
+    windower = SubjectWindower(60, features=[of["x"]], subject=of["subject"])
+    row = 1490 if isinstance(first, standardize) else 1000 * 20 // 25 + 490 * 20 // 25
+    for step, what in ((later, r"standardize\(\) works across them"), (windower, "1 windows")):
+        with pytest.warns(DataWarning, match=what) as caught:
+            step.fit_transform(table)
+        assert len(caught) == 1
+        message = str(caught[0].message)
+        assert f"in '{name}' at which a step before, with max_gap=0.5, ended recordings" in message
+        assert f"before row {row}" in message
+        assert f"Pass time='{name}' and max_gap=0.5 here too" in message
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # both remedies
+            step.set_params(**when).fit_transform(table)
+            step.set_params(max_gap=np.inf).fit_transform(table)
+    with pytest.warns(DataWarning, match="Pass max_gap=0.5 here too"):
+        later.set_params(max_gap=None).fit_transform(table)
+
+
+def test_gaps_travel_through_other_steps_until_a_step_says_that_they_do_not_matter() -> None:
+    def renamed(table: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame(table.to_dict("series"))  # without attributes
+
+    def pipeline_of(*between: Any) -> Any:
+        resampled = PerRecording(resample(None, 20), "x", **WHEN)
+        windower = SubjectWindower(60, features=["x"])
+        return skaug.make_pipeline(resampled, FunctionTransformer(renamed), *between, windower)
+
+    with pytest.warns(DataWarning, match="1 windows contain a gap in 't' at which a step before"):
+        pipeline_of().fit_transform(with_a_gap())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        unlimited = PerRecording(standardize(), "x", time="t", max_gap=np.inf)
+        pipeline_of(unlimited).fit_transform(with_a_gap())
+
+
+@pytest.mark.parametrize("clock", [False, True])
+def test_notes_of_a_step_are_plain_values(clock: bool) -> None:
+    """pandas writes them into Parquet files as JSON."""
+    table = with_a_gap()
+    if clock:
+        table["t"] = pd.Timestamp("2026-01-01") + pd.to_timedelta(table["t"], unit="s")
+    max_gap = pd.Timedelta("0.5s") if clock else np.float32(0.5)
+    step = PerRecording(resample(25, 20), "x", time="t", max_gap=max_gap, boundaries="file")
+    result = step.fit_transform(table)
+    result.attrs = json.loads(json.dumps(result.attrs))
+    with pytest.warns(
+        DataWarning, match=r"1 gaps in 't' .*step before, with max_gap=(0.5|'0 days)"
+    ):
+        PerRecording(standardize(), "x").fit_transform(result)
+
+
+def test_nothing_is_said_without_gaps_or_where_rows_are_further_apart_than_the_gap() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for table, to in ((with_a_gap(0), 20), (with_a_gap(), 1)):
+            result = PerRecording(resample(25, to), "x", **WHEN).fit_transform(table)
+            PerRecording(standardize(), "x").fit_transform(result)
+        result = PerRecording(resample(25, 20), "x", **WHEN).fit_transform(with_a_gap())
+        PerRecording(standardize(), "x").fit_transform(result.drop(columns="t"))
+        PerRecording(standardize(), "x").fit_transform(result.assign(t=result["t"].astype(str)))
+
+
+def test_a_step_that_works_across_the_boundaries_of_the_step_before_says_so() -> None:
+    table = with_a_gap(0).assign(file=np.arange(2000) // 400)
+    result = PerRecording(standardize(), "x", boundaries="file").fit_transform(table)
+    message = r"'file' changes within subject 'A', first in row 400.*boundaries=\['file'\]"
+    for step in (PerRecording(cumulative, "x"), SubjectWindower(60, features=["x"])):
+        with pytest.warns(DataWarning, match=message):
+            step.fit_transform(result)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            step.fit_transform(table)  # which no step has cut into files
+            step.set_params(boundaries="file").fit_transform(result)
+
+
+def test_gaps_that_an_earlier_step_without_time_worked_across_are_announced() -> None:
+    table = with_a_gap()
+    filtered = PerRecording(bandpass(0.5, 4, 25), "x").fit_transform(table)
+    message = (
+        r"1 gaps in 't' longer than max_gap=0.5.*'B'\) before row 1490.*across them, bandpass\("
+    )
+    for step in (
+        PerRecording(standardize(), "x", **WHEN),
+        SubjectWindower(60, features=["x"], **WHEN),
+    ):
+        with pytest.warns(DataWarning, match=message):
+            step.fit_transform(filtered)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            step.fit_transform(PerRecording(standardize(), "x").fit_transform(table))  # no times
+            step.fit_transform(PerRecording(bandpass(0.5, 4, 25), "x", **WHEN).fit_transform(table))
+
+
+def test_a_wrong_rate_of_an_earlier_step_without_time_is_among_the_reasons() -> None:
+    """25 Hz taken for 30 become 25 / 30 * 25 = 20.83 where 25 were meant."""
+    resampled = PerRecording(resample(30, 25), "x").fit_transform(with_a_gap(0))
+    later = PerRecording(bandpass(0.5, 4, 25), "x", time="t")
+    with pytest.warns(DataWarning, match=r"There are 20\.8\d rows.*earlier step without time"):
+        later.fit_transform(resampled)
+    with pytest.raises(ValueError, match="not a sampling rate of 30: pass 25"):
+        PerRecording(resample(30, 25), "x", time="t").fit_transform(with_a_gap(0))
 
 
 # ---------------------------------------------------------------------------- labels and scores

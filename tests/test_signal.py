@@ -139,6 +139,30 @@ def test_times_that_contradict_the_sampling_rate_are_refused() -> None:
             step.transform(sine(1), times=np.arange(len(SECONDS)) / 25)
 
 
+@pytest.mark.parametrize("step", [bandpass(0.5, 4, RATE), resample(RATE, 32)])
+def test_lost_rows_are_noticed_by_the_number_of_rows_in_their_time(step: Any) -> None:
+    """Nine of ten rows: 57.6 per second, although most are 1/64 s apart."""
+    kept = np.arange(len(SECONDS)) % 10 > 0
+    step.fit(sine(1))
+    with pytest.warns(DataWarning, match=r"57\.\d+ rows per unit of the times on average, not 64"):
+        step.transform(sine(1)[kept], times=SECONDS[kept])
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        SECONDS + 100 * (SECONDS > 7),  # PerRecording announces gaps
+        np.floor(SECONDS),
+        SECONDS + np.random.default_rng(0).uniform(0, 1 / RATE, size=len(SECONDS)),
+        SECONDS / 1.015,
+    ],
+    ids=["gap", "rounded", "jitter", "1.5 % faster"],
+)
+def test_nothing_is_said_of_as_many_rows_as_the_rate_says(times: NDArray) -> None:
+    step = bandpass(0.5, 4, RATE).fit(sine(1))
+    assert len(step.transform(sine(1), times=times)) == len(SECONDS)
+
+
 # ---------------------------------------------------------------------------- resample
 
 

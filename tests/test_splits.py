@@ -134,6 +134,23 @@ def test_the_subjects_of_windows_and_of_their_features_are_found(
     assert folds_of(splitter, windows, windows.y, windows.groups) == expected
 
 
+def test_folds_balance_the_rows_of_a_table_and_the_windows_of_windows() -> None:
+    """Of 90, 80, 70 and 60 rows, 10, 60, 20 and 50 are known; the largest goes with the smallest."""
+    known = {"A": (90, 10), "B": (80, 60), "C": (70, 20), "D": (60, 50)}
+    parts = [
+        pd.DataFrame({"x": np.where(np.arange(n) < n_known, 0, np.nan), "subject": name})
+        for name, (n, n_known) in known.items()
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    windows = SubjectWindower(10, features=["x"], missing="drop").fit_transform(table)
+
+    def tested(X: Any, groups: Any) -> list[list[str]]:
+        return sorted(sorted(set(groups[test])) for _, test in SubjectKFold(2).split(X))
+
+    assert tested(table, table["subject"].to_numpy()) == [["A", "D"], ["B", "C"]]
+    assert tested(windows, windows.groups) == [["A", "B"], ["C", "D"]]
+
+
 @pytest.mark.parametrize("splitter", [*APART, CalibrationSplit(n_windows=2)], ids=repr)
 def test_one_subject_cannot_be_split(splitter: Any, windows: Windows) -> None:
     with pytest.raises(ValueError, match="only one subject"):

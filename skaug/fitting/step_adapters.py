@@ -15,7 +15,7 @@ from sklearn.utils import Tags, get_tags
 
 from skaug.fitting.fit_params import params_in_pipeline, weights_to_score
 from skaug.fitting.inner_folds import inner_folds_by_subject
-from skaug.tables.table import rows_before, with_rows_before
+from skaug.tables.notes import Notes, notes_of, with_notes
 from skaug.windows.base import ValuesWithProvenance, WindowArray, plain
 from skaug.windows.container import Windows
 from skaug.windows.feature_arrays import (
@@ -225,7 +225,7 @@ class _PlainPipeline(_WindowStep):
 class _BetweenWindowSteps(_Adapter):
     """A transformer before or between window-aware steps: it gets a table, or bare arrays.
 
-    The provenance of windows, and the note that a table has other rows than the one passed, bypass it.
+    The provenance of windows, and what steps noted on a table, bypass it.
     """
 
     __slots__ = ()
@@ -249,8 +249,8 @@ class _BetweenWindowSteps(_Adapter):
 
 def _rejoined(values: Any, source: Any) -> Any:
     """Return what a step made of windows or of a table, with what bypassed the step."""
-    if rows_before(values) is None:
-        values = with_rows_before(values, rows_before(source))
+    if notes_of(values) == Notes():
+        values = with_notes(values, notes_of(source))
     return attach_provenance(values, source)
 
 

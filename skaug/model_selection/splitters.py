@@ -79,6 +79,12 @@ class SubjectKFold(SubjectSplitter, GroupKFold):
     subject : str, default="subject"
         The column of a data frame that holds the subject of each row. `Windows` know their subjects.
 
+    Notes
+    -----
+    Folds are balanced by the number of samples: of windows in `Windows`, and of rows in a table. Where a
+    subject has another share of the windows than of the rows, because windows are left out or recordings are
+    short, the table and its windows may be divided into different folds, and their scores differ.
+
     Examples
     --------
     >>> import numpy as np

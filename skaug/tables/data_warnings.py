@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,9 @@ _SESSIONS = ("recording", "session")
 
 # Up to this share of steps back, recordings were joined; from the other on, rows were shuffled.
 _FEW, _MANY = 0.01, 0.1
+
+# From this share of repeated times on, devices may take turns; from the other on, times are rounded.
+_SOME_REPEATS, _ROUNDED = 0.1, 0.9
 
 
 def warn_of_row_order(table: Table, recordings: Recordings) -> None:
@@ -59,7 +63,7 @@ def warn_of_row_order(table: Table, recordings: Recordings) -> None:
 
 
 def warn_of_sessions(table: Table, recordings: Recordings, known: Collection[str | None]) -> None:
-    """Warn if a column that is named like the end of a recording changes within one.
+    """Warn if a column that is named like the end of a recording, or was one before, changes within one.
 
     Parameters
     ----------
@@ -71,7 +75,7 @@ def warn_of_sessions(table: Table, recordings: Recordings, known: Collection[str
         The columns that have a role.
     """
     for name in table.names:
-        if name.lower() not in _SESSIONS or name in known:
+        if name in known or (name.lower() not in _SESSIONS and name not in table.notes.boundaries):
             continue
         changing = np.setdiff1d(recordings.changes(table.column(name)), recordings.breaks)
         if len(changing):
@@ -107,14 +111,22 @@ def warn_of_empty_recordings(recordings: Recordings, starts: NDArray[np.intp], s
         )
 
 
-def warn_of_gaps(recordings: Recordings, starts: NDArray[np.intp], size: int, time: str) -> None:
+def warn_of_gaps(
+    table: Table,
+    recordings: Recordings,
+    starts: NDArray[np.intp],
+    size: int,
+    time: str | None,
+) -> None:
     """Warn about windows that contain a wide gap in time.
 
     Parameters
     ----------
+    table : Table
+        The rows.
     recordings, starts, size
         As in `warn_of_empty_recordings`.
-    time : str
+    time : str or None
         The column of times.
     """
     before = np.searchsorted(recordings.wide_gaps, starts, side="right")
@@ -122,10 +134,88 @@ def warn_of_gaps(recordings: Recordings, starts: NDArray[np.intp], size: int, ti
     holding = np.flatnonzero(until > before)
     if len(holding):
         row = int(recordings.wide_gaps[before[holding[0]]])
+        what, remedy = gaps_in_words(table, recordings, time)
         warn(
-            f"{len(holding)} windows contain a gap in {time!r} of more than ten times the usual step, the "
-            f"first ({recordings.subject_of(row)}) before row {recordings.in_table(row)}. Pass max_gap, or "
-            "max_gap=numpy.inf if gaps do not matter."
+            f"{len(holding)} windows contain a gap {what}, the first ({recordings.subject_of(row)}) before "
+            f"row {recordings.in_table(row)}. {remedy}"
+        )
+
+
+def gaps_in_words(table: Table, recordings: Recordings, time: str | None) -> tuple[str, str]:
+    """Return how wide gaps are, and what to do about them.
+
+    Parameters
+    ----------
+    table : Table
+        The rows.
+    recordings : Recordings
+        Where recordings begin and end. They have wide gaps.
+    time : str or None
+        The column of times.
+    """
+    if recordings.gap_before is None:
+        what = f"in {time!r} of more than ten times the usual step"
+        return what, "Pass max_gap, or max_gap=numpy.inf if gaps do not matter."
+    name, gap = table.notes.time, recordings.gap_before
+    named = "" if time is not None else f"time={name!r} and "
+    remedy = (
+        f"Pass {named}max_gap={gap!r} here too, or {named}max_gap=numpy.inf if gaps do not matter."
+    )
+    return f"in {name!r} at which a step before, with max_gap={gap!r}, ended recordings", remedy
+
+
+def warn_of_steps_without_time(
+    table: Table, recordings: Recordings, time: str | None, max_gap: Any
+) -> None:
+    """Warn about gaps that a step before worked across, because it had no times.
+
+    Parameters
+    ----------
+    table : Table
+        The rows.
+    recordings : Recordings
+        Where recordings begin and end.
+    time : str or None
+        The column of times.
+    max_gap : float, str, timedelta or None
+        The longest step in time within a recording.
+    """
+    gaps = np.setdiff1d(recordings.firsts[:-1], recordings.breaks)
+    if table.notes.without_time is not None and len(gaps):
+        row = int(gaps[0])
+        warn(
+            f"There are {len(gaps)} gaps in {time!r} longer than max_gap={max_gap!r}, the first "
+            f"({recordings.subject_of(row)}) before row {recordings.in_table(row)}, and a step before "
+            f"worked across them, {table.notes.without_time}: pass time and max_gap to it too, or "
+            "max_gap=numpy.inf if gaps do not matter to it."
+        )
+
+
+def warn_of_repeated_times(recordings: Recordings, time: str | None) -> None:
+    """Warn about recordings in which many rows have the time of the row before.
+
+    Parameters
+    ----------
+    recordings : Recordings
+        Where recordings begin and end.
+    time : str or None
+        The column of times.
+    """
+    if len(recordings.repeats) == 0:
+        return
+    bounds = np.append(recordings.breaks, recordings.n_rows)
+    n_repeats = np.diff(np.searchsorted(recordings.repeats, bounds))
+    n_steps = np.diff(bounds) - 1
+    few, many = _SOME_REPEATS * n_steps, _ROUNDED * n_steps
+    doubtful = np.flatnonzero((n_steps >= 10) & (n_repeats >= few) & (n_repeats < many))
+    if len(doubtful):
+        first = doubtful[0]
+        warn(
+            f"In {len(doubtful)} of {len(n_steps)} recordings many rows have the time of the row before, in "
+            f"{time!r}: {n_repeats[first]} of {n_steps[first] + 1} rows of the first "
+            f"({recordings.subject_of(recordings.breaks[first])}). If several devices take turns, sort the "
+            "table by subject, device and time, and name the column of devices in boundaries; if rows are "
+            "copies, drop them. If times are rounded, nothing is wrong."
         )
 
 

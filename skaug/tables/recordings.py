@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skaug._checks import is_number
 from skaug.tables.columns import (
     changes,
     encode,
@@ -19,6 +17,7 @@ from skaug.tables.columns import (
     runs,
 )
 from skaug.tables.table import Table
+from skaug.tables.time_steps import TimeSteps, is_unlimited, longest_step
 
 
 class Recordings:
@@ -53,8 +52,12 @@ class Recordings:
     breaks : ndarray of shape (n_recordings,)
         First sorted row of each recording: a stretch, or several with gaps in time between them.
     wide_gaps : ndarray of shape (n_gaps,)
-        Sorted rows before which time jumps by more than ten times the median step; empty if there is no
-        `time`, or if `max_gap` says which gaps matter.
+        Sorted rows before which time jumps by more than ten times the median step, or than the `max_gap` of
+        a step before; empty if no time is known, or if `max_gap` says which gaps matter.
+    gap_before : float, str or None
+        The `max_gap` of a step before, if it is the reason for `wide_gaps`.
+    repeats : ndarray of shape (n_repeats,)
+        Sorted rows that have the time of the row before in the same recording.
     """
 
     def __init__(
@@ -91,11 +94,19 @@ class Recordings:
         self._rows_before = rows_before  # of the same subject, in the runs before
         breaks = [firsts, *(self.changes(table.column(name)) for name in boundaries)]
         self.breaks = np.unique(np.concatenate(breaks))
-        self.wide_gaps = gaps = np.empty(0, dtype=np.intp)
+        self.wide_gaps = self.repeats = gaps = np.empty(0, dtype=np.intp)
+        self.gap_before: float | str | None = None
+        self._usual_step: str | None = None
         if time is not None:
-            is_break = np.zeros(self.n_rows, dtype=bool)
-            is_break[self.breaks] = True
-            gaps = self._gaps(table.column(time), time, max_gap, is_break[1:])
+            steps = self._steps(table.column(time), time)
+            if max_gap is None:
+                self.wide_gaps = steps.wide()
+            elif not is_unlimited(max_gap):
+                gaps = steps.longer_than(longest_step(max_gap, time, is_clock=steps.is_clock))
+                if steps.are_usual(gaps):
+                    self._usual_step = steps.usual_in_words()
+        if max_gap is None and time in (None, table.notes.time):
+            self._find_gaps_of_a_step_before(table)
         self.firsts = np.append(np.union1d(self.breaks, gaps), self.n_rows)
 
     def _require_subjects(
@@ -127,10 +138,22 @@ class Recordings:
         """Return the position in the table of a sorted row, for a message."""
         return (row if self.order is None else int(self.order[row])) - self._n_known
 
-    def _gaps(
-        self, column: pd.Series, name: str, max_gap: Any, breaks: NDArray[np.bool_]
-    ) -> NDArray[np.intp]:
-        """Return the sorted rows before which there is a gap in time."""
+    def require_usual_steps(self, time: str | None, max_gap: Any) -> None:
+        """Raise if `max_gap` is shorter than the usual step in time.
+
+        Raises
+        ------
+        ValueError
+        """
+        if self._usual_step is not None:
+            raise ValueError(
+                f"max_gap={max_gap!r} is shorter than the usual step of {time!r}, which is "
+                f"{self._usual_step}, so that most rows would be a recording of their own: pass the longest "
+                "time without a row that does not matter, a few usual steps."
+            )
+
+    def _steps(self, column: pd.Series, name: str) -> TimeSteps:
+        """Return the steps in time, none of which goes back within a recording."""
         if is_text(column):
             raise ValueError(
                 f"The time column {name!r} holds {column.dtype}, not times or numbers: parse it first "
@@ -139,29 +162,33 @@ class Recordings:
         if column.isna().any():
             row = int(np.flatnonzero(column.isna())[0]) - self._n_known
             raise ValueError(f"The time column {name!r} is missing in row {row}: fill or drop it.")
-        times = self.sorted(plain_array(column))
-        is_clock = times.dtype.kind in "mM"
-        steps = np.diff(times if is_clock or times.dtype.kind == "f" else times.astype(np.int64))
-        backwards = ~breaks & (steps < np.zeros((), steps.dtype))
-        if backwards.any():
-            row = int(np.flatnonzero(backwards)[0]) + 1
+        steps = TimeSteps(self.sorted(plain_array(column)), self.breaks)
+        back, self.repeats = steps.back_and_still()
+        if len(back):
+            row = int(back[0])
             of_subject = "" if self.subjects is None else f" of {self.subject_of(row)}"
             raise ValueError(
                 f"The time {name!r}{of_subject} goes back in row {self.in_table(row)}: if it starts again "
                 "with each recording, name the column that separates them in boundaries; otherwise sort the "
                 "table by subject and time."
             )
-        if max_gap is None:
-            self.wide_gaps = _wide_steps(steps, breaks)
-            return np.empty(0, dtype=np.intp)
-        if _is_unlimited(max_gap):
-            return np.empty(0, dtype=np.intp)
-        longest = _longest_step(max_gap, name, is_clock)
-        wide = np.flatnonzero(steps > longest)
-        if times.dtype.kind == "f":  # 0.1 s apart is not always 0.1 in floating point
-            rounding = 4 * np.spacing(np.maximum(np.abs(times[wide]), np.abs(times[wide + 1])))
-            wide = wide[steps[wide] > longest + rounding]
-        return wide + 1
+        return steps
+
+    def _find_gaps_of_a_step_before(self, table: Table) -> None:
+        """Find the gaps that a step before worked up to, where this one has no `max_gap`."""
+        notes = table.notes
+        if notes.time not in table.names:
+            return
+        column = table.column(notes.time)
+        if is_text(column) or column.isna().any():
+            return
+        steps = TimeSteps(self.sorted(plain_array(column)), self.breaks)
+        if steps.is_clock != isinstance(notes.max_gap, str):
+            return
+        longest = longest_step(notes.max_gap, notes.time, is_clock=steps.is_clock)
+        gaps = steps.within(steps.longer_than(longest))
+        if len(gaps) and not steps.are_usual(gaps):  # because rows are further apart since
+            self.wide_gaps, self.gap_before = gaps, notes.max_gap
 
     def subject_of(self, row: int | np.integer) -> str:
         """Return the subject of a sorted row, in words for a message."""
@@ -267,54 +294,7 @@ class Recordings:
         return np.where(is_filled, last, rows)
 
 
-def require_time_for_gaps(time: Any, max_gap: Any) -> None:
-    """Raise if there is a `max_gap`, but no column of times.
-
-    Raises
-    ------
-    ValueError
-    """
-    if max_gap is not None and time is None:
-        raise ValueError(f"max_gap={max_gap!r} needs the column of times: pass time.")
-
-
-def _wide_steps(steps: NDArray, breaks: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Return the rows before which time jumps by more than ten times the median positive step."""
-    steps = np.where(breaks, 0, steps.astype(np.int64) if steps.dtype.kind == "m" else steps)
-    positive = steps[steps > 0]
-    if len(positive) == 0:
-        return np.empty(0, dtype=np.intp)
-    return np.flatnonzero(steps > 10 * np.median(positive)) + 1
-
-
-def _is_unlimited(max_gap: Any) -> bool:
-    return is_number(max_gap) and max_gap == np.inf
-
-
 def _joined_ranges(firsts: NDArray[np.intp], lengths: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return ``range(first, first + length)`` for each, one after the other."""
     behind = np.cumsum(lengths)
     return np.repeat(firsts - (behind - lengths), lengths) + np.arange(behind[-1])
-
-
-def _longest_step(max_gap: Any, name: str, is_clock: bool) -> Any:
-    # NumPy's timedelta counts as a number.
-    is_number = isinstance(max_gap, Real) and not isinstance(max_gap, np.timedelta64)
-    if is_clock and is_number:
-        raise ValueError(
-            f"The time {name!r} is a date and time, so max_gap={max_gap!r} needs a unit: "
-            f"pass '{max_gap}s', or a timedelta."
-        )
-    if not is_clock and not is_number:
-        raise ValueError(
-            f"The time {name!r} holds numbers, so max_gap={max_gap!r} must be a number in the same unit."
-        )
-    try:
-        longest = pd.Timedelta(max_gap) if is_clock else max_gap
-    except ValueError as error:
-        raise ValueError(
-            f"max_gap={max_gap!r} is not a length of time ({error}): try '2s'."
-        ) from error
-    if not longest > (pd.Timedelta(0) if is_clock else 0):
-        raise ValueError(f"max_gap={max_gap!r} must be positive; None allows any gap.")
-    return longest.to_timedelta64() if is_clock else longest

@@ -22,12 +22,11 @@ from skaug.tables.columns import (
     require_column,
     with_inferred_type,
 )
+from skaug.tables.notes import notes_of
 
 # Bytes of a matrix that are filled at once: few enough to stay in the cache from column to column,
 # and a large page of memory.
 _BLOCK_BYTES = 1 << 21
-
-_ROWS_BEFORE = "skaug_rows_before"
 
 
 class Table:
@@ -47,14 +46,14 @@ class Table:
     ----------
     is_array : bool
         Whether it is an array.
-    n_rows_before : int or None
-        How many rows there were before a step of a pipeline changed them; None if none did.
+    notes : Notes
+        What steps of a pipeline noted on it.
     """
 
     def __init__(self, X: Any) -> None:
         if nw.dependencies.is_polars_lazyframe(X):
             raise TypeError("Expected a DataFrame, got a polars LazyFrame: call .collect() first.")
-        self.n_rows_before = rows_before(X)
+        self.notes = notes_of(X)
         self.is_array = not nw.dependencies.is_into_dataframe(X)
         if self.is_array:
             values = check_array(X, dtype=None, ensure_all_finite=False, allow_nd=True)
@@ -183,33 +182,6 @@ def _with_plain_columns(frame: pd.DataFrame) -> pd.DataFrame:
     typed = {name: with_inferred_type(frame[name]) for name in odd}
     changed = {name: column for name, column in typed.items() if column.dtype.kind != "O"}
     return frame.assign(**changed) if changed else frame
-
-
-class _ArrayWithNote(np.ndarray):
-    """An array that can hold attributes."""
-
-
-def rows_before(X: Any) -> int | None:
-    """Return how many rows a table had before a step changed them, as `with_rows_before` noted."""
-    noted = X.attrs if isinstance(X, pd.DataFrame) else getattr(X, "__dict__", {})
-    return noted.get(_ROWS_BEFORE)
-
-
-def with_rows_before(X: Any, n_rows: int | None) -> Any:
-    """Note on a table how many rows there were before a step changed them; return the table.
-
-    Values that are passed along with the original table, such as labels, are not for the rows of this one,
-    not even if there are as many.
-    """
-    if n_rows is not None:
-        if isinstance(X, pd.DataFrame):
-            X.attrs[_ROWS_BEFORE] = n_rows
-            return X
-        if type(X) is np.ndarray:
-            X = X.view(_ArrayWithNote)
-        if hasattr(X, "__dict__"):
-            setattr(X, _ROWS_BEFORE, n_rows)
-    return X
 
 
 def resolve_subject(subject: Any, table: Table) -> str | None:
