@@ -22,7 +22,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import StackingRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import SelectKBest, f_regression
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import (
     GridSearchCV,
@@ -848,6 +848,35 @@ def test_a_plain_pipeline_with_a_bare_regressor_may_train_on_real_windows(window
     features = windows.to_numpy().reshape(len(windows), -1)
     expected = Ridge().fit(features, windows.y).predict(features)
     assert_allclose(pipe.fit(windows, windows.y).predict(windows), expected)
+
+
+@pytest.mark.parametrize(
+    ("steps", "is_labeled", "words"),
+    [
+        ([WindowSpectrum()], False, "requires y to be passed, but the target y is None"),
+        ([WindowSpectrum()], True, "inconsistent numbers of samples"),
+        ([SynthefyAugmenter(), WindowSpectrum()], True, "windows are synthetic, and only this"),
+        ([], True, "Found array with dim 3"),
+    ],
+)
+def test_the_guide_quotes_what_a_plain_pipeline_with_a_bare_regressor_says(
+    steps: list[Any], is_labeled: bool, words: str, recordings: pd.DataFrame
+) -> None:
+    windower = SubjectWindower(256, 128, features=["BVP", "ECG"], target="heart_rate")
+    plain = sklearn_pipeline.make_pipeline(windower, *steps, RidgeCV())
+    with pytest.raises((ValueError, TypeError), match=words):
+        plain.fit(recordings, recordings["heart_rate"] if is_labeled else None)
+    assert words in (Path(__file__).parents[1] / "docs/guide/features.md").read_text()
+    remedies = [
+        skaug.make_pipeline(windower, *steps, RidgeCV()),
+        sklearn_pipeline.make_pipeline(windower, *steps, WindowRegressor(RidgeCV())),
+    ]
+    for remedy in remedies:
+        if steps:
+            assert len(remedy.fit(recordings).predict(recordings)) == 84
+        else:
+            with pytest.raises(ValueError, match=r"RidgeCV needs .* add WindowSpectrum"):
+                remedy.fit(recordings)
 
 
 def test_folds_that_share_subjects_raise_a_warning(case: Case) -> None:
