@@ -12,16 +12,13 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from skaug._checks import is_number, require_choice, require_list, require_whole_number
+from skaug._choices import ALIGNMENTS, LAST, MISSING
 from skaug.base import WindowStep
 from skaug.cutting import Cutting
 from skaug.tables.aggregation import Aggregation, check_aggregation, refuse_mixed
 from skaug.tables.table import Table, resolve, resolve_several, resolve_subject
 from skaug.tables.time_steps import require_time_for_gaps
 from skaug.windows.container import Windows
-
-ALIGNMENTS = ("subject", "table")
-LAST = ("drop", "align")
-MISSING = ("raise", "keep", "drop", "ffill")
 
 
 class SubjectWindower(WindowStep):

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
-from skaug.tables.aggregation import AGGREGATIONS, aggregate, check_aggregation
+from skaug._choices import AGGREGATIONS
+from skaug.tables.aggregation import aggregate, check_aggregation
 
 NAN = np.nan
 

@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 
 from skaug.cli import COMMANDS, build_parser, main
+from skaug.cli.compare_options import MODELS
+from skaug.cli.models import CLASSIFIERS, REGRESSORS
 
 HELP_OF = [[], *([name] for name in COMMANDS)]
 
@@ -99,6 +101,24 @@ def test_a_traceback_is_printed_before_the_error_if_asked_for(
     assert shown[0] == "Traceback (most recent call last):"
     assert any("in read_table" in at for at in shown)
     assert shown[-1] == line
+
+
+def test_the_models_that_are_offered_are_those_that_there_are() -> None:
+    assert list(MODELS) == list(dict.fromkeys([*REGRESSORS, *CLASSIFIERS]))
+
+
+@pytest.mark.parametrize("arguments", ["--version", "--help", "windows --help"])
+def test_what_a_shell_waits_for_imports_no_library_of_numbers(arguments: str) -> None:
+    code = f"""
+import atexit, sys
+slow = {{"numpy", "pandas", "pyarrow", "scipy", "sklearn"}}
+atexit.register(lambda: print("slow:", slow.intersection(sys.modules)))
+from skaug.cli import build_parser, main
+build_parser()  # of all commands, as for completion
+main({arguments.split()})
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "slow: set()"
 
 
 # Completion

@@ -13,7 +13,8 @@ import pytest
 from skaug import DataWarning
 from skaug.cli import main
 from skaug.cli.columns import choose_columns, with_index
-from skaug.cli.tables import read_table, separator
+from skaug.cli.option_types import separator
+from skaug.cli.tables import read_table
 from skaug.cli.times import set_unit_of_gap, with_times
 
 #: Numbers that binary fractions hold exactly, so that text loses nothing.

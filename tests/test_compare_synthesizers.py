@@ -28,9 +28,10 @@ from skaug import (
     WindowSpectrum,
     make_pipeline,
 )
+from skaug._choices import PROTOCOLS
 from skaug.evaluation import ProtocolComparison, compare_protocols, compare_synthesizers
 from skaug.evaluation.paired_tests import holm
-from skaug.evaluation.protocol_variants import PROTOCOLS, label_of, protocol_of
+from skaug.evaluation.protocol_variants import label_of, protocol_of
 from skaug.model_selection import SubjectKFold, window_scorer
 from skaug.server import running
 from skaug.synthesis import SurrogateSynthesizer, SynthefyAPI, Synthesizer

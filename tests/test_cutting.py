@@ -205,7 +205,7 @@ def test_a_comparison_cuts_each_test_table_once_per_prediction(
     compare_protocols(pipe, four_subjects, scoring=scoring, progress=False)
     tested = [n_rows for n_rows in cuts if n_rows <= 32]
     assert sorted(tested) == [20, 20, 24, 24, 28, 28, 32, 32], "4 folds, 2 protocols"
-    assert len(cuts) - len(tested) == 8, "and as many fits"
+    assert len(cuts) - len(tested) == 9, "and as many fits, and a look at the channels"
 
 
 # Predictions on rows ----------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
 
 import pytest
 
@@ -117,6 +119,18 @@ def test_a_package_exports_its_public_names_and_no_others(path: str) -> None:
     assert sorted(package.__all__) == PUBLIC[path]
     for name in PUBLIC[path]:
         assert hasattr(package, name)
+
+
+def test_names_that_are_imported_late_are_listed_and_the_rest_is_unknown() -> None:
+    code = """
+import skaug
+print(set(skaug.__all__) <= set(dir(skaug)), hasattr(skaug, "Window"))
+print(skaug.synthesis.Jitter.__name__, skaug.evaluation.learning_curve.__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False", "Jitter", "learning_curve"]
+    with pytest.raises(ImportError, match="cannot import name 'Window' from 'skaug'"):
+        exec("from skaug import Window")
 
 
 def public(owner: type) -> list[str]:

@@ -7,18 +7,21 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
-from threadpoolctl import threadpool_limits
-
 import skaug
-from skaug.cli import compare, demo, serve, windows
+from skaug.cli import compare_options, demo_options, serve, windows
 from skaug.cli.completion import complete
 from skaug.cli.messages import plain_line
 from skaug.cli.parser import Parser
-from skaug.synthesis import SynthefyError
 
-COMMANDS = {"demo": demo, "compare": compare, "windows": windows, "serve": serve}
+COMMANDS = {
+    "demo": demo_options,
+    "compare": compare_options,
+    "windows": windows,
+    "serve": serve,
+}
 
 _EXAMPLES = """\
 # Try it on simulated recordings
@@ -33,9 +36,6 @@ _EPILOG = (
     "~/.bashrc or ~/.zshrc:\n"
     '  eval "$(register-python-argcomplete skaug)"'
 )
-
-#: Errors that the user can mend: they are printed in one line, without a traceback.
-_USER_ERRORS = (OSError, ValueError, TypeError, SynthefyError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,13 +60,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         options.parser.refuse(unknown)
+    return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    # What follows takes long to import, and a shell waits for help and completion.
+    from threadpoolctl import threadpool_limits
+
+    from skaug.synthesis import SynthefyError
+
+    command = import_module(f"skaug.cli.{options.command}")
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
             # The matrices of these models are small: threads would wait for each other most of the time.
             with threadpool_limits(1, user_api="blas"):
-                options.run(options)
-        except _USER_ERRORS as error:
+                command.run(options)
+        except (OSError, ValueError, TypeError, SynthefyError) as error:  # which the user can mend
             if options.debug:
                 traceback.print_exc()
             print(f"skaug: error: {plain_line(error)}", file=sys.stderr)
@@ -98,7 +108,7 @@ def build_parser() -> argparse.ArgumentParser:
             usage=command.USAGE,
             examples=command.EXAMPLES,
         )
-        options.set_defaults(run=command.run, parser=options)
+        options.set_defaults(command=name, parser=options)
         options.add_argument("--debug", action="store_true", help="print the traceback of an error")
         command.add_options(options)
     return parser

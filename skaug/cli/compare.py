@@ -19,9 +19,8 @@ from skaug import (
     WindowStatistics,
 )
 from skaug.cli.columns import choose_columns, with_index, without_labels
-from skaug.cli.compare_options import add_options
+from skaug.cli.compare_options import DEFAULT_PROTOCOLS
 from skaug.cli.comparisons import (
-    DEFAULT_PROTOCOLS,
     SPECTRAL_PEAK,
     compare,
     print_comparison,
@@ -40,30 +39,6 @@ from skaug.cli.times import set_unit_of_gap, with_times
 from skaug.evaluation import ProtocolComparison
 from skaug.evaluation.protocol_variants import CONTROLS
 from skaug.tables.columns import is_text
-
-__all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "USAGE", "add_options", "run"]
-
-SUMMARY = "compare the protocols on a table of recordings"
-DESCRIPTION = (
-    "Compare training on real windows (TRTR), on real and synthetic windows (TRSTR) and on synthetic "
-    "windows (TSTR) on recordings of several subjects. Each subject is left out in turn; tests use real "
-    "windows of subjects that were left out. Synthetic windows are made on this machine: phase-randomized "
-    "surrogates, unless --synthesizer names others."
-)
-USAGE = "%(prog)s TABLE --target COLUMN [options]"
-EXAMPLES = """\
-# Did surrogates help? All numeric columns are channels, unless they are named.
-skaug compare recordings.parquet --target heart_rate
-# A rate per minute, beside an untrained baseline, with a page to share
-skaug compare recordings.parquet --feature BVP --target heart_rate --sampling-rate 64 \\
-    --low 0.5 --high 4 --rate-channel BVP --report page.html
-# Two synthesizers on the same folds, with trees
-skaug compare recordings.parquet --feature BVP --target heart_rate --sampling-rate 64 \\
-    --synthesizer transform:jitter=0.1,scale --synthesizer rate --model extra-trees
-# Classes, in a CSV file with semicolons, decimal commas and dates
-skaug compare recordings.csv --separator ';' --decimal , --time date --max-gap 1 \\
-    --feature BVP --target activity
-"""
 
 
 def run(options: argparse.Namespace) -> None:

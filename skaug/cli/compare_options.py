@@ -4,20 +4,46 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from skaug.cli.comparisons import DEFAULT_PROTOCOLS
+from skaug._choices import AGGREGATIONS, ALIGNMENTS, PROTOCOLS
 from skaug.cli.completion import add_column
-from skaug.cli.curves import CURVES
 from skaug.cli.cutting import add_cutting
-from skaug.cli.models import MODELS
-from skaug.cli.option_types import metric_name, n_jobs, number, number_of_windows, whole_number
-from skaug.cli.pages import add_report
-from skaug.cli.synthesizers import add_synthesizers
-from skaug.cli.tables import add_reading
-from skaug.evaluation.protocol_variants import PROTOCOLS
-from skaug.tables.aggregation import AGGREGATIONS
-from skaug.windower import ALIGNMENTS
+from skaug.cli.option_types import (
+    metric_name,
+    n_jobs,
+    number,
+    number_of_windows,
+    separator,
+    whole_number,
+)
+from skaug.cli.outputs import add_report
 
+SUMMARY = "compare the protocols on a table of recordings"
+DESCRIPTION = (
+    "Compare training on real windows (TRTR), on real and synthetic windows (TRSTR) and on synthetic "
+    "windows (TSTR) on recordings of several subjects. Each subject is left out in turn; tests use real "
+    "windows of subjects that were left out. Synthetic windows are made on this machine: phase-randomized "
+    "surrogates, unless --synthesizer names others."
+)
+USAGE = "%(prog)s TABLE --target COLUMN [options]"
+EXAMPLES = """\
+# Did surrogates help? All numeric columns are channels, unless they are named.
+skaug compare recordings.parquet --target heart_rate
+# A rate per minute, beside an untrained baseline, with a page to share
+skaug compare recordings.parquet --feature BVP --target heart_rate --sampling-rate 64 \\
+    --low 0.5 --high 4 --rate-channel BVP --report page.html
+# Two synthesizers on the same folds, with trees
+skaug compare recordings.parquet --feature BVP --target heart_rate --sampling-rate 64 \\
+    --synthesizer transform:jitter=0.1,scale --synthesizer rate --model extra-trees
+# Classes, in a CSV file with semicolons, decimal commas and dates
+skaug compare recordings.csv --separator ';' --decimal , --time date --max-gap 1 \\
+    --feature BVP --target activity
+"""
+
+DEFAULT_PROTOCOLS = ("TRTR", "TRSTR", "TSTR")
+CURVES = ("ratio", "subjects")
+MODELS = ("ridge", "extra-trees", "neighbors", "logistic")  # those of skaug.cli.models
 REPRESENTATIONS = ("spectrum", "statistics", "flatten")
 
 
@@ -38,7 +64,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="a column, such as the activity: the page of --report compares the protocols for each of its "
         "values; repeat for more. It is not a channel by default",
     )
-    add_reading(table)
+    _add_reading(table)
     windows.add_argument(
         "--alignment",
         choices=ALIGNMENTS,
@@ -54,7 +80,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     _add_model(parser.add_argument_group("the model"))
     synthetic = parser.add_argument_group("the synthetic windows")
-    add_synthesizers(synthetic)
+    _add_synthesizers(synthetic)
     amount = synthetic.add_mutually_exclusive_group()
     amount.add_argument(
         "--ratio",
@@ -90,6 +116,48 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="also write the score of each subject in each fold",
     )
     add_report(output)
+
+
+def _add_reading(table: argparse._ArgumentGroup) -> None:
+    table.add_argument(
+        "--separator",
+        type=separator,
+        metavar="CHARACTER",
+        help="what stands between the columns of a text file, such as ';' or tab (default: a comma; a tab "
+        "in .tsv files)",
+    )
+    table.add_argument(
+        "--decimal",
+        choices=(".", ","),
+        default=".",
+        metavar="CHARACTER",
+        help="what stands before the decimals of numbers in a text file: . or , (default: .)",
+    )
+
+
+def _add_synthesizers(group: Any) -> None:
+    group.description = _list_synthesizers
+    group.add_argument(
+        "--synthesizer",
+        type=_choice,
+        action="append",
+        default=[],
+        metavar="NAME[:KEY=VALUE,...]",
+        help="what makes synthetic windows, as listed above; repeat to compare several on the same folds "
+        "(default: surrogate)",
+    )
+
+
+def _list_synthesizers() -> str:
+    from skaug.cli.synthesizers import listed
+
+    return listed()
+
+
+def _choice(text: str) -> Any:
+    from skaug.cli.synthesizers import choice
+
+    return choice(text)
 
 
 def _add_model(model: argparse._ArgumentGroup) -> None:

@@ -16,8 +16,6 @@ from skaug.evaluation import (
 from skaug.evaluation.protocol_variants import CONTROLS
 from skaug.synthesis import Synthesizer
 
-DEFAULT_PROTOCOLS = ("TRTR", "TRSTR", "TSTR")
-
 #: The name of `skaug.SpectralPeakRegressor` among the baselines.
 SPECTRAL_PEAK = "spectral peak"
 

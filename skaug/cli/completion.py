@@ -7,8 +7,6 @@ import contextlib
 import os
 from typing import Any
 
-from skaug.cli.tables import column_names
-
 
 def complete(parser: argparse.ArgumentParser) -> None:
     """Answer a shell that asks for completions, and exit; else do nothing."""
@@ -26,6 +24,8 @@ def add_column(parser: Any, option: str, **parameters: Any) -> None:
 
 
 def _columns(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    from skaug.cli.tables import column_names
+
     try:
         return column_names(parsed_args.table, getattr(parsed_args, "separator", None))
     except Exception:  # a shell cannot show it; the command will

@@ -14,8 +14,6 @@ from skaug.evaluation import LearningCurve, learning_curve
 from skaug.evaluation.folds import Samples
 from skaug.synthesis import Synthesizer
 
-CURVES = ("ratio", "subjects")
-
 _NUMBERS = (2, 4, 8)
 
 

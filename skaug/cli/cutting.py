@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from skaug import SubjectWindower
+from skaug._choices import LAST, MISSING
 from skaug.cli.completion import add_column
 from skaug.cli.option_types import OneTarget, gap, number, whole_number
-from skaug.windower import LAST, MISSING
+
+if TYPE_CHECKING:
+    from skaug import SubjectWindower
 
 
 def add_cutting(parser: argparse.ArgumentParser, target: str, *, needs_target: bool) -> Any:
@@ -88,6 +90,8 @@ def add_cutting(parser: argparse.ArgumentParser, target: str, *, needs_target: b
 
 def windower_of(options: argparse.Namespace, **parameters: Any) -> SubjectWindower:
     """Build the windower that the options of `add_cutting` describe."""
+    from skaug import SubjectWindower
+
     if options.max_gap is not None and options.time is None:
         raise ValueError("--max-gap needs the column of the time: pass --time COLUMN.")
     return SubjectWindower(

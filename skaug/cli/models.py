@@ -38,7 +38,6 @@ CLASSIFIERS: dict[str, Callable[[int], Any]] = {
     "extra-trees": lambda _: ExtraTreesClassifier(**_TREES),
     "neighbors": lambda _: KNeighborsClassifier(N_NEIGHBORS),
 }
-MODELS = tuple(dict.fromkeys([*REGRESSORS, *CLASSIFIERS]))
 
 
 def model_of(name: str | None, n_training_subjects: int, *, classes: bool) -> Any:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from sklearn.metrics import get_scorer_names
+_SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}
 
 
 class OneTarget(argparse.Action):
@@ -65,8 +65,21 @@ def number_of_windows(text: str) -> int:
         ) from None
 
 
+def separator(text: str) -> str:
+    """Parse one character, or a name such as tab."""
+    character = _SEPARATORS.get(text.lower(), text)
+    if len(character) != 1 or character.isalnum() or character in "\"'\r\n":
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be one character that is neither a letter, a digit nor a quote, such as ';', "
+            "or tab"
+        )
+    return character
+
+
 def metric_name(text: str) -> str:
     """Parse the name of a scorer of scikit-learn."""
+    from sklearn.metrics import get_scorer_names
+
     names = get_scorer_names()
     if text not in names:
         alike = difflib.get_close_matches(text, names, n=3)

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from skaug._files import require_writable, whole_file
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 # Beginnings of a cell that a spreadsheet reads as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def add_report(parser: Any) -> None:
+    """Add the option for a page."""
+    parser.add_argument(
+        "--report",
+        type=Path,
+        nargs="?",
+        const=Path("report.html"),
+        metavar="HTML",
+        help="also write a page with the verdict, plots and tables, and how they were made (default "
+        "name: report.html)",
+    )
 
 
 def check_output(path: Path | None, *inputs: Path) -> None:

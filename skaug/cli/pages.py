@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -15,19 +14,6 @@ from skaug.cli.messages import plain_line, say
 from skaug.cli.outputs import check_output
 from skaug.evaluation import LearningCurve, ProtocolComparison, QualityReport, synthetic_quality
 from skaug.synthesis import Synthesizer
-
-
-def add_report(parser: Any) -> None:
-    """Add the option for a page."""
-    parser.add_argument(
-        "--report",
-        type=Path,
-        nargs="?",
-        const=Path("report.html"),
-        metavar="HTML",
-        help="also write a page with the verdict, plots and tables, and how they were made (default "
-        "name: report.html)",
-    )
 
 
 def check_report(path: Path | None, *inputs: Path) -> None:

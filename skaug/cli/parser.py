@@ -19,7 +19,8 @@ class Parser(argparse.ArgumentParser):
     examples : str, default=""
         Commands, with comments in lines that begin with ``#``.
     **parameters : dict
-        Those of `argparse.ArgumentParser`. In texts, indented lines stay as they are.
+        Those of `argparse.ArgumentParser`. In texts, indented lines stay as they are. The description of a
+        group may be a function, which is called if the help is printed.
     """
 
     def __init__(self, *, examples: str = "", **parameters: Any) -> None:
@@ -28,6 +29,9 @@ class Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         """Return the examples, and what argparse says."""
+        for group in self._action_groups:
+            if callable(group.description):  # because it takes long
+                group.description = group.description()
         examples = f"examples:\n{textwrap.indent(self.examples, '  ')}\n" if self.examples else ""
         return f"{examples}{super().format_help()}"
 

@@ -106,22 +106,12 @@ class Choice(NamedTuple):
     parts: tuple[Choice, ...] = ()
 
 
-def add_synthesizers(group: Any) -> None:
-    """Add the option that chooses synthesizers to a group, whose description lists them."""
-    group.description = "\n".join(_listed())
-    group.add_argument(
-        "--synthesizer",
-        type=choice,
-        action="append",
-        default=[],
-        metavar="NAME[:KEY=VALUE,...]",
-        help="what makes synthetic windows, as listed above; repeat to compare several on the same folds "
-        "(default: surrogate)",
-    )
+def listed() -> str:
+    """Return one paragraph per synthesizer: its name, its meaning and its keys."""
+    return "\n".join(_paragraphs())
 
 
-def _listed() -> Iterator[str]:
-    """Yield one paragraph per synthesizer: its name, its meaning and its keys."""
+def _paragraphs() -> Iterator[str]:
     for name, what in _MEANINGS.items():
         yield _filled(what, f"  {name:<16}")
         if keys := ", ".join(keys_of(name) if name in SYNTHESIZERS else ()):

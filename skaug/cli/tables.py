@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import zlib
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -13,42 +11,11 @@ import pyarrow.parquet as pq
 
 from skaug.cli.messages import one_line
 
-_SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}
-
 # What may stand between columns, as it is typed.
 _LIKELY = {";": "';'", "\t": "tab", "|": "'|'", ",": "','", " ": "' '"}
 
 _PARQUET = (".parquet", ".pq")
 _TEXT = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
-
-
-def add_reading(parser: Any) -> None:
-    """Add the options that say how a text file is read."""
-    parser.add_argument(
-        "--separator",
-        type=separator,
-        metavar="CHARACTER",
-        help="what stands between the columns of a text file, such as ';' or tab (default: a comma; a tab "
-        "in .tsv files)",
-    )
-    parser.add_argument(
-        "--decimal",
-        choices=(".", ","),
-        default=".",
-        metavar="CHARACTER",
-        help="what stands before the decimals of numbers in a text file: . or , (default: .)",
-    )
-
-
-def separator(text: str) -> str:
-    """Parse one character, or a name such as tab."""
-    character = _SEPARATORS.get(text.lower(), text)
-    if len(character) != 1 or character.isalnum() or character in "\"'\r\n":
-        raise argparse.ArgumentTypeError(
-            f"{text!r} must be one character that is neither a letter, a digit nor a quote, such as ';', "
-            "or tab"
-        )
-    return character
 
 
 def read_table(path: Path, separator: str | None = None, decimal: str = ".") -> pd.DataFrame:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from skaug.cli.columns import choose_columns
+from skaug._choices import AGGREGATIONS
 from skaug.cli.cutting import add_cutting, windower_of
 from skaug.cli.messages import say
 from skaug.cli.option_types import whole_number
-from skaug.cli.times import set_unit_of_gap
-from skaug.tables.aggregation import AGGREGATIONS
 
 SUMMARY = "cut a table that is larger than memory into windows on disk"
 DESCRIPTION = (
@@ -66,6 +64,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
+    from skaug.cli.columns import choose_columns
+    from skaug.cli.times import set_unit_of_gap
+
     try:
         from skaug.out_of_core.shard_files import made_up_row
         from skaug.out_of_core.shard_job import open_dataset

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
+from skaug._choices import PROTOCOLS
 from skaug.augmenter import SynthefyAugmenter
 from skaug.base import WindowStep
 from skaug.evaluation.searches import check_searches, wrap_synthesizers
@@ -19,16 +20,6 @@ from skaug.synthesis.conditions import check_synthetic
 from skaug.synthesis.surrogate import synthesizer_or_default
 from skaug.windows.container import Windows, as_windows
 from skaug.windows.provenance import Target
-
-#: What each protocol trains on, and what it is tested on.
-PROTOCOLS = {
-    "TRTR": "train on real, test on real windows",
-    "TRSTR": "train on real and synthetic, test on real windows",
-    "TSTR": "train on synthetic, test on real windows",
-    "TRTS": "train on real, test on synthetic windows",
-    "TRRTR": "train on real windows and duplicates of them, test on real windows",
-    "TRPTR": "train on real windows and synthetic ones with permuted labels, test on real windows",
-}
 
 #: Protocols that show where an effect comes from: from more windows, or from windows without information
 #: on the labels. They are not judged.

@@ -8,9 +8,10 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from skaug._checks import require_list
+from skaug._choices import PROTOCOLS
 from skaug.evaluation.comparison import ProtocolComparison
 from skaug.evaluation.details import declared
-from skaug.evaluation.protocol_variants import PROTOCOLS, augmenter_path
+from skaug.evaluation.protocol_variants import augmenter_path
 from skaug.evaluation.scores import Scoring
 from skaug.evaluation.searches import synthesizers_of
 from skaug.evaluation.variants import Variant, compare_variants

@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skaug._arrays import in_halves, window_views
+from skaug._choices import AGGREGATIONS
 from skaug.tables.columns import as_column, is_text, plain_array
 
 Aggregation = str | Callable[[NDArray], Any]
 
-AGGREGATIONS = ("mean", "median", "first", "center", "last", "max", "mode")
 TEXT_AGGREGATIONS = ("mode", "first", "center", "last")
 
 _OF_NUMBERS = ("mean", "median")
