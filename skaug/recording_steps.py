@@ -232,9 +232,9 @@ class PerRecording(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         DataWarning
             If rows look shuffled, many have the time of the row before, a session changes within a recording,
             no row of a recording is left, or recordings contain a gap in time and there is no `max_gap`. If a
-            step before ended recordings at gaps or boundaries that this one works across, or the other way
-            round. What the transformer warns of, such as a recording shorter than a filter, is counted over
-            recordings.
+            step before ended recordings at gaps or boundaries that this one works across; or if it used times,
+            got none, and worked across gaps at which this one ends recordings. What the transformer warns of,
+            such as a recording shorter than a filter, is counted over recordings.
         """
         return self.transform_and_compare(X)[0]
 
@@ -370,9 +370,12 @@ class PerRecording(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             return replace(notes, without_time=before.without_time or without_time)
         if self.max_gap is None:
             return notes
+        notes = replace(
+            notes, time=None, max_gap=None, without_time=None
+        )  # which was announced here
         if len(recordings.firsts) > len(recordings.breaks) + 1:
             return replace(notes, time=self._time, max_gap=plain_gap(self.max_gap))
-        return replace(notes, time=None, max_gap=None)
+        return notes
 
     def _transform_recording(
         self, values: NDArray, times: NDArray | None

@@ -477,6 +477,17 @@ def test_gaps_that_an_earlier_step_without_time_worked_across_are_announced() ->
             step.fit_transform(PerRecording(bandpass(0.5, 4, 25), "x", **WHEN).fit_transform(table))
 
 
+def test_a_step_without_time_is_announced_once() -> None:
+    pipe = skaug.make_pipeline(
+        PerRecording(resample(25, 20), "x"),
+        PerRecording(bandpass(0.5, 4, 20), "x", **WHEN),
+        SubjectWindower(60, features=["x"], **WHEN),
+    )
+    with pytest.warns(DataWarning, match=r"across them, resample\(") as caught:
+        pipe.fit_transform(with_a_gap(10))
+    assert len(caught) == 1
+
+
 def test_a_wrong_rate_of_an_earlier_step_without_time_is_among_the_reasons() -> None:
     """25 Hz taken for 30 become 25 / 30 * 25 = 20.83 where 25 were meant."""
     resampled = PerRecording(resample(30, 25), "x").fit_transform(with_a_gap(0))

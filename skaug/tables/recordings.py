@@ -148,8 +148,8 @@ class Recordings:
         if self._usual_step is not None:
             raise ValueError(
                 f"max_gap={max_gap!r} is shorter than the usual step of {time!r}, which is "
-                f"{self._usual_step}, so that most rows would be a recording of their own: pass the longest "
-                "time without a row that does not matter, a few usual steps."
+                f"{self._usual_step}, so that most rows would be a recording of their own: pass several "
+                "usual steps."
             )
 
     def _steps(self, column: pd.Series, name: str) -> TimeSteps:
