@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 
@@ -43,6 +44,7 @@ SYNTHESIZERS = {
         [("mixup", MixupSynthesizer()), ("spectral", SpectralSynthesizer(RATE))]
     ),
 }
+LEARNING = [name for name in SYNTHESIZERS if name != "surrogate"]
 
 
 @pytest.fixture(params=SYNTHESIZERS)
@@ -68,6 +70,31 @@ def test_a_window_depends_on_seed_origin_and_draw_not_on_the_batch(
     assert (every.to_numpy()[:40] != every.to_numpy()[40:]).any(axis=(1, 2)).all()
     other = clone(synthesizer).set_params(random_state=5).fit(windows).synthesize(conditions)
     assert (other.to_numpy() != every.to_numpy()).any()
+
+
+@pytest.mark.parametrize("synthesizer", LEARNING, indirect=True)
+def test_synthesizing_needs_a_fit(synthesizer: Synthesizer, windows: Windows) -> None:
+    with pytest.raises(NotFittedError, match=f"This {type(synthesizer).__name__} instance is not"):
+        synthesizer.synthesize(windows)
+
+
+def test_no_conditions_give_no_windows(synthesizer: Synthesizer, windows: Windows) -> None:
+    made = synthesizer.fit(windows).synthesize(windows[:0])
+    assert made.shape == (0, *windows.shape[1:])
+
+
+@pytest.mark.parametrize("synthesizer", LEARNING, indirect=True)
+def test_windows_of_other_channels_or_length_are_refused(
+    synthesizer: Synthesizer, windows: Windows
+) -> None:
+    synthesizer.fit(windows)
+    first, *others = windows.feature_names
+    swapped = windows.with_samples(windows.to_numpy()[:, :, ::-1], feature_names=[*others, first])
+    with pytest.raises(ValueError, match=f"was fitted on windows of {first}, "):
+        synthesizer.synthesize(swapped)
+    short = windows.with_samples(windows.to_numpy()[:, :-1])
+    with pytest.raises(ValueError, match="was fitted on windows of shape"):
+        synthesizer.synthesize(short)
 
 
 def test_windows_of_32_bits_stay_so(synthesizer: Synthesizer, windows: Windows) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
 
 from skaug._checks import is_finite_number, require_random_state
 from skaug._random import uniform
@@ -219,6 +220,7 @@ class ChoiceSynthesizer(Synthesizer):
         TypeError, ValueError
             If a synthesizer raises it, or does not return synthetic windows of its conditions.
         """
+        check_is_fitted(self)
         if len(conditions) == 0:
             return conditions.synthesized(conditions.to_numpy())
         chosen = self._choose(conditions)

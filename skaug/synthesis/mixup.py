@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import betaincinv
+from sklearn.utils.validation import check_is_fitted
 
 from skaug._arrays import blocks_of, in_halves
 from skaug._checks import is_finite_number, require_random_state
@@ -16,7 +17,7 @@ from skaug.synthesis.base import Synthesizer
 from skaug.synthesis.conditions import candidate_windows, require_finite_samples
 from skaug.synthesis.keys import condition_keys
 from skaug.synthesis.origins import TrainingOrigins
-from skaug.windows.container import Windows
+from skaug.windows.container import Windows, require_alike
 from skaug.windows.values import are_classes
 
 # Bytes of windows to mix at a time: they stay in the cache.
@@ -207,8 +208,12 @@ class MixupSynthesizer(Synthesizer):
         Raises
         ------
         ValueError
-            If a condition has no label, or is of a class without another window.
+            If a condition has no label, or is of a class without another window, or if the windows differ
+            from those of `fit` in length or channels.
         """
+        check_is_fitted(self)
+        known = self._windows
+        require_alike(conditions, known.window_size, known.feature_names, type(self).__name__)
         possible = self.can_condition(conditions)
         if not possible.all():
             raise ValueError(
@@ -345,8 +350,8 @@ def _candidates(
 
 def _has_labels(windows: Windows) -> NDArray[np.bool_]:
     """Return which windows miss no label."""
-    is_missing = np.asarray(pd.isna(windows.y)).reshape(len(windows), -1)
-    return np.asarray(~is_missing.any(axis=1))
+    is_missing = np.asarray(pd.isna(windows.y))
+    return np.asarray(~is_missing.any(axis=tuple(range(1, is_missing.ndim))))
 
 
 def _index_of(labels: NDArray | None) -> pd.Index:

@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from skaug._arrays import in_halves
 from skaug._checks import (
@@ -29,7 +30,7 @@ from skaug.synthesis.rate_labels import (
 from skaug.synthesis.rate_plan import RatePlan, RatePlanner
 from skaug.synthesis.resampling import read
 from skaug.synthesis.variations import refuse_edits_except
-from skaug.windows.container import Windows
+from skaug.windows.container import Windows, require_alike
 from skaug.windows.provenance import Target, target_names
 
 _METHODS = ("stretch", "shift", "both")
@@ -238,6 +239,7 @@ class RateSynthesizer(Synthesizer):
                 if_steps=", and method='shift' would leave a part of the rhythm where it is: use "
                 "method='stretch'",
             )
+        self._window_size, self._feature_names = windows.window_size, windows.feature_names
         self._stretches = stretches = windows.recordings()
         self._planner = RatePlanner(
             windows,
@@ -275,8 +277,11 @@ class RateSynthesizer(Synthesizer):
         Raises
         ------
         ValueError
-            If a condition is not a training window, or an edited label is out of reach.
+            If a condition is not a training window, the windows differ from those of `fit` in length or
+            channels, or an edited label is out of reach.
         """
+        check_is_fitted(self)
+        require_alike(conditions, self._window_size, self._feature_names, type(self).__name__)
         plan = self._planner.plan(conditions, self.random_state)
         samples = np.empty(conditions.shape, dtype=self._stretches.signals.dtype)
         # Neighbors in a recording stay together: what they read is filtered once.

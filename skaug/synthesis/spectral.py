@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
+from sklearn.utils.validation import check_is_fitted
 
 from skaug._arrays import blocks_of
 from skaug._checks import (
@@ -36,7 +37,7 @@ from skaug.synthesis.rate_labels import (
 )
 from skaug.synthesis.rate_spectra import RateAxis, log_power, samples_of
 from skaug.synthesis.variations import refuse_edits_except
-from skaug.windows.container import Windows
+from skaug.windows.container import Windows, require_alike
 from skaug.windows.provenance import Target, target_names
 
 # Windows that the model is fitted on, at most.
@@ -207,6 +208,7 @@ class SpectralSynthesizer(Synthesizer):
         windows = windows[one_per_origin(windows, _MOST_WINDOWS)]
         for which, block in windows.blocks():
             require_finite_samples(block.to_numpy(), windows, which.start)
+        self._window_size, self._feature_names = windows.window_size, windows.feature_names
         self._of_rate = np.empty(0, dtype=np.intp)
         if len(self.rate_channels):
             self._of_rate = channel_positions(windows, self.rate_channels, "rate_channels")
@@ -256,9 +258,11 @@ class SpectralSynthesizer(Synthesizer):
         Raises
         ------
         ValueError
-            If a label or a column of a condition is too far from those of the training windows; the error
-            names it.
+            If a label or a column of a condition is too far from those of the training windows, which the
+            error names, or if the windows differ from those of `fit` in length or channels.
         """
+        check_is_fitted(self)
+        require_alike(conditions, self._window_size, self._feature_names, type(self).__name__)
         samples = np.empty(conditions.shape, dtype=conditions.dtype)
         design = self._design.transform(conditions)
         keys = condition_keys(conditions, "spectral", self.random_state)
