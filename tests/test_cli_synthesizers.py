@@ -354,9 +354,31 @@ def test_controls_are_run_for_each_synthesizer(
             [*RATE, "--synthesizer", "rate:method=x"],
             "method='x' of --synthesizer is unknown: use one of ",
         ),
-        ([*RATE, "--synthesizer", "rate:channels=EKG"], "'EKG'"),
-        (["--synthesizer", "transform:jitter,time_shift"], "put it first"),
-        (["--synthesizer", "transform:rotate"], "'ACC_x'"),
+        (
+            [*RATE, "--synthesizer", "rate:channels=EKG"],
+            "channels of --synthesizer names 'EKG', but the channels of the windows are ",
+        ),
+        (
+            ["--sampling-rate", "64", "--synthesizer", "rate"],
+            "Check --sampling-rate and unit of --synthesizer, name the channels that carry the rhythm in "
+            "channels of --synthesizer, or use another synthesizer. check=False of --synthesizer skips",
+        ),
+        (
+            [*RATE, "--synthesizer", "spectral:columns=age"],
+            "There is no column 'age' for columns of --synthesizer.",
+        ),
+        (
+            ["--synthesizer", "transform:jitter,time_shift"],
+            "put it first in transforms of --synthesizer.",
+        ),
+        (
+            ["--synthesizer", "transform:time_shift=-1"],
+            "max_shift=-1 of --synthesizer transform:time_shift must be a whole number",
+        ),
+        (
+            ["--synthesizer", "transform:rotate"],
+            "axes=('ACC_x', 'ACC_y', 'ACC_z') of --synthesizer transform:rotate: the windows have no",
+        ),
         (["--synthesizer", "mixup:alpha=-1"], "alpha=-1 of --synthesizer must be a number above 0"),
         (["--curve", "time"], "argument --curve: invalid choice: 'time'"),
     ],

@@ -57,12 +57,30 @@ KEYS = (
     "rate_channels",
     "unit",
 )
-_VALUE = r"(?:'[^']*'|\[[^]]*\]|[^\s,;:)]*[^\s,;:.)])"
+#: The transforms of ``--synthesizer transform``, in the words of an error.
+_TRANSFORMS = (
+    "Jitter",
+    "Scale",
+    "Drift",
+    "MagnitudeWarp",
+    "TimeWarp",
+    "TimeShift",
+    "Permute",
+    "Mask",
+    "Rotate",
+    "FrequencyMask",
+)
+_VALUE = r"(?:'[^']*'|\[[^]]*\]|\([^)]*\)|[^\s,;:)]*[^\s,;:.)])"
 _TOKENS = re.compile(
     r"\b(?P<tstr>train_on='synthetic')"
     # A parameter with its value: missing='drop', features=[...], window_size=0.
     rf"|\b(?P<name>{'|'.join(_OPTIONS)})=(?P<value>{_VALUE})"
     rf"|\b(?P<key>{'|'.join(KEYS)})={_VALUE}"
+    # A parameter of a transform: sigma=0 of Jitter.
+    rf"|\b(?P<part>\w+={_VALUE}) of (?P<transform>{'|'.join(_TRANSFORMS)})\b"
+    # A key of a synthesizer where the key is meant.
+    r"|\b(?P<naming>(?:rate_)?channels)(?= names ')"
+    r"|\b(?P<within>(?:(?:for|in|of|to) (?:(?:rate_)?channels|columns|transforms)|and unit)(?=[.,;]|$))"
     # A parameter whose name is not an English word.
     rf"|\b(?P<bare>{'|'.join(name for name in _OPTIONS if '_' in name)})\b"
     # A parameter whose name is one, where the parameter is meant.
@@ -122,6 +140,11 @@ def _in_options(token: re.Match[str]) -> str:
         value = "COLUMN" if value.startswith("[") else value.strip("'").removeprefix("numpy.")
         return f"{_OPTIONS[token['name']]} {value}"
     if token["key"]:
+        return f"{token[0]} of --synthesizer"
+    if token["transform"]:
+        name = re.sub(r"\B([A-Z])", r"_\1", token["transform"]).lower()
+        return f"{token['part']} of --synthesizer transform:{name}"
+    if token["naming"] or token["within"]:
         return f"{token[0]} of --synthesizer"
     if token["bare"]:
         return _OPTIONS[token["bare"]]
