@@ -232,9 +232,9 @@ class PerRecording(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         DataWarning
             If rows look shuffled, many have the time of the row before, a session changes within a recording,
             no row of a recording is left, or recordings contain a gap in time and there is no `max_gap`. If a
-            step before ended recordings at gaps or boundaries that this one works across; or if it used times,
-            got none, and worked across gaps at which this one ends recordings. What the transformer warns of,
-            such as a recording shorter than a filter, is counted over recordings.
+            step before ended recordings at gaps or boundaries that this one works across; or if it takes
+            times, got none, and worked across gaps at which this one ends recordings. What the transformer
+            warns of, such as a recording shorter than a filter, is counted over recordings.
         """
         return self.transform_and_compare(X)[0]
 
