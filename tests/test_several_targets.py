@@ -525,6 +525,21 @@ def test_a_comparison_of_windows_is_that_of_the_table(
     assert_allclose(passed.summary()["mean"], comparison.summary()["mean"])
 
 
+@pytest.mark.parametrize("form", [pd.DataFrame, pl.from_pandas])
+def test_columns_of_a_frame_of_labels_name_the_scores(
+    form: Any, table: pd.DataFrame, both: Windows
+) -> None:
+    options = COMPARED | {"protocols": ["TRTR"], "scoring": MAE, "strata": ()}
+    names = [MAE, f"{MAE}[one]", f"{MAE}[two]"]
+    of_rows = form(table[TARGETS].set_axis(["one", "two"], axis=1))
+    found = compare_protocols(pipeline(None), table, of_rows, **options)
+    assert found.metrics == names
+    assert {"y_true[one]", "y_pred[two]"} <= set(found.predictions.columns)
+    of_windows = form(pd.DataFrame(both.y, columns=["one", "two"]))
+    bare = Windows.from_arrays(both.to_numpy(), groups=both.groups)
+    assert compare_protocols(pipeline()[1:], bare, of_windows, **options).metrics == names
+
+
 def test_predictions_have_a_column_per_output(comparison: ProtocolComparison) -> None:
     predictions = comparison.predictions
     names = [f"{what}[{name}]" for what in ("y_true", "y_pred") for name in TARGETS]

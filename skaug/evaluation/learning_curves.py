@@ -62,7 +62,8 @@ def learning_curve(
     X : DataFrame or Windows
         Recordings or windows.
     y : array-like, optional
-        Labels of rows or windows; by default the target column, or the labels of the windows.
+        Labels of rows or windows; by default the target column, or the labels of the windows. Several per
+        window have the names of the columns if `y` is a data frame; else they are called 0, 1, ...
     ratios : sequence of float, default=(0, 0.25, 0.5, 1, 2, 4)
         Synthetic windows per real one. Ignored if `n_subjects` is passed.
     n_subjects : sequence of int or None, optional
@@ -140,7 +141,7 @@ def learning_curve(
         variants = variants_of(estimator, path, check_synthesizers(synthesizers), ["TRRTR"])
     with collected() as messages:
         samples = Samples.of(estimator, X, y, groups)
-    outputs = outputs_of(estimator, samples)
+    outputs = outputs_of(estimator, samples, y)
     used = synthesizers_of(estimator, path) if synthesizers is None else synthesizers.values()
     check_outputs(outputs, estimator, estimator.get_params(deep=True)[path], used, baselines)
     scorers = scorers_by_output(scorers, outputs)

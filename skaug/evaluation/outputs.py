@@ -18,12 +18,12 @@ from skaug.synthesis.balance import not_one_label
 from skaug.synthesis.conditions import several_labels
 from skaug.windower import SubjectWindower, names_several
 from skaug.windows.container import Windows
-from skaug.windows.provenance import target_names
+from skaug.windows.provenance import names_of_labels, target_names
 
 Outputs = tuple[str, ...] | None
 
 
-def outputs_of(estimator: Any, samples: Samples) -> Outputs:
+def outputs_of(estimator: Any, samples: Samples, y: Any) -> Outputs:
     """Return the names of the labels of each window, or None if there is one.
 
     Parameters
@@ -32,24 +32,32 @@ def outputs_of(estimator: Any, samples: Samples) -> Outputs:
         Not fitted.
     samples : Samples
         What it is fitted on.
+    y : array-like or None
+        The labels that were passed.
 
     Returns
     -------
     tuple of str, or None
-        The columns of the target; "0", "1", ... for labels that were passed.
+        The columns of the target, or of labels that were passed as a data frame; "0", "1", ... for others.
     """
     outputs: Outputs = None
     if isinstance(samples.X, Windows):
         outputs = samples.X.provenance.relabel(samples.y).outputs
     elif samples.y is not None:
         shape = np.shape(samples.y)
-        outputs = tuple(map(str, range(shape[1]))) if len(shape) > 1 else None
+        outputs = _numbered(shape[1]) if len(shape) > 1 else None
     else:
         parts = estimator.get_params(deep=True).values()
         targets = [part.target for part in parts if isinstance(part, SubjectWindower)]
         if targets and names_several(targets[0]):
             outputs = target_names([str(name) for name in targets[0]])
+    if outputs is not None and outputs == _numbered(len(outputs)):
+        outputs = names_of_labels(y) or outputs
     return outputs if outputs is not None and len(outputs) > 1 else None
+
+
+def _numbered(n: int) -> tuple[str, ...]:
+    return tuple(map(str, range(n)))
 
 
 def check_outputs(

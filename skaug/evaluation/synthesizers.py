@@ -53,7 +53,8 @@ def compare_synthesizers(
     synthesizers : dict of str to Synthesizer
         What to compare, by name.
     y : array-like, optional
-        Labels of rows or windows; by default the target column, or the labels of the windows.
+        Labels of rows or windows; by default the target column, or the labels of the windows. Several per
+        window have the names of the columns if `y` is a data frame; else they are called 0, 1, ...
     controls : sequence of str, default=("TRRTR",)
         Controls to fit beside the synthesizers. They are reported, but not judged.
 

@@ -98,7 +98,7 @@ def compare_variants(
     baselines = check_baselines(baselines)
     with collected() as messages:
         samples = Samples.of(estimator, X, y, groups)
-    outputs = outputs_of(estimator, samples)
+    outputs = outputs_of(estimator, samples, y)
     augmenter = estimator.get_params(deep=True)[path]
     check_outputs(outputs, estimator, augmenter, synthesizers, baselines)
     scorers = scorers_by_output(scorers, outputs)

@@ -17,7 +17,13 @@ from skaug.tables.columns import as_context, encode
 from skaug.windows.base import WindowArray
 from skaug.windows.joining import covered_context, join_contexts, join_rows
 from skaug.windows.pickling import pack_frame, unpack_frame
-from skaug.windows.provenance import NO_RECORDING, REAL, Provenance, concatenate_provenance
+from skaug.windows.provenance import (
+    NO_RECORDING,
+    REAL,
+    Provenance,
+    concatenate_provenance,
+    names_of_labels,
+)
 from skaug.windows.sessions import count_sessions_on
 from skaug.windows.stretches import Stretches, stitched
 from skaug.windows.synthetic_context import with_own_labels
@@ -188,7 +194,7 @@ class Windows(WindowArray):
                 recording=np.full(n_windows, NO_RECORDING),
                 size=window_size,
                 y=labels,
-                target=_names_of(y),
+                target=names_of_labels(y),
             ),
             feature_names,
             pd.DataFrame(index=range(n_windows * window_size)),
@@ -649,12 +655,6 @@ class Windows(WindowArray):
         shown = table.head(20).to_html(float_format="{:.4g}".format, border=0)
         more = f"<p>and {len(table) - 20} more subjects</p>" if len(table) > 20 else ""
         return f"<div><p>{html.escape(repr(self))}</p>{shown}{more}</div>"
-
-
-def _names_of(y: Any) -> tuple[str, ...] | None:
-    """Return the columns of labels that are a data frame; None for others."""
-    columns = getattr(y, "columns", None) if np.ndim(y) == 2 else None
-    return None if columns is None else tuple(map(str, columns))
 
 
 def as_windows(X: Any) -> Windows:

@@ -222,6 +222,12 @@ def target_names(target: Target | Sequence[str]) -> tuple[str, ...]:
     return () if target is None else (target,) if isinstance(target, str) else tuple(target)
 
 
+def names_of_labels(y: Any) -> tuple[str, ...] | None:
+    """Return the columns of labels that are a data frame; None for others."""
+    columns = getattr(y, "columns", None) if np.ndim(y) == 2 else None
+    return None if columns is None else tuple(map(str, columns))
+
+
 def require_names_of_targets(y: Any, targets: tuple[str, ...]) -> None:
     """Raise if labels that are passed have names other than those of several targets.
 
