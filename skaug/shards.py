@@ -48,7 +48,8 @@ def write_shards(
     ----------
     table : str or Path
         The folder of parquet files, which may be partitioned by folders such as ``subject=S1``. Each
-        file has to hold whole recordings.
+        file has to hold whole recordings. Times that are text are parsed: numbers, or dates and times in ISO
+        8601.
     folder : str or Path
         The folder of the shards, created if it does not exist. Workers must be able to reach both folders.
     windower : SubjectWindower

@@ -15,7 +15,8 @@ from skaug.cli import main
 from skaug.cli.columns import choose_columns, with_index
 from skaug.cli.option_types import separator
 from skaug.cli.tables import read_table
-from skaug.cli.times import set_unit_of_gap, with_times
+from skaug.cli.times import set_unit_of_gap
+from skaug.tables.times import with_times
 
 #: Numbers that binary fractions hold exactly, so that text loses nothing.
 TABLE = pd.DataFrame(

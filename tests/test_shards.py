@@ -533,6 +533,40 @@ def test_the_command_chooses_channels_and_boundaries_as_skaug_compare_does(
     assert_same(all_of(out), expected)
 
 
+def test_times_that_are_text_are_parsed_as_skaug_compare_does(
+    tmp_path: Path, out: Path, recordings: pd.DataFrame, cluster: Client
+) -> None:
+    nth = recordings.groupby("subject").cumcount()
+    when = pd.Timestamp("2026-01-31") + pd.to_timedelta(nth * 0.25 + (nth >= 20) * 60, unit="s")
+    folder = written(recordings.assign(when=when.map(pd.Timestamp.isoformat)), tmp_path / "text")
+    arguments = ["windows", str(folder), str(out), "--target", "heart_rate", "--time", "when"]
+    arguments += ["--feature", "BVP", "--feature", "ECG", "--max-gap", "1"]
+    arguments += ["--window-size", "8", "--scheduler", cluster.scheduler.address]
+    assert main(arguments) == 0
+    cut = windower_of(stride=None, time="when", max_gap="1s")
+    assert_same(all_of(out), cut.fit_transform(recordings.assign(when=when)))
+
+
+def test_a_time_that_cannot_be_parsed_is_named_with_its_file(
+    tmp_path: Path,
+    out: Path,
+    recordings: pd.DataFrame,
+    capsys: pytest.CaptureFixture[str],
+    cluster: Client,
+) -> None:
+    folder = written(recordings.assign(when="2026-01-31T12:00:00"), tmp_path / "text")
+    path = folder / "part.3.parquet"
+    table = pd.read_parquet(path)
+    table.loc[table.index[2], "when"] = "noon"
+    table.to_parquet(path)
+    arguments = ["windows", str(folder), str(out), "--target", "heart_rate", "--time", "when"]
+    arguments += ["--window-size", "8", "--scheduler", cluster.scheduler.address]
+    assert main(arguments) == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert "'part.3.parquet': The time column 'when' holds 'noon' in row 2" in told
+    assert told.endswith("correct it in the table, or name another column in --time.")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -35,10 +35,11 @@ from skaug.cli.outputs import check_output, write_csv
 from skaug.cli.pages import check_report, write_report
 from skaug.cli.synthesizers import synthesizers_of
 from skaug.cli.tables import read_table
-from skaug.cli.times import set_unit_of_gap, with_times
+from skaug.cli.times import set_unit_of_gap
 from skaug.evaluation import ProtocolComparison
 from skaug.evaluation.protocol_variants import CONTROLS
 from skaug.tables.columns import is_text
+from skaug.tables.times import with_times
 
 
 def run(options: argparse.Namespace) -> None:

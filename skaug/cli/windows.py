@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> None:
         from skaug.shards import cut_on_cluster
     except ImportError as error:  # the extra is not installed
         raise ValueError(str(error)) from error
-    row = made_up_row(open_dataset(options.table).schema)
+    row = made_up_row(open_dataset(options.table), options.time)
     choose_columns(options, row)
     set_unit_of_gap(options, row)
     manifest = cut_on_cluster(

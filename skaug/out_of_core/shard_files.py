@@ -25,8 +25,9 @@ from skaug._versions import versions
 from skaug.cutting import Cutting
 from skaug.out_of_core.manifest import FORMAT
 from skaug.out_of_core.parts import one_window
-from skaug.tables.columns import encode
+from skaug.tables.columns import encode, is_text
 from skaug.tables.table import Table
+from skaug.tables.times import with_times
 from skaug.windows.container import Windows
 
 #: Samples per channel in a row group: what a reader has to hold at a time.
@@ -88,16 +89,20 @@ def parameters_of(cutting: Cutting) -> dict[str, Any]:
     return json.loads(json.dumps(parameters | {"dtype": cutting.dtype.name}, default=str))
 
 
-def made_up_row(schema: pa.Schema) -> pd.DataFrame:
-    """Make up one row of a table from its schema."""
-    columns = []
+def made_up_row(dataset: ds.Dataset, time: Any) -> pd.DataFrame:
+    """Make up one row of a table from its schema; a time that is text is its first, parsed."""
+    columns, schema = [], dataset.schema
     for field in schema:
         if pa.types.is_decimal(field.type):  # as they are cut
             field = field.with_type(pa.float64())
         elif pa.types.is_dictionary(field.type):
             field = field.with_type(field.type.value_type)
         columns.append(field)
-    return meta_nonempty(pa.schema(columns, schema.metadata).empty_table().to_pandas()).head(1)
+    row = meta_nonempty(pa.schema(columns, schema.metadata).empty_table().to_pandas()).head(1)
+    if time in row and is_text(row[time]):
+        first = dataset.filter(ds.field(time).is_valid()).head(1, columns=[time])
+        row = with_times(row.assign(**{time: first.column(time).to_pylist() or None}), time)
+    return row
 
 
 def shard_schema(cutting: Cutting, row: pd.DataFrame, table: pa.Schema) -> pa.Schema:
@@ -160,6 +165,7 @@ def write_shard(source: Source, shard: Path, recipe: Recipe) -> dict[str, Any]:
     with prefix_errors(repr(source.path)):
         columns = sorted(recipe.cutting.columns())
         rows = source.fragment.to_table(recipe.table, columns=columns)
+        rows = _with_times(rows, recipe.cutting.time)
         windows, held = _cut(rows, recipe.cutting)
     metadata = {
         "format": FORMAT,
@@ -295,6 +301,14 @@ def _values(column: pa.Array) -> NDArray:
         return column.to_numpy(zero_copy_only=False)
     values = column.flatten().to_numpy(zero_copy_only=False)
     return values.reshape(len(column), column.type.list_size)
+
+
+def _with_times(rows: pa.Table, name: str | None) -> pa.Table:
+    """Parse a column of times that is text."""
+    if name is None or not is_text(times := rows.column(name).to_pandas()):
+        return rows
+    parsed = with_times(times.to_frame(name), name)[name]
+    return rows.set_column(rows.column_names.index(name), name, pa.array(parsed))
 
 
 def _cut(rows: pa.Table, cutting: Cutting) -> tuple[Windows | None, list[dict[str, Any]]]:

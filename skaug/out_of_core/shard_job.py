@@ -64,7 +64,7 @@ class ShardJob:
                 f"{str(folder)!r} is inside the folder of the table: choose another folder for the shards."
             )
         dataset = open_dataset(table)
-        row = made_up_row(dataset.schema)
+        row = made_up_row(dataset, windower.time)
         cutting = clone(windower).fit(row).cutting_
         if callable(cutting.target_agg):
             raise ValueError(
