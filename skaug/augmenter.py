@@ -35,8 +35,6 @@ from skaug.windows.container import Windows, as_windows, require_alike
 
 TRAIN_ON = ("real+synthetic", "real", "synthetic")
 
-_NOT_PICKLED = ("synthetic_windows_", "synthetic_origins_")
-
 
 class SynthefyAugmenter(WindowStep):
     """Add synthetic windows to the windows that the next steps are fitted on.
@@ -90,8 +88,8 @@ class SynthefyAugmenter(WindowStep):
     n_synthetic_ : int
         Number of synthetic windows made.
     synthetic_windows_ : Windows of shape (n_synthetic, window_size, n_features)
-        The synthetic windows. Like the next attribute, they are not pickled with the augmenter, so that a
-        saved model contains counts, but neither recordings nor names of people.
+        The synthetic windows. They are not pickled with the augmenter, so that a saved model contains counts
+        and origins, but no recordings of people.
     synthetic_origins_ : DataFrame with one row per synthetic window
         ``subject``, ``first_row`` and ``draw`` of each synthetic window.
     synthesizer_ : Synthesizer or None
@@ -258,17 +256,16 @@ class SynthefyAugmenter(WindowStep):
         return real
 
     def __getattr__(self, name: str) -> Any:
-        if name in _NOT_PICKLED and "n_synthetic_" in self.__dict__:
+        if name == "synthetic_windows_" and "n_synthetic_" in self.__dict__:
             raise AttributeError(
-                f"{name} was not pickled with the augmenter, so that saved models contain neither recordings "
-                f"nor names of people. Fit it again, or save {name} before you pickle it."
+                "The synthetic windows were not pickled with the augmenter, so that saved models contain no "
+                "recordings of people. Fit it again, or save synthetic_windows_ before you pickle it."
             )
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        for name in _NOT_PICKLED:
-            state.pop(name, None)
+        state.pop("synthetic_windows_", None)
         for name in ("synthesizer", "synthesizer_"):
             if isinstance(state.get(name), Synthesizer):
                 state[name] = clone(state[name])

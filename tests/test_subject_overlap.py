@@ -189,30 +189,5 @@ def test_both_kinds_of_pipeline_warn(twelve: Windows, door: str) -> None:
     leaking = SynthefyAugmenter(first_draw=1).fit_transform(twelve[:6])
     with pytest.warns(SubjectOverlapWarning), pytest.warns(DataWarning):
         pipe.predict(leaking)
-    pickled = pickle.dumps(pipe)
-    with pytest.warns(SubjectOverlapWarning, match=r"1 of the subjects that it predicts \(B\)"):
-        pickle.loads(pickled).predict(twelve[6:8])
-
-
-@pytest.mark.parametrize("door", ["skaug.Pipeline", "WindowRegressor"])
-def test_a_pickled_model_names_nobody(twelve: Windows, door: str) -> None:
-    named = Windows.from_arrays(
-        twelve.to_numpy(), twelve.y, np.repeat(["Ada", "Berta", "Chloe"], 4), channels_first=False
-    )
-    steps = [SynthefyAugmenter(), WindowFlattener()]
-    pipe = (
-        make_pipeline(*steps, Ridge())
-        if door == "skaug.Pipeline"
-        else make_plain_pipeline(*steps, WindowRegressor(Ridge()))
-    )
-    pickled = pickle.dumps(pipe.fit(named))
-    assert not any(name.encode() in pickled for name in named.groups)
-
-
-def test_a_subject_is_the_same_as_a_number_of_numpy_or_of_python(twelve: Windows) -> None:
-    def numbered(kind: Any) -> Windows:
-        groups = np.repeat([kind(1), kind(2), kind(3)], 4)
-        return Windows.from_arrays(twelve.to_numpy(), groups=groups, channels_first=False)
-
-    assert is_warned(numbered(int)[:2], numbered(np.int8)[2:4])
-    assert not is_warned(numbered(int)[:2], numbered(np.int8)[4:])
+    with pytest.warns(SubjectOverlapWarning):
+        pickle.loads(pickle.dumps(pipe)).predict(twelve[6:8])

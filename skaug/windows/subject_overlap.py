@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skaug._random import combine, text_key
+from skaug._random import combine
 from skaug._warnings import warn
 from skaug.windows.base import ValuesWithProvenance, plain
 from skaug.windows.feature_arrays import provenance_of
@@ -40,7 +40,7 @@ class SubjectOverlapWarning(UserWarning):
 
 
 class FittedSubjects:
-    """The subjects and windows that a model was fitted on, as numbers of 64 bits, so that it names nobody.
+    """The subjects and windows that a model was fitted on.
 
     Parameters
     ----------
@@ -51,11 +51,11 @@ class FittedSubjects:
     def __init__(self, X: Any) -> None:
         provenance = provenance_of(X)
         self.windows = np.empty(0, np.uint64) if provenance is None else np.unique(fingerprints(X))
-        self.real: frozenset[int] = frozenset()
-        self.synthetic: frozenset[int] = frozenset()
+        self.real: frozenset[Any] = frozenset()
+        self.synthetic: frozenset[Any] = frozenset()
         if provenance is not None:
-            self.real = frozenset(_subjects(provenance, ~provenance.is_synthetic))
-            self.synthetic = frozenset(_subjects(provenance, provenance.is_synthetic))
+            self.real = _subjects(provenance, ~provenance.is_synthetic)
+            self.synthetic = _subjects(provenance, provenance.is_synthetic)
 
     def compare(self, X: Any) -> None:
         """Warn about windows to predict that belong to fitted subjects, or that are synthetic.
@@ -65,15 +65,14 @@ class FittedSubjects:
         provenance = provenance_of(X)
         if provenance is None:
             return
-        shared = _subjects(provenance).keys() & (self.real | self.synthetic)
+        shared = _subjects(provenance) & (self.real | self.synthetic)
         if not shared and not provenance.holds_synthetic:
             return
         is_new = ~np.isin(fingerprints(X), self.windows)
-        leaked = {key: name for key, name in _subjects(provenance, is_new).items() if key in shared}
+        leaked = shared & _subjects(provenance, is_new)
         if leaked:
-            names = ", ".join(sorted(leaked.values())[:3]) + (", ..." if len(leaked) > 3 else "")
-            of_real = leaked.keys() & self.real
-            windows = "other windows of" if of_real else "synthetic windows made from"
+            names = ", ".join(sorted(map(str, leaked))[:3]) + (", ..." if len(leaked) > 3 else "")
+            windows = "other windows of" if leaked & self.real else "synthetic windows made from"
             warn(
                 f"This model was fitted on {windows} {len(leaked)} of the subjects that it predicts "
                 f"({names}): the score says little about new subjects. Split with "
@@ -91,13 +90,11 @@ class FittedSubjects:
             )
 
 
-def _subjects(provenance: Provenance, which: Any = slice(None)) -> dict[int, str]:
-    """Return the subjects of some of the windows by their numbers; none where they have no subjects."""
+def _subjects(provenance: Provenance, which: Any = slice(None)) -> frozenset[Any]:
+    """Return the subjects of some of the windows; none where they have no subjects."""
     if provenance.subjects is None:
-        return {}
-    subjects = provenance.subjects[np.unique(provenance.codes[which])]
-    keys = [int(text_key(repr(plain))) for plain in subjects.tolist()]  # 1 is not "1"
-    return dict(zip(keys, map(str, subjects), strict=True))
+        return frozenset()
+    return frozenset(provenance.subjects[np.unique(provenance.codes[which])])
 
 
 def fingerprints(X: Any) -> NDArray[np.uint64]:
