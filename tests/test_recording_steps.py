@@ -494,6 +494,9 @@ def test_a_wrong_rate_of_an_earlier_step_without_time_is_among_the_reasons() -> 
     later = PerRecording(bandpass(0.5, 4, 25), "x", time="t")
     with pytest.warns(DataWarning, match=r"There are 20\.8\d rows.*earlier step without time"):
         later.fit_transform(resampled)
+    slower = PerRecording(resample(100, 25), "x").fit_transform(with_a_gap(0))
+    with pytest.raises(ValueError, match=r"bandpass.*pass 6\.25,.*earlier step that resampled"):
+        later.fit_transform(slower)
     with pytest.raises(ValueError, match="not a sampling rate of 30: pass 25"):
         PerRecording(resample(30, 25), "x", time="t").fit_transform(with_a_gap(0))
 
