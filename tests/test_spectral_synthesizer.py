@@ -375,3 +375,18 @@ def test_constant_windows_stay_constant() -> None:
     made = synthesizer.synthesize(windows._drawn(np.zeros(20)))
     assert synthesizer.explained_variance_ratio_ == 0
     np.testing.assert_allclose(made.to_numpy(), 3.0)
+
+
+def test_a_channel_that_is_constant_in_some_windows_is_warned_of() -> None:
+    X = np.random.default_rng(0).normal(size=(100, 64, 2))
+    X[:5, :, 1] = 0
+    windows = Windows.from_arrays(X, feature_names=["BVP", "ACC"])
+    with pytest.warns(
+        DataWarning, match=r"'ACC' is constant in 5 of 100 .* Leave such windows out"
+    ):
+        powers = SpectralSynthesizer(1).fit(windows).synthesize(windows).to_numpy().var(axis=1)
+    assert np.median(powers[:, 1]) < 0.1 * np.median(powers[:, 0])
+    # The remedy. A warning would be an error here.
+    rest = windows[5:]
+    powers = SpectralSynthesizer(1).fit(rest).synthesize(rest).to_numpy().var(axis=1)
+    assert_allclose(np.median(powers, axis=0), 1, rtol=0.15)

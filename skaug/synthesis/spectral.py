@@ -21,6 +21,7 @@ from skaug._checks import (
     require_whole_number,
 )
 from skaug._random import combine, normal, uniform
+from skaug._warnings import warn
 from skaug.synthesis.base import Synthesizer
 from skaug.synthesis.condition_design import ConditionDesign
 from skaug.synthesis.conditions import (
@@ -199,15 +200,20 @@ class SpectralSynthesizer(Synthesizer):
         -----
         DataWarning
             If there are `rate_channels` and their rhythm cannot be tested, because the labels are too
-            similar, or there is one at half the labels too.
+            similar, or there is one at half the labels too; if a channel is constant in some windows, which
+            makes the powers of all that are drawn too low.
         """
         self._check_parameters()
         refuse_several_labels(windows, type(self).__name__)
         if windows.window_size < 2:
             raise ValueError("Windows of 1 sample have no spectrum: use longer windows.")
         windows = windows[one_per_origin(windows, _MOST_WINDOWS)]
+        n_flat = np.zeros(windows.shape[2], dtype=np.intp)
         for which, block in windows.blocks():
-            require_finite_samples(block.to_numpy(), windows, which.start)
+            samples = block.to_numpy()
+            require_finite_samples(samples, windows, which.start)
+            n_flat += (np.ptp(samples, axis=1) == 0).sum(axis=0)
+        _warn_if_flat(windows, n_flat)
         self._window_size, self._feature_names = windows.window_size, windows.feature_names
         self._of_rate = np.empty(0, dtype=np.intp)
         if len(self.rate_channels):
@@ -406,3 +412,14 @@ class SpectralSynthesizer(Synthesizer):
         require_random_state(
             self.random_state, "a condition must have the same windows whatever the batch"
         )
+
+
+def _warn_if_flat(windows: Windows, n_flat: NDArray[np.intp]) -> None:
+    """Warn of each channel that is constant in some windows, but not in all."""
+    for name, n in zip(windows.feature_names, n_flat.tolist(), strict=True):
+        if 0 < n < len(windows):
+            warn(
+                f"{name!r} is constant in {n} of {len(windows)} training windows. They have no spectrum, and a "
+                "model that includes them draws powers that are far too low. Leave such windows out if the "
+                "sensor was off, or leave out the channel."
+            )
