@@ -122,9 +122,11 @@ class ConditionDesign:
         for name, values in [*numbers.items(), *categories.items()]:
             missing = int(pd.isna(values).sum())
             if missing:
+                # missing='drop' leaves out windows without a label, but says nothing about other columns.
+                remedy = "leave it out of columns" if name in self.columns else "use missing='drop'"
                 raise ValueError(
-                    f"{name!r} is missing in {missing} windows, but windows have to follow it: fill it in, "
-                    "or cut windows with missing='drop'."
+                    f"{name!r} is missing in {missing} windows, but windows have to follow it: fill it in "
+                    f"before the windows are cut, or {remedy}."
                 )
         as_text = {name: values.astype(str).astype(object) for name, values in categories.items()}
         return {name: values.astype(np.float64) for name, values in numbers.items()}, as_text
