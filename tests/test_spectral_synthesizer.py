@@ -350,12 +350,12 @@ def test_too_few_windows_and_missing_values_are_refused(pulses: Windows) -> None
         SpectralSynthesizer(RATE).fit(pulses[:9])
     missing = pulses.relabel(np.where(np.arange(len(pulses)) == 3, np.nan, pulses.y))
     with pytest.raises(
-        ValueError, match="'heart_rate' is missing in 1 windows.* use missing='drop'"
+        ValueError, match=r"'heart_rate' is missing in 1 windows.* use missing='drop'"
     ):
         SpectralSynthesizer(RATE).fit(missing)
     ages = levels(np.where(np.arange(100) == 3, np.nan, 40.0), np.ones(100), missing="drop")
     with pytest.raises(
-        ValueError, match="'column' is missing in 1 windows.* leave it out of columns"
+        ValueError, match=r"'column' is missing in 1 windows.* leave it out of columns"
     ):
         SpectralSynthesizer(1, columns=["column"]).fit(ages)
     with pytest.raises(ValueError, match="have 2 labels each"):

@@ -419,7 +419,7 @@ def _warn_if_flat(windows: Windows, n_flat: NDArray[np.intp]) -> None:
     for name, n in zip(windows.feature_names, n_flat.tolist(), strict=True):
         if 0 < n < len(windows):
             warn(
-                f"{name!r} is constant in {n} of {len(windows)} training windows. They have no spectrum, and a "
-                "model that includes them draws powers that are far too low. Leave such windows out if the "
+                f"{name!r} is constant in {n} of {len(windows)} training windows. They have no spectrum, and "
+                "a model that includes them draws powers that are far too low. Leave such windows out if the "
                 "sensor was off, or leave out the channel."
             )
