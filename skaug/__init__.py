@@ -1,6 +1,7 @@
 """Windows, synthetic windows and honest comparisons for models of sensor recordings."""
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from skaug._versions import __version__
@@ -77,17 +78,17 @@ _HOMES = {
     "make_pipeline": "skaug.pipeline",
     "predict_rows": "skaug.predictions",
 }
-_PACKAGES = ("base", "datasets", "evaluation", "model_selection", "signal", "synthesis")
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PACKAGES:
+    if name in _HOMES:
+        value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+        return value
+    if find_spec(f"skaug.{name}") is not None:
         return import_module(f"skaug.{name}")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'skaug' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
-    return value
+    raise AttributeError(f"module 'skaug' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_PACKAGES})
+    packages = ("base", "datasets", "evaluation", "model_selection", "signal", "synthesis")
+    return sorted({*globals(), *__all__, *packages})

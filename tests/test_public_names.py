@@ -133,6 +133,16 @@ print(skaug.synthesis.Jitter.__name__, skaug.evaluation.learning_curve.__name__)
         exec("from skaug import Window")
 
 
+def test_modules_are_reached_from_the_package_without_another_import() -> None:
+    code = (
+        "import skaug\n"
+        "skaug.synthesis.RateSynthesizer, skaug.features.WindowSpectrum, skaug.windower.SubjectWindower\n"
+        "print(hasattr(skaug, 'no_such_module'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
 def public(owner: type) -> list[str]:
     return [name for name in dir(owner) if not name.startswith("_")]
 
