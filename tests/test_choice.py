@@ -266,6 +266,7 @@ def test_invalid_synthesizers_are_refused(
     ("parameters", "message"),
     [
         ({"weights": [1, 2]}, r"weights=\[1, 2\] must hold one number for each of the 3"),
+        ({"weights": 1}, r"weights=1 must be a list: \[1\]"),
         ({"weights": [1, 2, -1]}, "must be numbers, 0 or more, and not all 0"),
         ({"weights": [0, 0, 0]}, "must be numbers, 0 or more, and not all 0"),
         ({"weights": [1, 1, np.nan]}, "must be numbers, 0 or more, and not all 0"),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from skaug._checks import is_finite_number, require_random_state
+from skaug._checks import is_finite_number, require_list, require_random_state
 from skaug._random import uniform
 from skaug.synthesis.base import Synthesizer
 from skaug.synthesis.conditions import check_synthetic
@@ -261,6 +261,7 @@ class ChoiceSynthesizer(Synthesizer):
         n = len(self.synthesizers)
         if self.weights is None:
             return [1.0] * n
+        require_list("weights", self.weights)
         weights = list(self.weights)
         if not all(is_finite_number(weight) and weight >= 0 for weight in weights) or not any(
             weights
