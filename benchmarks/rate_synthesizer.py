@@ -53,7 +53,7 @@ def line(windows: Windows, method: str, ratio: int, repeats: int) -> str:
     )
     fitting = [seconds(lambda: synthesizer.fit(windows)) for _ in range(repeats)]
     reading = synthesizer._planner.plan(conditions, 0).reading
-    signals, out = synthesizer._stretches.signals, np.empty(conditions.shape)
+    signals, out = synthesizer._signals, np.empty(conditions.shape)
     order = np.argsort(reading.center)
 
     def alone(half: slice) -> None:

@@ -639,9 +639,9 @@ def test_it_works_in_a_grid_and_leaves_nothing_in_a_pickle(windows: Windows) -> 
     search = GridSearchCV(pipe, grid, cv=SubjectKFold(3), error_score="raise").fit(windows)
     assert len(search.cv_results_["params"]) == 4
     fitted = search.best_estimator_[0].synthesizer_
-    assert hasattr(fitted, "_stretches")
+    assert hasattr(fitted, "_signals")
     copied = pickle.loads(pickle.dumps(search)).best_estimator_[0].synthesizer_
-    assert not hasattr(copied, "_stretches")
+    assert not hasattr(copied, "_signals")
     assert len(pickle.dumps(search)) < 0.2 * windows.to_numpy().nbytes
 
 

@@ -32,6 +32,7 @@ from skaug.synthesis.resampling import read
 from skaug.synthesis.variations import refuse_edits_except
 from skaug.windows.container import Windows, require_alike
 from skaug.windows.provenance import Target, target_names
+from skaug.windows.stretches import Stretches
 
 _METHODS = ("stretch", "shift", "both")
 _LABELS = ("local", "flat", "mix")
@@ -240,7 +241,7 @@ class RateSynthesizer(Synthesizer):
                 "method='stretch'",
             )
         self._window_size, self._feature_names = windows.window_size, windows.feature_names
-        self._stretches = stretches = windows.recordings()
+        stretches = windows.recordings()
         self._planner = RatePlanner(
             windows,
             stretches,
@@ -252,13 +253,14 @@ class RateSynthesizer(Synthesizer):
             highest=highest,
             shortest=shortest_stretch(self.sampling_rate),
         )
-        self._require_rows(windows)
+        self._require_rows(windows, stretches)
+        # Without the labels, which the planner holds as sums: they take as much memory as a channel.
+        self._signals, firsts = stretches.signals, stretches.firsts
+        del stretches
         self._rhythm = None
         if self.method != "stretch":
             turns = self._planner.cumulative / (self.unit * self.sampling_rate)
-            self._rhythm = take_apart(
-                stretches.signals, turns, stretches.firsts, channels, self.sampling_rate
-            )
+            self._rhythm = take_apart(self._signals, turns, firsts, channels, self.sampling_rate)
         return self
 
     def synthesize(self, conditions: Windows) -> Windows:
@@ -283,7 +285,7 @@ class RateSynthesizer(Synthesizer):
         check_is_fitted(self)
         require_alike(conditions, self._window_size, self._feature_names, type(self).__name__)
         plan = self._planner.plan(conditions, self.random_state)
-        samples = np.empty(conditions.shape, dtype=self._stretches.signals.dtype)
+        samples = np.empty(conditions.shape, dtype=self._signals.dtype)
         # Neighbors in a recording stay together: what they read is filtered once.
         order = np.argsort(plan.reading.center)
         in_halves(lambda half: self._write(samples, plan, order[half]), len(order), samples.nbytes)
@@ -302,7 +304,7 @@ class RateSynthesizer(Synthesizer):
 
             read(rhythm.rest, reading, samples, shifted, add_rhythm)
         stretched = which[~is_shifted]
-        read(self._stretches.signals, plan.reading.take(stretched), samples, stretched)
+        read(self._signals, plan.reading.take(stretched), samples, stretched)
 
     def _highest_label(self, labels: NDArray[np.float64]) -> float:
         """Return the highest label that samples can have, or raise if a training window is above it."""
@@ -319,9 +321,9 @@ class RateSynthesizer(Synthesizer):
             )
         return hertz * self.unit
 
-    def _require_rows(self, windows: Windows) -> None:
+    def _require_rows(self, windows: Windows, stretches: Stretches) -> None:
         """Raise if windows that have to be shifted lie in too few rows; warn if most cannot be sped up."""
-        first, last = self._stretches.limits()
+        first, last = stretches.limits()
         n_rows, shortest = last - first + 1, self._planner.shortest
         is_short = n_rows < shortest
         if self.method == "shift" and is_short.any():
