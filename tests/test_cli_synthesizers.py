@@ -400,8 +400,9 @@ def test_the_curve_over_subjects_is_printed_without_the_numbers_that_folds_do_no
 ) -> None:
     peak = [*RATE, "--low", "0.5", "--high", "4", "--rate-channel", "BVP"]
     options = ["--protocol", "TRTR", "--model", "neighbors", "--curve", "subjects", *peak]
-    assert main([*command, *options]) == 0
+    assert main([*command, *options, "--n-synthetic", "20"]) == 0
     out = capsys.readouterr().out
+    assert "adds --ratio 1 synthetic windows per real one, not --n-synthetic 20." in out
     assert (
         "The learning curve has no point at 8 training subjects: one fold trains on only 5." in out
     )

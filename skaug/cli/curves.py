@@ -27,7 +27,7 @@ def curve_of(
     scoring: str | None = None,
     n_jobs: int = 1,
 ) -> LearningCurve:
-    """Compute a learning curve, and print which numbers of training subjects are left out.
+    """Compute a learning curve, and print where it differs from what was asked for.
 
     Parameters
     ----------
@@ -42,6 +42,7 @@ def curve_of(
     baselines, scoring, n_jobs
         As for `learning_curve`; baselines are beside a curve over subjects only.
     """
+    name, augmenter = pipeline.steps[0]
     amounts: dict[str, Any] = {}
     if kind == "subjects":
         samples = Samples.of(pipeline, windows, None, None)
@@ -56,7 +57,11 @@ def curve_of(
             "n_subjects": (*(n for n in _NUMBERS if n <= fewest), None),
             "baselines": baselines,
         }
-    name, _ = pipeline.steps[0]
+        if augmenter.n_synthetic is not None:
+            say(
+                f"The learning curve adds --ratio {augmenter.ratio:g} synthetic windows per real one, not "
+                f"--n-synthetic {augmenter.n_synthetic}."
+            )
     return learning_curve(
         clone(pipeline).set_params(**{f"{name}__n_synthetic": None}),
         windows,
