@@ -536,6 +536,26 @@ def test_labels_that_are_not_rates_are_refused(y: list | None, message: str) -> 
         RateSynthesizer(FS).fit(windows)
 
 
+@pytest.mark.parametrize("rate", [0.0, -1.0])
+def test_a_target_that_is_not_positive_in_some_rows_is_refused(
+    table: pd.DataFrame, rate: float
+) -> None:
+    """The labels of windows, its means, are positive; windows read from these rows alone would not be."""
+    lost = table.copy()
+    of_b = np.flatnonzero(table["subject"] == "B")
+    lost.loc[of_b[3 * SIZE + 10 : 4 * SIZE], "rate"] = rate
+    windows = windows_of(lost)
+    assert (windows.y > 0).all()
+    with pytest.raises(
+        ValueError,
+        match=rf"'rate' is {rate:g} in row {3 * SIZE + 10} of subject 'B', and not positive in "
+        rf"{SIZE - 10} rows in all, .*: set such rows to NaN, and cut windows with missing='drop'",
+    ):
+        RateSynthesizer(FS, check=False).fit(windows[::-1])
+    dropped = windows_of(lost.assign(rate=lost["rate"].where(lost["rate"] > 0)), missing="drop")
+    assert synthesized(dropped, check=False).y.min() > 0
+
+
 def test_transformed_labels_are_refused(table: pd.DataFrame) -> None:
     pipe = make_pipeline(
         SubjectWindower(SIZE, features=["pulse", "motion"], target="rate"),

@@ -24,6 +24,7 @@ from skaug.synthesis.rate_labels import (
     channel_positions,
     rates_of,
     require_below_nyquist,
+    require_positive_track,
     require_rhythm,
     window_in_words,
 )
@@ -203,9 +204,9 @@ class RateSynthesizer(Synthesizer):
         Raises
         ------
         ValueError
-            If a parameter is invalid; if labels are missing, not positive numbers, or were passed in place of
-            those of the target column; if a sample is NaN or infinite; if the channels do not contain
-            the rhythm; if a stretch is too short for "shift".
+            If a parameter is invalid; if labels are missing, not positive numbers, in every row of the target
+            column too, or were passed in place of those of this column; if a sample is NaN or infinite; if
+            the channels do not contain the rhythm; if a stretch is too short for "shift".
 
         Warns
         -----
@@ -242,6 +243,7 @@ class RateSynthesizer(Synthesizer):
             )
         self._window_size, self._feature_names = windows.window_size, windows.feature_names
         stretches = windows.recordings()
+        require_positive_track(windows, stretches)
         self._planner = RatePlanner(
             windows,
             stretches,

@@ -11,6 +11,7 @@ from skaug._warnings import warn
 from skaug.synthesis.conditions import labels_are_replaced, refuse_several_labels
 from skaug.synthesis.rhythm_check import RhythmCheck, check_rhythm
 from skaug.windows.container import Windows
+from skaug.windows.stretches import Stretches
 
 _ALPHA = 0.05
 
@@ -88,6 +89,30 @@ def rates_of(windows: Windows, name: str) -> NDArray[np.float64]:
             "positive number: check the labels, or cut windows with missing='drop'."
         )
     return y.astype(np.float64)
+
+
+def require_positive_track(windows: Windows, stretches: Stretches) -> None:
+    """Raise if a row of the label track is not positive: a window that is read elsewhere may have its label.
+
+    Raises
+    ------
+    ValueError
+        Names the column, the subject and the row.
+    """
+    assert stretches.labels is not None
+    is_wrong = ~(stretches.labels > 0)
+    if not is_wrong.any():
+        return
+    row = int(is_wrong.argmax())
+    away = row - stretches.starts
+    window = int(np.flatnonzero((away >= 0) & (away < windows.window_size))[0])
+    origin = windows.origins.iloc[window]
+    of_subject = "" if origin.subject is None else f" of subject {origin.subject!r}"
+    raise ValueError(
+        f"{windows.provenance.target!r} is {stretches.labels[row]:g} in row "
+        f"{origin.first_row + away[window]}{of_subject}, and not positive in {int(is_wrong.sum())} rows in "
+        "all, but a rate is a positive number: set such rows to NaN, and cut windows with missing='drop'."
+    )
 
 
 def require_below_nyquist(labels: NDArray[np.float64], unit: float, sampling_rate: float) -> None:
