@@ -119,7 +119,7 @@ class RatePlanner:
         widest = np.minimum(self.max_factor, (last - first) / (size - 1))
         known = self._mean_labels(middle, np.ones(n), size)
         largest = np.minimum(np.where(is_shifted, self.max_factor, widest), self.highest / known)
-        factor = self._factors(known, largest, u)
+        factor, lowest, highest = self._factors(known, largest, u)
         is_edited = conditions.provenance.is_edited
         edited = np.flatnonzero(np.zeros(n, dtype=bool) if is_edited is None else is_edited)
         if len(edited):
@@ -137,31 +137,41 @@ class RatePlanner:
             spacing[is_shifted] = _between(-self.local, self.local, widest, u[:, 3])[is_shifted]
         away = np.round((2 * u[:, 4] - 1) * size / 4)
         away[edited] = 0.0
-        center = _inside(middle + away, spacing, size, first, last)
+        middle += away
+        center = _inside(middle, spacing, size, first, last)
         labels = np.where(
             is_shifted, factor * known, spacing * self._mean_labels(center, spacing, size)
         )
-        exact = edited[~is_shifted[edited]]
+        wanted = np.clip(labels, lowest * known, highest * known)
+        wanted[edited] = conditions.y[edited]  # type: ignore[index]
+        # Rows beside the condition have other labels, so that the factor alone can lead too far.
+        exact = np.flatnonzero(~is_shifted & (np.abs(wanted / labels - 1) > 1e-9))
         for _ in range(_ITERATIONS if len(exact) else 0):
             means = self._mean_labels(center[exact], spacing[exact], size)
-            spacing[exact] = np.minimum(conditions.y[exact] / means, widest[exact])  # type: ignore[index]
+            spacing[exact] = np.minimum(wanted[exact] / means, widest[exact])
             center[exact] = _inside(middle[exact], spacing[exact], size, first[exact], last[exact])
+        labels[exact] = spacing[exact] * self._mean_labels(center[exact], spacing[exact], size)
         if len(edited):
             labels[edited] = conditions.y[edited]  # type: ignore[index]
         return RatePlan(Reading(center, spacing, first, last, size), is_shifted, labels, u[:, 5])
 
     def _factors(
         self, known: NDArray[np.float64], largest: NDArray[np.float64], u: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Return what the rate of each window is multiplied by, at most `largest`."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return what the rate of each window is multiplied by, and between which limits it was drawn."""
+        is_local = u[:, 2] < {"local": 1.0, "flat": 0.0, "mix": 0.5}[self.labels]
         local = _between(-self.local, self.local, largest, u[:, 1])
         lowest, highest = self._range
         low = np.maximum(lowest / known, 1 / self.max_factor)
         high = np.maximum(np.minimum(highest / known, largest), low)
         flat = low + u[:, 1] * (high - low)
-        if self.labels == "mix":
-            return np.where(u[:, 2] < 0.5, local, flat)
-        return local if self.labels == "local" else flat
+        most = np.minimum(np.exp(self.local), largest)
+        least = np.minimum(np.exp(-self.local), most)
+        return (
+            np.where(is_local, local, flat),
+            np.where(is_local, least, low),
+            np.where(is_local, most, high),
+        )
 
     def _mean_labels(
         self, center: NDArray[np.float64], spacing: NDArray[np.float64], size: int
