@@ -146,7 +146,7 @@ class Cutting:
             )
         if self.time is None:
             warn_of_row_order(table, recordings)
-        warn_of_repeated_times(recordings, self.time)
+        warn_of_repeated_times(table, recordings, self.time)
         warn_of_steps_without_time(table, recordings, self.time, self.max_gap)
         roles = {self.subject, *self.targets, self.time, *self.boundaries, *self.features}
         warn_of_sessions(table, recordings, roles)
@@ -423,10 +423,11 @@ class Cutting:
             What ends it.
         """
         is_cut_by_grid = longest >= self.window_size
+        longer = " or a longer max_gap" if between else ""
         remedy = " Or use alignment='subject': the table's grid may cut every recording."
         return NoWindowsError(
             f"No recording is long enough for a window of {self.window_size} rows: the longest ({place}) has "
-            f"{longest}{between}. Use a smaller window_size.{remedy if is_cut_by_grid else ''}"
+            f"{longest}{between}. Use a smaller window_size{longer}.{remedy if is_cut_by_grid else ''}"
         )
 
     def every_window_is_left_out(self) -> NoWindowsError:

@@ -230,11 +230,12 @@ class PerRecording(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         Warns
         -----
         DataWarning
-            If rows look shuffled, many have the time of the row before, a session changes within a recording,
-            no row of a recording is left, or recordings contain a gap in time and there is no `max_gap`. If a
-            step before ended recordings at gaps or boundaries that this one works across; or if it takes
-            times, got none, and worked across gaps at which this one ends recordings. What the transformer
-            warns of, such as a recording shorter than a filter, is counted over recordings.
+            If rows look shuffled, are of devices that take turns, or are copies; a session changes within a
+            recording; no row of a recording is left; or recordings contain a gap in time and there is no
+            `max_gap`. Also if this step works across gaps or boundaries at which an earlier one ended
+            recordings, or if an earlier one, which takes times and got none, worked across gaps at which
+            this one ends recordings. What the transformer warns of, such as a recording shorter than a
+            filter, is counted over recordings.
         """
         return self.transform_and_compare(X)[0]
 
@@ -329,7 +330,7 @@ class PerRecording(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         recordings.require_usual_steps(self._time, self.max_gap)
         if self._time is None:
             warn_of_row_order(table, recordings)
-        warn_of_repeated_times(recordings, self._time)
+        warn_of_repeated_times(table, recordings, self._time)
         warn_of_steps_without_time(table, recordings, self._time, self.max_gap)
         if len(recordings.wide_gaps):
             row = int(recordings.wide_gaps[0])
@@ -370,9 +371,8 @@ class PerRecording(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             return replace(notes, without_time=before.without_time or without_time)
         if self.max_gap is None:
             return notes
-        notes = replace(
-            notes, time=None, max_gap=None, without_time=None
-        )  # which was announced here
+        # What was noted of gaps was announced here.
+        notes = replace(notes, time=None, max_gap=None, without_time=None)
         if len(recordings.firsts) > len(recordings.breaks) + 1:
             return replace(notes, time=self._time, max_gap=plain_gap(self.max_gap))
         return notes

@@ -225,9 +225,10 @@ class SubjectWindower(WindowStep):
         Warns
         -----
         DataWarning
-            If rows look shuffled, many have the time of the row before, recordings hold no window, windows
-            contain a gap in time or a long hole, there is no column of subjects, so that the table counts as
-            one recording, or a step before ended recordings elsewhere.
+            If rows look shuffled, are of devices that take turns, or are copies; a session changes within a
+            recording; recordings hold no window; windows contain a gap in time or a long hole; there is no
+            column of subjects, so that the table counts as one recording; or an earlier step ended recordings
+            elsewhere.
         """
         return self.to_windows(X)
 

@@ -243,9 +243,17 @@ def two_devices(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(both).sort_values(["subject", "seconds"], ignore_index=True)
 
 
-def test_devices_that_take_turns_are_noticed_by_their_repeated_times(table: pd.DataFrame) -> None:
+@pytest.mark.parametrize("device", ["text", "number"])
+def test_devices_that_take_turns_are_noticed_by_their_repeated_times(
+    device: str, table: pd.DataFrame
+) -> None:
     turns = two_devices(table)
-    message = r"In 3 of 3 recordings .* 'seconds': 200 of 400 rows of the first \(subject 'A'\).*boundaries"
+    if device == "number":
+        turns["device"] = (turns["device"] == "right").astype(float)
+    message = (
+        r"In 3 of 3 recordings .* 'seconds', but another 'device': 200 of 400 rows of the first "
+        r"\(subject 'A'\).*boundaries=\['device'\]"
+    )
     for cut_or_step in (
         lambda: cut(turns, time="seconds"),
         lambda: PerRecording(standardize(), SIGNALS, time="seconds").fit(turns),
@@ -255,26 +263,46 @@ def test_devices_that_take_turns_are_noticed_by_their_repeated_times(table: pd.D
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         in_order = turns.sort_values(["subject", "device", "seconds"], ignore_index=True)
-        assert len(cut(in_order, time="seconds", boundaries="device")) == 2 * 3 * 20  # the remedy
+        assert len(cut(in_order, time="seconds", boundaries="device")) == 2 * 3 * 20
+        assert len(cut(turns[turns["device"] == turns["device"][0]], time="seconds")) == 3 * 20
+
+
+def test_rows_that_are_copies_are_noticed(table: pd.DataFrame) -> None:
+    timed = with_time(table)
+    copied = timed.loc[timed.index.repeat(1 + (timed.index % 5 == 0))].reset_index(drop=True)
+    message = (
+        r"In 3 of 3 .* copies .* 'seconds' included: 40 of 240 rows of the first \(subject 'A'\)"
+    )
+    with pytest.warns(DataWarning, match=message):
+        cut(copied, time="seconds")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(cut(copied.drop_duplicates(), time="seconds")) == 60
+        still = copied.assign(BVP=1.0, ECG=2.0, heart_rate=70.0)  # a copy says nothing there
+        assert len(cut(still, time="seconds")) == 72
 
 
 @pytest.mark.parametrize(
     "times",
     [
         lambda seconds: np.floor(seconds),  # 64 rows have the same
+        lambda seconds: np.floor(16 * seconds) / 16,  # four rows, as of 4 Hz with times in seconds
+        lambda seconds: np.round(seconds, 2),
         lambda seconds: np.where(np.arange(len(seconds)) % 20 == 1, seconds - 1 / 64, seconds),
         lambda seconds: seconds * 0,
     ],
-    ids=["rounded", "one in twenty", "constant"],
+    ids=["seconds", "four rows", "two decimals", "one in twenty", "constant"],
 )
 def test_nothing_is_said_of_rounded_times_and_of_single_copies(
     times: Callable, table: pd.DataFrame
 ) -> None:
-    timed = with_time(table)
+    timed = with_time(table).assign(activity=np.repeat(["rest", "walk"] * 15, 20), row=range(600))
     timed["seconds"] = times(timed["seconds"])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(cut(timed, time="seconds")) == 60
+        lists = timed.assign(annotations=[[]] * 600)  # which cannot be compared
+        PerRecording(standardize(), SIGNALS, time="seconds").fit(lists)
 
 
 @pytest.mark.parametrize(("unit", "max_gap"), [("seconds", 0.01), ("clock", "10ms")])

@@ -391,7 +391,9 @@ def test_a_step_that_works_across_the_gaps_of_the_step_before_says_so(
             step.fit_transform(table)
         assert len(caught) == 1
         message = str(caught[0].message)
-        assert f"in '{name}' at which a step before, with max_gap=0.5, ended recordings" in message
+        assert (
+            f"in '{name}' at which an earlier step, with max_gap=0.5, ended recordings" in message
+        )
         assert f"before row {row}" in message
         assert f"Pass time='{name}' and max_gap=0.5 here too" in message
         with warnings.catch_warnings():
@@ -411,7 +413,7 @@ def test_gaps_travel_through_other_steps_until_a_step_says_that_they_do_not_matt
         windower = SubjectWindower(60, features=["x"])
         return skaug.make_pipeline(resampled, FunctionTransformer(renamed), *between, windower)
 
-    with pytest.warns(DataWarning, match="1 windows contain a gap in 't' at which a step before"):
+    with pytest.warns(DataWarning, match="1 windows contain a gap in 't' at which an earlier step"):
         pipeline_of().fit_transform(with_a_gap())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -430,7 +432,7 @@ def test_notes_of_a_step_are_plain_values(clock: bool) -> None:
     result = step.fit_transform(table)
     result.attrs = json.loads(json.dumps(result.attrs))
     with pytest.warns(
-        DataWarning, match=r"1 gaps in 't' .*step before, with max_gap=(0.5|'0 days)"
+        DataWarning, match=r"1 gaps in 't' .*earlier step, with max_gap=(0.5|'0 days)"
     ):
         PerRecording(standardize(), "x").fit_transform(result)
 
@@ -463,7 +465,7 @@ def test_gaps_that_an_earlier_step_without_time_worked_across_are_announced() ->
     table = with_a_gap()
     filtered = PerRecording(bandpass(0.5, 4, 25), "x").fit_transform(table)
     message = (
-        r"1 gaps in 't' longer than max_gap=0.5.*'B'\) before row 1490.*across them, bandpass\("
+        r"1 gaps in 't' longer than max_gap=0.5.*'B'\) before row 1490.*earlier step, bandpass\("
     )
     for step in (
         PerRecording(standardize(), "x", **WHEN),
@@ -483,7 +485,7 @@ def test_a_step_without_time_is_announced_once() -> None:
         PerRecording(bandpass(0.5, 4, 20), "x", **WHEN),
         SubjectWindower(60, features=["x"], **WHEN),
     )
-    with pytest.warns(DataWarning, match=r"across them, resample\(") as caught:
+    with pytest.warns(DataWarning, match=r"earlier step, resample\(") as caught:
         pipe.fit_transform(with_a_gap(10))
     assert len(caught) == 1
 

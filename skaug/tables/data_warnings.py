@@ -20,8 +20,11 @@ _SESSIONS = ("recording", "session")
 # Up to this share of steps back, recordings were joined; from the other on, rows were shuffled.
 _FEW, _MANY = 0.01, 0.1
 
-# From this share of repeated times on, devices may take turns; from the other on, times are rounded.
-_SOME_REPEATS, _ROUNDED = 0.1, 0.9
+# From this share of repeated times on, rows may be of several devices, or copies.
+_SOME_REPEATS = 0.1
+
+# A column names devices that take turns if it has few values, and another one in nearly each such row.
+_MOST_DEVICES, _NEARLY_EACH = 20, 0.97
 
 
 def warn_of_row_order(table: Table, recordings: Recordings) -> None:
@@ -83,7 +86,7 @@ def warn_of_sessions(table: Table, recordings: Recordings, known: Collection[str
             warn(
                 f"The column {name!r} changes within {recordings.subject_of(row)}, first in row "
                 f"{recordings.in_table(row)}, so that windows and filters span several: pass "
-                f"boundaries=[{name!r}], or drop the column if that is right."
+                f"boundaries=[{name!r}], or drop the column beforehand if that is right."
             )
 
 
@@ -161,13 +164,13 @@ def gaps_in_words(table: Table, recordings: Recordings, time: str | None) -> tup
     remedy = (
         f"Pass {named}max_gap={gap!r} here too, or {named}max_gap=numpy.inf if gaps do not matter."
     )
-    return f"in {name!r} at which a step before, with max_gap={gap!r}, ended recordings", remedy
+    return f"in {name!r} at which an earlier step, with max_gap={gap!r}, ended recordings", remedy
 
 
 def warn_of_steps_without_time(
     table: Table, recordings: Recordings, time: str | None, max_gap: Any
 ) -> None:
-    """Warn about gaps that a step before worked across, because it had no times.
+    """Warn about gaps that an earlier step worked across, because it had no times.
 
     Parameters
     ----------
@@ -185,17 +188,22 @@ def warn_of_steps_without_time(
         row = int(gaps[0])
         warn(
             f"There are {len(gaps)} gaps in {time!r} longer than max_gap={max_gap!r}, the first "
-            f"({recordings.subject_of(row)}) before row {recordings.in_table(row)}, and a step before "
-            f"worked across them, {table.notes.without_time}: pass time and max_gap to it too, or "
+            f"({recordings.subject_of(row)}) before row {recordings.in_table(row)}, and an earlier step, "
+            f"{table.notes.without_time}, worked across them: pass time and max_gap to it too, or "
             "max_gap=numpy.inf if gaps do not matter to it."
         )
 
 
-def warn_of_repeated_times(recordings: Recordings, time: str | None) -> None:
-    """Warn about recordings in which many rows have the time of the row before.
+def warn_of_repeated_times(table: Table, recordings: Recordings, time: str | None) -> None:
+    """Warn about recordings in which rows of several devices take turns, or many rows are copies.
+
+    Rounded times repeat too. So rows that have the time of the row before count only if a column of few
+    values differs there, or if no column does.
 
     Parameters
     ----------
+    table : Table
+        The rows.
     recordings : Recordings
         Where recordings begin and end.
     time : str or None
@@ -206,16 +214,40 @@ def warn_of_repeated_times(recordings: Recordings, time: str | None) -> None:
     bounds = np.append(recordings.breaks, recordings.n_rows)
     n_repeats = np.diff(np.searchsorted(recordings.repeats, bounds))
     n_steps = np.diff(bounds) - 1
-    few, many = _SOME_REPEATS * n_steps, _ROUNDED * n_steps
-    doubtful = np.flatnonzero((n_steps >= 10) & (n_repeats >= few) & (n_repeats < many))
-    if len(doubtful):
-        first = doubtful[0]
+    is_doubtful = (n_steps >= 10) & (n_repeats >= _SOME_REPEATS * n_steps)
+    if not is_doubtful.any():
+        return
+    first = int(is_doubtful.argmax())
+    in_words = f"In {is_doubtful.sum()} of {len(n_steps)} recordings many rows"
+    counted = (
+        f"{n_repeats[first]} of {n_steps[first] + 1} rows of the first "
+        f"({recordings.subject_of(recordings.breaks[first])})"
+    )
+    repeats = recordings.repeats[np.repeat(is_doubtful, n_repeats)]
+    is_other = np.zeros(recordings.n_rows, dtype=bool)  # than the row before, in any column
+    for name in table.names:
+        if name == time:
+            continue
+        column = table.column(name)
+        is_change = np.zeros(recordings.n_rows, dtype=bool)
+        try:
+            is_change[recordings.changes(column)] = True
+        except (TypeError, NotImplementedError):  # lists cannot be compared; the latter from Arrow
+            continue
+        if is_change[repeats].mean() > _NEARLY_EACH and column.nunique() <= _MOST_DEVICES:
+            warn(
+                f"{in_words} have the time of the row before, in {time!r}, but another {name!r}: {counted}. "
+                f"If {name!r} names devices that take turns, sort the table by subject, {name!r} and time "
+                f"and pass boundaries=[{name!r}], or keep the rows of one device. Otherwise drop the column."
+            )
+            return
+        is_other |= is_change
+    later = np.setdiff1d(np.flatnonzero(_within(recordings)) + 1, recordings.repeats)
+    # Values that rarely change, such as temperatures, are the same at other times too.
+    if not is_other[repeats].any() and 2 * is_other[later].sum() > len(later):
         warn(
-            f"In {len(doubtful)} of {len(n_steps)} recordings many rows have the time of the row before, in "
-            f"{time!r}: {n_repeats[first]} of {n_steps[first] + 1} rows of the first "
-            f"({recordings.subject_of(recordings.breaks[first])}). If several devices take turns, sort the "
-            "table by subject, device and time, and name the column of devices in boundaries; if rows are "
-            "copies, drop them. If times are rounded, nothing is wrong."
+            f"{in_words} are copies of the row before, its {time!r} included: {counted}. Drop them, for "
+            "example by drop_duplicates(), or correct the join that made them."
         )
 
 

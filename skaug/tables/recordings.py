@@ -53,9 +53,9 @@ class Recordings:
         First sorted row of each recording: a stretch, or several with gaps in time between them.
     wide_gaps : ndarray of shape (n_gaps,)
         Sorted rows before which time jumps by more than ten times the median step, or than the `max_gap` of
-        a step before; empty if no time is known, or if `max_gap` says which gaps matter.
+        an earlier step; empty if no time is known, or if `max_gap` says which gaps matter.
     gap_before : float, str or None
-        The `max_gap` of a step before, if it is the reason for `wide_gaps`.
+        The `max_gap` of an earlier step, if it is the reason for `wide_gaps`.
     repeats : ndarray of shape (n_repeats,)
         Sorted rows that have the time of the row before in the same recording.
     """
@@ -148,8 +148,7 @@ class Recordings:
         if self._usual_step is not None:
             raise ValueError(
                 f"max_gap={max_gap!r} is shorter than the usual step of {time!r}, which is "
-                f"{self._usual_step}, so that most rows would be a recording of their own: pass several "
-                "usual steps."
+                f"{self._usual_step}, so that a recording would end at most steps: pass several usual steps."
             )
 
     def _steps(self, column: pd.Series, name: str) -> TimeSteps:
@@ -175,7 +174,7 @@ class Recordings:
         return steps
 
     def _find_gaps_of_a_step_before(self, table: Table) -> None:
-        """Find the gaps that a step before worked up to, where this one has no `max_gap`."""
+        """Find the gaps that an earlier step worked up to, where this one has no `max_gap`."""
         notes = table.notes
         if notes.time not in table.names:
             return
