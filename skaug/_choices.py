@@ -1,4 +1,4 @@
-"""What parameters choose from by name, without imports: the command line lists it at once."""
+"""The names that parameters accept. Nothing is imported here, so the command line lists them at once."""
 
 from __future__ import annotations
 

@@ -158,8 +158,8 @@ class bandpass(_Filter):
         Warns
         -----
         DataWarning
-            If there are fewer rows than the filter needs, or not as many as the sampling rate says in this
-            time.
+            If there are fewer rows than the filter needs, or more or fewer than the sampling rate implies for
+            this time.
         """
         values = self._complete_values(X)
         _check_rate_of(times, self.sampling_rate)
@@ -252,7 +252,7 @@ class resample(_Filter):
         Warns
         -----
         DataWarning
-            If there are not as many rows as the sampling rate says in this time.
+            If there are more or fewer rows than the sampling rate implies for this time.
         """
         values = self._complete_values(X)
         self._check_parameters()
@@ -490,5 +490,5 @@ def _check_rate_of(times: ArrayLike | None, sampling_rate: float) -> None:
         warn(
             f"There are {1 / usual[1]:.4g} rows per unit of the times on average, not {sampling_rate:g}: "
             "rows are lost or repeated, or an earlier step without time resampled from a wrong rate. Correct "
-            "that rate, or bring irregular rows to a regular grid first, resample(None, to=...)."
+            "the rate, or bring irregular rows to a regular grid first, resample(None, to=...)."
         )

@@ -71,8 +71,8 @@ def warn_of_leaks(windows: Windows) -> None:
         which = ", ".join(f"{name!r} ({r:.3f})" for name, r in found.items())
         warn(
             f"The mean in each window of {which} follows the label (correlation in parentheses), so the "
-            "scores may only show that the answer is among the channels. Leave such columns out of "
-            "features, unless they are measured wherever the model is used."
+            "scores may only show that the answer is among the channels. Remove such columns from features; "
+            "keep them only if they are measured wherever the model is used."
         )
 
 

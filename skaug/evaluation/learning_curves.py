@@ -62,8 +62,8 @@ def learning_curve(
     X : DataFrame or Windows
         Recordings or windows.
     y : array-like, optional
-        Labels of rows or windows; by default the target column, or the labels of the windows. Several per
-        window have the names of the columns if `y` is a data frame; else they are called 0, 1, ...
+        Labels of rows or windows; by default the target column, or the labels of the windows. Several
+        labels per window are named after the columns if `y` is a data frame, and 0, 1, ... otherwise.
     ratios : sequence of float, default=(0, 0.25, 0.5, 1, 2, 4)
         Synthetic windows per real one. Ignored if `n_subjects` is passed.
     n_subjects : sequence of int or None, optional

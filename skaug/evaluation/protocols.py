@@ -50,8 +50,8 @@ def compare_protocols(
     X : DataFrame or Windows
         Recordings or windows.
     y : array-like, optional
-        Labels of rows or windows; by default the target column, or the labels of the windows. Several per
-        window have the names of the columns if `y` is a data frame; else they are called 0, 1, ...
+        Labels of rows or windows; by default the target column, or the labels of the windows. Several
+        labels per window are named after the columns if `y` is a data frame, and 0, 1, ... otherwise.
     protocols : sequence of str, default=("TRTR", "TRSTR")
         What to train on, and what to test on:
 

@@ -53,8 +53,8 @@ def compare_synthesizers(
     synthesizers : dict of str to Synthesizer
         What to compare, by name.
     y : array-like, optional
-        Labels of rows or windows; by default the target column, or the labels of the windows. Several per
-        window have the names of the columns if `y` is a data frame; else they are called 0, 1, ...
+        Labels of rows or windows; by default the target column, or the labels of the windows. Several
+        labels per window are named after the columns if `y` is a data frame, and 0, 1, ... otherwise.
     controls : sequence of str, default=("TRRTR",)
         Controls to fit beside the synthesizers. They are reported, but not judged.
 

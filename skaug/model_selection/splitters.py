@@ -81,9 +81,9 @@ class SubjectKFold(SubjectSplitter, GroupKFold):
 
     Notes
     -----
-    Folds are balanced by the number of samples: of windows in `Windows`, and of rows in a table. Where a
-    subject has another share of the windows than of the rows, because windows are left out or recordings are
-    short, the table and its windows may be divided into different folds, and their scores differ.
+    Folds are balanced by the number of samples: windows in `Windows`, rows in a table. If a subject's share
+    of the windows differs from its share of the rows, because windows are left out or recordings are short,
+    a table and its windows may be split into different folds, with different scores.
 
     Examples
     --------

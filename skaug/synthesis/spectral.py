@@ -420,6 +420,6 @@ def _warn_if_flat(windows: Windows, n_flat: NDArray[np.intp]) -> None:
         if 0 < n < len(windows):
             warn(
                 f"{name!r} is constant in {n} of {len(windows)} training windows. They have no spectrum, and "
-                "a model that includes them draws powers that are far too low. Leave such windows out if the "
-                "sensor was off, or leave out the channel."
+                "a model that includes them draws powers that are far too low. If the sensor was off, set "
+                "these rows to NaN and cut windows with missing='drop'; otherwise leave out the channel."
             )
