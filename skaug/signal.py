@@ -480,9 +480,9 @@ def _check_rate_of(times: ArrayLike | None, sampling_rate: float) -> None:
     if (np.abs(usual * sampling_rate - 1) > 0.05).all():
         raise ValueError(
             f"The rows are {usual[0]:g} apart in time, which is not a sampling rate of {sampling_rate:g}: "
-            f"pass {1 / usual[0]:.4g}, in rows per unit of the times, correct the rate of an earlier step "
-            "that resampled without time, or bring irregular rows to a regular grid first, "
-            "resample(None, to=...)."
+            f"pass {1 / usual[0]:.4g}, in rows per unit of the times, turn the times into seconds, correct "
+            "the rate of an earlier step that resampled without time, or bring irregular rows to a regular "
+            "grid first, resample(None, to=...)."
         )
     # Rounded times are as far off as a whole step, at both ends together.
     n_missing = abs(steps.sum() * sampling_rate - len(steps))

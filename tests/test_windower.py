@@ -37,7 +37,7 @@ from skaug import (
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.* are left out.* (no window|fills shorter holes)",
     "ignore:.* windows contain a gap",
-    "ignore:.* many rows have the time of the row before",
+    "ignore:.* many rows (have the time|are copies) of the row before",
 )
 
 SIGNALS = ["BVP", "ECG"]

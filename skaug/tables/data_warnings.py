@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skaug._warnings import warn
-from skaug.tables.columns import is_text, plain_array
+from skaug.tables.columns import encode, is_text, plain_array
 from skaug.tables.recordings import Recordings
 from skaug.tables.table import Table
 
@@ -224,31 +224,51 @@ def warn_of_repeated_times(table: Table, recordings: Recordings, time: str | Non
         f"({recordings.subject_of(recordings.breaks[first])})"
     )
     repeats = recordings.repeats[np.repeat(is_doubtful, n_repeats)]
-    is_other = np.zeros(recordings.n_rows, dtype=bool)  # than the row before, in any column
-    for name in table.names:
-        if name == time:
-            continue
-        column = table.column(name)
-        is_change = np.zeros(recordings.n_rows, dtype=bool)
-        try:
-            is_change[recordings.changes(column)] = True
-        except (TypeError, NotImplementedError):  # lists cannot be compared; the latter from Arrow
-            continue
-        if is_change[repeats].mean() > _NEARLY_EACH and column.nunique() <= _MOST_DEVICES:
+    are_copies = np.ones(len(repeats), dtype=bool)
+    names = [name for name in table.names if name != time]
+    for name in names:
+        values = _comparable(table, recordings, name)
+        is_other = _differ(values, repeats)
+        if is_other.mean() > _NEARLY_EACH and _are_few(values[repeats]):
             warn(
                 f"{in_words} have the time of the row before, in {time!r}, but another {name!r}: {counted}. "
                 f"If {name!r} names devices that take turns, sort the table by subject, {name!r} and time "
                 f"and pass boundaries=[{name!r}], or keep the rows of one device. Otherwise drop the column."
             )
             return
-        is_other |= is_change
+        are_copies &= ~is_other
+    if not are_copies.all():
+        return
     later = np.setdiff1d(np.flatnonzero(_within(recordings)) + 1, recordings.repeats)
+    is_other = np.zeros(len(later), dtype=bool)
+    for name in names:
+        is_other |= _differ(_comparable(table, recordings, name), later)
     # Values that rarely change, such as temperatures, are the same at other times too.
-    if not is_other[repeats].any() and 2 * is_other[later].sum() > len(later):
+    if 2 * is_other.sum() > len(later):
         warn(
             f"{in_words} are copies of the row before, its {time!r} included: {counted}. Drop them, for "
             "example by drop_duplicates(), or correct the join that made them."
         )
+
+
+def _comparable(table: Table, recordings: Recordings, name: str) -> NDArray:
+    """Return the sorted values of a column, or codes of text; zeros if they cannot be compared."""
+    column = table.column(name)
+    try:
+        return recordings.sorted(encode(column)[0] if is_text(column) else plain_array(column))
+    except (TypeError, NotImplementedError):  # such as lists; the latter from Arrow
+        return np.zeros(len(table))
+
+
+def _differ(values: NDArray, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return which rows have another value than the row before; missing values are alike."""
+    now, before = values[rows], values[rows - 1]
+    return (now != before) & ((now == now) | (before == before))
+
+
+def _are_few(values: NDArray) -> bool:
+    """Whether so few different values may name devices."""
+    return all(len(np.unique(some)) <= _MOST_DEVICES for some in (values[:1000], values))
 
 
 def _within(recordings: Recordings) -> NDArray[np.bool_]:
