@@ -13,7 +13,9 @@ import pytest
 
 from skaug.cli import COMMANDS, build_parser, main
 from skaug.cli.compare_options import MODELS
+from skaug.cli.messages import TRANSFORMS
 from skaug.cli.models import CLASSIFIERS, REGRESSORS
+from skaug.synthesis import transforms
 
 HELP_OF = [[], *([name] for name in COMMANDS)]
 
@@ -105,6 +107,10 @@ def test_a_traceback_is_printed_before_the_error_if_asked_for(
 
 def test_the_models_that_are_offered_are_those_that_there_are() -> None:
     assert list(MODELS) == list(dict.fromkeys([*REGRESSORS, *CLASSIFIERS]))
+
+
+def test_errors_know_every_transform() -> None:
+    assert {*TRANSFORMS, "Transform"} == set(transforms.__all__)
 
 
 @pytest.mark.parametrize("arguments", ["--version", "--help", "windows --help"])

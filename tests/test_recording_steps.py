@@ -438,14 +438,15 @@ def test_notes_of_a_step_are_plain_values(clock: bool) -> None:
 
 
 def test_nothing_is_said_without_gaps_or_where_rows_are_further_apart_than_the_gap() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         for table, to in ((with_a_gap(0), 20), (with_a_gap(), 1)):
             result = PerRecording(resample(25, to), "x", **WHEN).fit_transform(table)
             PerRecording(standardize(), "x").fit_transform(result)
         result = PerRecording(resample(25, 20), "x", **WHEN).fit_transform(with_a_gap())
         PerRecording(standardize(), "x").fit_transform(result.drop(columns="t"))
         PerRecording(standardize(), "x").fit_transform(result.assign(t=result["t"].astype(str)))
+    assert [str(each.message) for each in caught] == []
 
 
 def test_a_step_that_works_across_the_boundaries_of_the_step_before_says_so() -> None:

@@ -144,11 +144,11 @@ def test_folds_balance_the_rows_of_a_table_and_the_windows_of_windows() -> None:
     table = pd.concat(parts, ignore_index=True)
     windows = SubjectWindower(10, features=["x"], missing="drop").fit_transform(table)
 
-    def tested(X: Any, groups: Any) -> list[list[str]]:
+    def subjects_of_folds(X: Any, groups: Any) -> list[list[str]]:
         return sorted(sorted(set(groups[test])) for _, test in SubjectKFold(2).split(X))
 
-    assert tested(table, table["subject"].to_numpy()) == [["A", "D"], ["B", "C"]]
-    assert tested(windows, windows.groups) == [["A", "B"], ["C", "D"]]
+    assert subjects_of_folds(table, table["subject"].to_numpy()) == [["A", "D"], ["B", "C"]]
+    assert subjects_of_folds(windows, windows.groups) == [["A", "B"], ["C", "D"]]
 
 
 @pytest.mark.parametrize("splitter", [*APART, CalibrationSplit(n_windows=2)], ids=repr)

@@ -58,7 +58,7 @@ KEYS = (
     "unit",
 )
 #: The transforms of ``--synthesizer transform``, in the words of an error.
-_TRANSFORMS = (
+TRANSFORMS = (
     "Jitter",
     "Scale",
     "Drift",
@@ -77,7 +77,7 @@ _TOKENS = re.compile(
     rf"|\b(?P<name>{'|'.join(_OPTIONS)})=(?P<value>{_VALUE})"
     rf"|\b(?P<key>{'|'.join(KEYS)})={_VALUE}"
     # A parameter of a transform: sigma=0 of Jitter.
-    rf"|\b(?P<part>\w+={_VALUE}) of (?P<transform>{'|'.join(_TRANSFORMS)})\b"
+    rf"|\b(?P<part>\w+={_VALUE}) of (?P<transform>{'|'.join(TRANSFORMS)})\b"
     # A key of a synthesizer where the key is meant.
     r"|\b(?P<naming>(?:rate_)?channels)(?= names ')"
     r"|\b(?P<within>(?:(?:for|in|of|to) (?:(?:rate_)?channels|columns|transforms)|and unit)(?=[.,;]|$))"

@@ -217,6 +217,8 @@ class ChoiceSynthesizer(Synthesizer):
 
         Raises
         ------
+        NotFittedError
+            Before `fit`.
         TypeError, ValueError
             If a synthesizer raises it, or does not return synthetic windows of its conditions.
         """

@@ -207,6 +207,8 @@ class MixupSynthesizer(Synthesizer):
 
         Raises
         ------
+        NotFittedError
+            Before `fit`.
         ValueError
             If a condition has no label, or is of a class without another window, or if the windows differ
             from those of `fit` in length or channels.

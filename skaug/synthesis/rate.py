@@ -204,9 +204,9 @@ class RateSynthesizer(Synthesizer):
         Raises
         ------
         ValueError
-            If a parameter is invalid; if labels are missing, not positive numbers, in every row of the target
-            column too, or were passed in place of those of this column; if a sample is NaN or infinite; if
-            the channels do not contain the rhythm; if a stretch is too short for "shift".
+            If a parameter is invalid; if a label, or a row of the target column, is missing or not a positive
+            number; if labels were passed in place of those of this column; if a sample is NaN or infinite;
+            if the channels do not contain the rhythm; if a stretch is too short for "shift".
 
         Warns
         -----
@@ -280,6 +280,8 @@ class RateSynthesizer(Synthesizer):
 
         Raises
         ------
+        NotFittedError
+            Before `fit`.
         ValueError
             If a condition is not a training window, the windows differ from those of `fit` in length or
             channels, or an edited label is out of reach.
@@ -297,14 +299,13 @@ class RateSynthesizer(Synthesizer):
         """Read some of the windows, and put the rhythm back into those that are shifted."""
         is_shifted = plan.is_shifted[which]
         if (rhythm := self._rhythm) is not None:
-            shifted = which[is_shifted]
-            reading = plan.reading.take(shifted)
-            hertz, phase = plan.labels[shifted] / self.unit, plan.phase[shifted]
 
             def add_rhythm(block: NDArray, some: NDArray[np.intp]) -> None:
-                rhythm.add(block, reading.take(some), hertz[some], phase[some])
+                hertz = plan.labels[some] / self.unit
+                rhythm.add(block, plan.reading.take(some), hertz, plan.phase[some])
 
-            read(rhythm.rest, reading, samples, shifted, add_rhythm)
+            shifted = which[is_shifted]
+            read(rhythm.rest, plan.reading.take(shifted), samples, shifted, add_rhythm)
         stretched = which[~is_shifted]
         read(self._signals, plan.reading.take(stretched), samples, stretched)
 

@@ -87,7 +87,7 @@ def read(
         The windows of `out` that are read.
     change : callable, optional
         Called with the samples of some windows, to change them while they are in the cache, and which windows
-        of `reading` these are.
+        of `out` these are.
 
     Notes
     -----
@@ -101,21 +101,27 @@ def read(
         source, n_before = signals, 0
         if step > 0:
             source, n_before = _low_passed(signals, 2 ** (step / _STEPS_PER_OCTAVE), some)
-        for block in _blocks(out, len(which)):
-            samples = _cubic(source, some, block, n_before)
-            if change is not None:
-                change(samples, which[block])
-            out[where[which[block]]] = samples
+        interpolate(source, some, out, where[which], change, n_before)
 
 
-def interpolate(signals: NDArray, reading: Reading, out: NDArray, where: NDArray[np.intp]) -> None:
-    """Interpolate windows between the rows of signals, as `read` does at spacings up to 1."""
-    for block in _blocks(out, len(reading)):
-        out[where[block]] = _cubic(signals, reading, block, 0)
+def interpolate(
+    signals: NDArray,
+    reading: Reading,
+    out: NDArray,
+    where: NDArray[np.intp],
+    change: Change | None = None,
+    n_before: int = 0,
+) -> None:
+    """Interpolate windows between the rows of signals, as `read` does at spacings up to 1.
 
-
-def _blocks(out: NDArray, n_windows: int) -> Iterator[slice]:
-    return blocks_of(slice(0, n_windows), max(1, _BLOCK_BYTES // max(1, out[:1].nbytes)))
+    `n_before` rows before the first of `signals` are counted in `reading`.
+    """
+    n_block = max(1, _BLOCK_BYTES // max(1, out[:1].nbytes))
+    for block in blocks_of(slice(0, len(reading)), n_block):
+        samples = _cubic(signals, reading, block, n_before)
+        if change is not None:
+            change(samples, where[block])
+        out[where[block]] = samples
 
 
 def _cubic(signals: NDArray, reading: Reading, block: slice, n_before: int) -> NDArray:

@@ -263,6 +263,8 @@ class SpectralSynthesizer(Synthesizer):
 
         Raises
         ------
+        NotFittedError
+            Before `fit`.
         ValueError
             If a label or a column of a condition is too far from those of the training windows, which the
             error names, or if the windows differ from those of `fit` in length or channels.

@@ -13,6 +13,7 @@ from skaug._warnings import warn
 from skaug.tables.columns import encode, is_text, plain_array
 from skaug.tables.recordings import Recordings
 from skaug.tables.table import Table
+from skaug.tables.time_steps import steps_between
 
 # Columns of these names usually say where a recording ends.
 _SESSIONS = ("recording", "session")
@@ -43,7 +44,7 @@ def warn_of_row_order(table: Table, recordings: Recordings) -> None:
     index = table.index
     if index is None or is_text(index) or index.is_monotonic_increasing:
         return
-    steps = _steps(recordings.sorted(plain_array(index.to_series())))
+    steps = steps_between(recordings.sorted(plain_array(index.to_series())))
     within = _within(recordings)
     is_back = within & (steps < np.zeros((), steps.dtype))
     n_back, n_steps = int(is_back.sum()), int(within.sum())
@@ -278,12 +279,6 @@ def _within(recordings: Recordings) -> NDArray[np.bool_]:
     return within
 
 
-def _steps(values: NDArray) -> NDArray:
-    if values.dtype.kind in "mM" or values.dtype.kind == "f":
-        return np.diff(values)
-    return np.diff(values.astype(np.int64))
-
-
 def _is_sorted_by_a_column(table: Table, recordings: Recordings, within: NDArray[np.bool_]) -> bool:
     firsts = recordings.breaks
     lasts = np.append(firsts[1:], recordings.n_rows) - 1
@@ -293,7 +288,7 @@ def _is_sorted_by_a_column(table: Table, recordings: Recordings, within: NDArray
         if is_text(column) or isinstance(column.dtype, pd.CategoricalDtype):
             continue
         values = recordings.sorted(plain_array(column))
-        steps = _steps(values)
+        steps = steps_between(values)
         zero = np.zeros((), steps.dtype)
         if (steps[within] >= zero).all() and (values[lasts] > values[firsts])[is_long].all():
             return True

@@ -35,12 +35,11 @@ class TimeSteps:
     """
 
     def __init__(self, times: NDArray, breaks: NDArray[np.intp]) -> None:
-        kind = times.dtype.kind
-        self.is_clock = kind in "mM"
+        self.is_clock = times.dtype.kind in "mM"
         self._times = times
         self._is_between = np.zeros(len(times) - 1, dtype=bool)
         self._is_between[breaks[1:] - 1] = True
-        self._steps = np.diff(times if kind in "mMf" else times.astype(np.int64))
+        self._steps = steps_between(times)
 
     def back_and_still(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the rows with an earlier time than the row before, and those with the same time."""
@@ -90,6 +89,11 @@ class TimeSteps:
         """Return the steps as numbers, 0 between recordings."""
         steps = self._steps.view(np.int64) if self.is_clock else self._steps
         return np.where(self._is_between, 0, steps)
+
+
+def steps_between(values: NDArray) -> NDArray:
+    """Return the differences of consecutive values, which are signed even if the values are not."""
+    return np.diff(values if values.dtype.kind in "mMf" else values.astype(np.int64))
 
 
 def require_time_for_gaps(time: Any, max_gap: Any) -> None:
